@@ -1,0 +1,34 @@
+#pragma once
+
+#include <type_traits>
+
+namespace dfrot {
+
+/// Says where an operation runs: the first argument of every front door. A policy names the memory that it works on;
+/// the kernels are found by argument-dependent lookup in the policy's namespace.
+template <class P>
+concept execution_policy = requires { typename P::memory_space; };
+
+/// True if data in Space can be handed to policy P as it is.
+template <execution_policy P, class Space>
+inline constexpr bool runs_in = std::is_same_v<typename P::memory_space, Space>;
+
+/// The number of host threads that a policy asks for; 1 for a policy that has no say in it.
+template <execution_policy P>
+[[nodiscard]] constexpr int threads_of(P const& on) {
+  if constexpr (requires { on.threads; }) {
+    return on.threads;
+  } else {
+    return 1;
+  }
+}
+
+/// For front doors: stops compilation with a readable sentence if a view's memory is not the policy's.
+template <execution_policy P, class... Spaces>
+constexpr void assert_space() {
+  static_assert((runs_in<P, Spaces> && ...),
+                "this view's memory space is not the policy's: copy the data there first, or choose the policy that works "
+                "where the data is");
+}
+
+}  // namespace dfrot
