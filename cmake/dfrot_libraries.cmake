@@ -1,0 +1,36 @@
+# The two libraries that other projects link:
+#   dfrot::kernels   core, format, transform, quantize, loss and the host backends; OpenMP where it is found
+#   dfrot::dfrot     everything: adds Eigen for linalg, adapt and optimize
+# Both are header-only, and both hand on include folders and nothing else: no -march, no warnings.
+
+add_library(dfrot_kernels INTERFACE)
+add_library(dfrot::kernels ALIAS dfrot_kernels)
+set_target_properties(dfrot_kernels PROPERTIES EXPORT_NAME kernels)
+target_compile_features(dfrot_kernels INTERFACE cxx_std_20)
+target_include_directories(dfrot_kernels INTERFACE
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+  $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+
+# OpenMP belongs to the compiler that builds the user's program, so an installed dfrot looks for it anew.
+find_package(OpenMP QUIET COMPONENTS CXX)
+if(TARGET OpenMP::OpenMP_CXX)
+  target_link_libraries(dfrot_kernels INTERFACE $<BUILD_INTERFACE:OpenMP::OpenMP_CXX>)
+else()
+  message(STATUS "dfrot: OpenMP not found, operations run on one thread")
+endif()
+
+# Eigen 5 refuses a request for "3.4", and Debian's Eigen one for a range: ask for none, then look at what was found.
+find_package(Eigen3 QUIET NO_MODULE)
+if(TARGET Eigen3::Eigen AND Eigen3_VERSION VERSION_LESS 3.4)
+  message(STATUS "dfrot: Eigen ${Eigen3_VERSION} is too old (3.4 or newer is needed), dfrot::dfrot is left out")
+elseif(TARGET Eigen3::Eigen)
+  add_library(dfrot_dfrot INTERFACE)
+  add_library(dfrot::dfrot ALIAS dfrot_dfrot)
+  set_target_properties(dfrot_dfrot PROPERTIES EXPORT_NAME dfrot)
+  target_link_libraries(dfrot_dfrot INTERFACE dfrot_kernels Eigen3::Eigen)
+  # An imported Eigen is a system library already; one that was added as a subproject is not.
+  target_include_directories(dfrot_dfrot SYSTEM INTERFACE
+    $<BUILD_INTERFACE:$<TARGET_PROPERTY:Eigen3::Eigen,INTERFACE_INCLUDE_DIRECTORIES>>)
+else()
+  message(STATUS "dfrot: Eigen not found, dfrot::dfrot is left out")
+endif()

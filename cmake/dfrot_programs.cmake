@@ -1,0 +1,23 @@
+# What this project's own programs are compiled with. Nothing here reaches a project that uses the library.
+
+# Warnings, and -march=native where it is asked for, on a target of this project.
+function(dfrot_own_target target)
+  if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+    target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
+    if(DFROT_WARNINGS_AS_ERRORS)
+      target_compile_options(${target} PRIVATE -Werror)
+    endif()
+    if(DFROT_NATIVE)
+      target_compile_options(${target} PRIVATE -march=native)
+    endif()
+  endif()
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
+endfunction()
+
+# An executable of this project: sources, then the libraries to link.
+function(dfrot_add_program target)
+  cmake_parse_arguments(PARSE_ARGV 1 program "" "" "SOURCES;LIBRARIES")
+  add_executable(${target} ${program_SOURCES})
+  target_link_libraries(${target} PRIVATE ${program_LIBRARIES})
+  dfrot_own_target(${target})
+endfunction()
