@@ -15,7 +15,7 @@ namespace detail {
 inline void append(std::string& text, std::string_view part) { text += part; }
 
 template <class Number>
-  requires std::is_arithmetic_v<Number>
+requires std::is_arithmetic_v<Number>
 void append(std::string& text, Number part) {
   if constexpr (std::is_floating_point_v<Number>) {
     char digits[32];
@@ -39,8 +39,8 @@ template <class... Parts>
   return text;
 }
 
-/// Reports a broken precondition: throws std::invalid_argument, or, where exceptions are switched off, prints the text to
-/// standard error and aborts.
+/// Reports a broken precondition: throws std::invalid_argument, or, where exceptions are switched off, prints the text
+/// to standard error and aborts.
 /// @param text one line that names the offending numbers and what would be right
 [[noreturn]] inline void reject(std::string const& text) {
 #if defined(__cpp_exceptions)

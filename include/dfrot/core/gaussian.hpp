@@ -10,8 +10,8 @@ namespace dfrot {
 
 namespace detail {
 
-// The functions below use only operations that IEEE 754 rounds correctly (+, *, /, sqrt, fma), each spelled out, so that
-// every compiler and every device computes the same bits; std::log and std::cos differ between libraries.
+// The functions below use only operations that IEEE 754 rounds correctly (+, *, /, sqrt, fma), each spelled out, so
+// that every compiler and every device computes the same bits; std::log and std::cos differ between libraries.
 
 /// Horner's rule with fused multiply-adds: c[0] + c[1] x + c[2] x^2 + …
 template <int Count>
@@ -44,10 +44,10 @@ DFROT_HOST_DEVICE inline void portable_cos_sin(double turns, double& cosine, dou
   double const quarter = std::floor(std::fma(turns, 4.0, 0.5));
   double const angle = 6.2831853071795865 * std::fma(quarter, -0.25, turns);
   double const square = angle * angle;
-  constexpr double even[] = {1.0,           -1.0 / 2,         1.0 / 24,          -1.0 / 720,
-                             1.0 / 40320,   -1.0 / 3628800,   1.0 / 479001600,   -1.0 / 87178291200};
-  constexpr double odd[] = {1.0,          -1.0 / 6,         1.0 / 120,          -1.0 / 5040,
-                            1.0 / 362880, -1.0 / 39916800,  1.0 / 6227020800,   -1.0 / 1307674368000};
+  constexpr double even[] = {1.0,         -1.0 / 2,       1.0 / 24,        -1.0 / 720,
+                             1.0 / 40320, -1.0 / 3628800, 1.0 / 479001600, -1.0 / 87178291200};
+  constexpr double odd[] = {1.0,          -1.0 / 6,        1.0 / 120,        -1.0 / 5040,
+                            1.0 / 362880, -1.0 / 39916800, 1.0 / 6227020800, -1.0 / 1307674368000};
   double const c = polynomial(even, square);
   double const s = angle * polynomial(odd, square);
   int const quadrant = static_cast<int>(quarter) % 4;
@@ -66,10 +66,10 @@ struct gaussian_values {
 ///   sqrt(-2 log u) (cos 2 pi v, sin 2 pi v),   u, v uniform on (0, 1)
 /// u has 32 bits, so that |value| <= 6.8; the first four moments are those of the normal distribution to 1e-8.
 /// @param seed, stream, index, lane as for random_block(); value k of block i is number 4 i + k of a sequence
-/// Determinism: the same bits on every backend and compiler that rounds as IEEE 754 asks and does not reorder (-ffast-math).
-/// Source: Box, Muller, "A note on the generation of random normal deviates", 1958.
+/// Determinism: the same bits on every backend and compiler that rounds as IEEE 754 asks and does not reorder
+/// (-ffast-math). Source: Box, Muller, "A note on the generation of random normal deviates", 1958.
 [[nodiscard]] DFROT_HOST_DEVICE inline gaussian_values gaussian_block(std::uint64_t seed, random_stream stream,
-                                                                       std::uint64_t index, std::uint32_t lane = 0) {
+                                                                      std::uint64_t index, std::uint32_t lane = 0) {
   philox_block const bits = random_block(seed, stream, index, lane);
   gaussian_values result{};
   for (int pair = 0; pair < 2; ++pair) {

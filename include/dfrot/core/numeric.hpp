@@ -111,9 +111,12 @@ struct arithmetic_of<bfloat16> {
 
 /// A type that activations are stored in: float, double, half or bfloat16.
 template <class T>
-concept storage = requires { typename detail::arithmetic_of<std::remove_cv_t<T>>::type; };
+concept storage = requires {
+  typename detail::arithmetic_of<std::remove_cv_t<T>>::type;
+};
 
-/// The type that arithmetic on stored values of type T is done in: float for half, bfloat16 and float; double for double.
+/// The type that arithmetic on stored values of type T is done in: float for half, bfloat16 and float; double for
+/// double.
 template <storage T>
 using arithmetic_t = typename detail::arithmetic_of<std::remove_cv_t<T>>::type;
 

@@ -7,7 +7,9 @@ namespace dfrot {
 /// Says where an operation runs: the first argument of every front door. A policy names the memory that it works on;
 /// the kernels are found by argument-dependent lookup in the policy's namespace.
 template <class P>
-concept execution_policy = requires { typename P::memory_space; };
+concept execution_policy = requires {
+  typename P::memory_space;
+};
 
 /// True if data in Space can be handed to policy P as it is.
 template <execution_policy P, class Space>
@@ -26,9 +28,10 @@ template <execution_policy P>
 /// For front doors: stops compilation with a readable sentence if a view's memory is not the policy's.
 template <execution_policy P, class... Spaces>
 constexpr void assert_space() {
-  static_assert((runs_in<P, Spaces> && ...),
-                "this view's memory space is not the policy's: copy the data there first, or choose the policy that works "
-                "where the data is");
+  static_assert(
+      (runs_in<P, Spaces> && ...),
+      "this view's memory space is not the policy's: copy the data there first, or choose the policy that works "
+      "where the data is");
 }
 
 }  // namespace dfrot

@@ -12,12 +12,11 @@ struct philox_block {
 };
 
 /// Philox4x32-10: turns a 128-bit counter and a 64-bit key into 128 random bits; stateless, the same on every device.
-/// Ten rounds of (c0, c1, c2, c3) <- (hi(M1 c2) ^ c1 ^ k0, lo(M1 c2), hi(M0 c0) ^ c3 ^ k1, lo(M0 c0)), keys bumped by the
-/// Weyl constants in between.
-/// Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011, section 3.3; tested with
-/// the vectors published with Random123.
+/// Ten rounds of (c0, c1, c2, c3) <- (hi(M1 c2) ^ c1 ^ k0, lo(M1 c2), hi(M0 c0) ^ c3 ^ k1, lo(M0 c0)), keys bumped by
+/// the Weyl constants in between. Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC
+/// 2011, section 3.3; tested with the vectors published with Random123.
 [[nodiscard]] DFROT_HOST_DEVICE constexpr philox_block philox4x32_10(philox_block counter, std::uint32_t key0,
-                                                                      std::uint32_t key1) {
+                                                                     std::uint32_t key1) {
   philox_block c = counter;
   for (int round = 0; round < 10; ++round) {
     std::uint64_t const product0 = std::uint64_t{0xD2511F53u} * c.word[0];
@@ -43,7 +42,7 @@ enum class random_stream : std::uint32_t {
 /// @param seed chosen by the user   @param stream what for   @param index which block   @param lane a second index
 /// Determinism: the same bits on every backend and for any number of threads.
 [[nodiscard]] DFROT_HOST_DEVICE constexpr philox_block random_block(std::uint64_t seed, random_stream stream,
-                                                                     std::uint64_t index, std::uint32_t lane = 0) {
+                                                                    std::uint64_t index, std::uint32_t lane = 0) {
   return philox4x32_10({{static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32u),
                          static_cast<std::uint32_t>(stream), lane}},
                        static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32u));

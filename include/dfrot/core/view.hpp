@@ -25,9 +25,9 @@ struct vector_view {
   constexpr vector_view() = default;
   DFROT_HOST_DEVICE constexpr vector_view(T* values, std::size_t count) : data(values), size(count) {}
   template <class U>
-    requires std::is_same_v<T, U const>
-  // NOLINTNEXTLINE(google-explicit-constructor): a mutable view stands wherever a read-only one is asked for
-  DFROT_HOST_DEVICE constexpr vector_view(vector_view<U, Space> other) : data(other.data), size(other.size) {}
+  requires std::is_same_v<T, U const>
+      // NOLINTNEXTLINE(google-explicit-constructor): a mutable view stands wherever a read-only one is asked for
+      DFROT_HOST_DEVICE constexpr vector_view(vector_view<U, Space> other) : data(other.data), size(other.size) {}
 
   [[nodiscard]] DFROT_HOST_DEVICE constexpr T& operator[](std::size_t i) const { return data[i]; }
   [[nodiscard]] DFROT_HOST_DEVICE constexpr T* begin() const { return data; }
@@ -50,12 +50,13 @@ struct matrix_view {
   constexpr matrix_view() = default;
   DFROT_HOST_DEVICE constexpr matrix_view(T* values, std::size_t row_count, std::size_t column_count)
       : matrix_view(values, row_count, column_count, column_count) {}
-  DFROT_HOST_DEVICE constexpr matrix_view(T* values, std::size_t row_count, std::size_t column_count, std::size_t stride)
+  DFROT_HOST_DEVICE constexpr matrix_view(T* values, std::size_t row_count, std::size_t column_count,
+                                          std::size_t stride)
       : data(values), rows(row_count), columns(column_count), row_stride(stride) {}
   template <class U>
-    requires std::is_same_v<T, U const>
-  // NOLINTNEXTLINE(google-explicit-constructor): a mutable view stands wherever a read-only one is asked for
-  DFROT_HOST_DEVICE constexpr matrix_view(matrix_view<U, Space> other)
+  requires std::is_same_v<T, U const>
+      // NOLINTNEXTLINE(google-explicit-constructor): a mutable view stands wherever a read-only one is asked for
+      DFROT_HOST_DEVICE constexpr matrix_view(matrix_view<U, Space> other)
       : data(other.data), rows(other.rows), columns(other.columns), row_stride(other.row_stride) {}
 
   /// Pointer to the first value of row i.

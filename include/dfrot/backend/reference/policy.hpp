@@ -2,7 +2,8 @@
 
 #include <dfrot/core/view.hpp>
 
-/// The plain loops: every formula once, as it stands in the paper, on one thread. What all other backends are tested against.
+/// The plain loops: every formula once, as it stands in the paper, on one thread. What all other backends are tested
+/// against.
 namespace dfrot::reference {
 
 /// Runs an operation as a plain loop on the host.

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+
+#include <dfrot/config.hpp>
+
+namespace dfrot {
+
+namespace detail {
+
+/// Rounds to the nearest integer, ties to even, for |value| < 2^51: adding 1.5 * 2^52 leaves no bit for the fraction.
+[[nodiscard]] DFROT_HOST_DEVICE constexpr double round_half_even(double value) {
+  constexpr double magic = 0x1.8p52;
+  return (value + magic) - magic;
+}
+
+}  // namespace detail
+
+/// The sixteen values that one group of channels is rounded to: scale * (code - zero_point), code = lowest … highest.
+///   encode(x) = clamp(round(x / scale) + zero_point, lowest, highest),   round half to even
+/// The division is a multiplication by the rounded reciprocal, and their product is not rounded before round() (it is
+/// exact in double for float x): this fixes every code to the bit, with or without fused multiply-add. Real is float or
+/// double. Trivially copyable.
+template <class Real>
+struct int4_grid {
+  Real scale = 1;
+  Real inverse_scale = 1;
+  int zero_point = 0;
+  int lowest = -8;
+  int highest = 7;
+
+  /// The code nearest to x. @pre x finite
+  [[nodiscard]] DFROT_HOST_DEVICE constexpr std::int8_t encode(Real x) const {
+    double const low = lowest - zero_point;
+    double const high = highest - zero_point;
+    double const exact = static_cast<double>(x) * static_cast<double>(inverse_scale);
+    double const inside = exact < low ? low : (exact > high ? high : exact);
+    return static_cast<std::int8_t>(static_cast<int>(detail::round_half_even(inside)) + zero_point);
+  }
+
+  /// The value that a code stands for.
+  [[nodiscard]] DFROT_HOST_DEVICE constexpr Real decode(int code) const {
+    return scale * static_cast<Real>(code - zero_point);
+  }
+};
+
+namespace detail {
+
+/// A scale below the smallest normal number has no finite reciprocal: such a group counts as zero, and has scale 1.
+template <class Real>
+[[nodiscard]] DFROT_HOST_DEVICE constexpr Real usable_scale(Real scale) {
+  return scale >= std::numeric_limits<Real>::min() ? scale : Real{1};
+}
+
+}  // namespace detail
+
+/// The grid for values of both signs: scale = clip * max|x| / 7, codes -8 … 7, zero point 0.
+/// A group of zeros (or of numbers so small that 1 / scale overflows) has scale 1, and all its codes are 0.
+/// @param absmax max|x| of the group, finite, >= 0   @param clip in (0, 1]
+/// Complexity: O(1).   Source: Xiang, Zhang, arXiv 2412.00648, section 3 (the quantizer in the loop).
+template <class Real>
+[[nodiscard]] DFROT_HOST_DEVICE constexpr int4_grid<Real> symmetric_grid(Real absmax, Real clip) {
+  int4_grid<Real> grid;
+  grid.scale = detail::usable_scale(clip * absmax / Real{7});
+  grid.inverse_scale = Real{1} / grid.scale;
+  return grid;
+}
+
+/// The grid for values that lie unevenly about zero: scale = clip * (max - min) / 15, zero_point = round(-clip * min /
+/// scale), codes 0 … 15. The range is widened to include 0, so that 0 is represented exactly.
+/// @param minimum, maximum of the group, finite   @param clip in (0, 1]
+/// Complexity: O(1).   Source: Ashkboos et al. (QuaRot), arXiv 2404.00456, section 4 (activations and KV cache).
+template <class Real>
+[[nodiscard]] DFROT_HOST_DEVICE constexpr int4_grid<Real> asymmetric_grid(Real minimum, Real maximum, Real clip) {
+  Real const low = minimum < Real{0} ? clip * minimum : Real{0};
+  Real const high = maximum > Real{0} ? clip * maximum : Real{0};
+  int4_grid<Real> grid;
+  // Halved before the subtraction: max - min of large numbers would overflow.
+  grid.scale = detail::usable_scale((high * Real(0.5) - low * Real(0.5)) / Real(7.5));
+  grid.inverse_scale = Real{1} / grid.scale;
+  double const zero = detail::round_half_even(-static_cast<double>(low) * static_cast<double>(grid.inverse_scale));
+  grid.zero_point = static_cast<int>(zero);
+  grid.lowest = 0;
+  grid.highest = 15;
+  return grid;
+}
+
+/// The clip ratios that a scale search tries, largest first: 1, 0.975, … 0.6, each times the scheme's own clip.
+struct clip_search {
+  static constexpr int candidates = 17;
+  template <class Real>
+  [[nodiscard]] DFROT_HOST_DEVICE static constexpr Real ratio(int candidate) {
+    return Real{1} - static_cast<Real>(candidate) / Real{40};
+  }
+};
+
+}  // namespace dfrot

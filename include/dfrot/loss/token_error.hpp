@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+
+#include <dfrot/core/checks.hpp>
+#include <dfrot/core/numeric.hpp>
+#include <dfrot/core/policy.hpp>
+#include <dfrot/core/view.hpp>
+
+namespace dfrot {
+
+/// What quantization does to one token x.
+struct token_error {
+  double squared_error = 0;  ///< ||x - Q(x)||^2
+  double squared_norm = 0;   ///< ||x||^2
+
+  /// ||x - Q(x)||_2, the quantity that the paper's fixed threshold is compared with.
+  [[nodiscard]] double error() const { return std::sqrt(squared_error); }
+  /// ||x - Q(x)||^2 / ||x||^2; 0 for a token of zeros, which is represented exactly.
+  [[nodiscard]] double relative() const { return squared_norm > 0 ? squared_error / squared_norm : 0; }
+};
+
+/// True if policy P can measure the error of rows of T under a quantization scheme.
+template <class P, class Scheme, class T, class Space = typename P::memory_space>
+concept can_token_error = requires(P const& on, Scheme const& scheme, matrix_view<T const, Space> x,
+                                   vector_view<token_error, Space> out) {
+  { token_error_rows(on, scheme, x, out) } -> std::same_as<std::size_t>;
+};
+
+/// Measures, per token, the error of quantizing it: squared_error = sum_j (x_j - Q(x)_j)^2, squared_norm = sum_j x_j^2.
+/// For the error under a rotation, rotate first, or call rotated_token_errors().
+/// @param on where to run   @param scheme any quantizer with a hook token_error_rows, such as int4_scheme
+/// @param x (m x n), tokens x channels   @param out (m)
+/// Precision: differences are rounded to T's arithmetic type by Q alone; sums are in double, relative error about n
+/// 2^-53. Complexity: O(m n) (O(17 m n) with a scale search), no workspace.   Determinism: bitwise for any thread
+/// count. Throws: std::invalid_argument on a shape, or a non-finite value (naming its row). Source: Xiang, Zhang, arXiv
+/// 2412.00648, section 3.   Example: examples/03_massive_tokens.cpp
+template <execution_policy P, class Scheme, class T, class Space>
+void token_errors(P const& on, Scheme const& scheme, matrix_view<T, Space> x, vector_view<token_error, Space> out) {
+  assert_space<P, Space>();
+  static_assert(can_token_error<P, Scheme, std::remove_const_t<T>>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  check_scheme(scheme);
+  check_stride("activations", x);
+  expects(out.size == x.rows, "token errors: room for ", out.size, " tokens, but there are ", x.rows);
+  matrix_view<T const, Space> const read = x;
+  reject_non_finite(read, token_error_rows(on, scheme, read, out));
+}
+
+}  // namespace dfrot

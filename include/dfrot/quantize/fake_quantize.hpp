@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstddef>
+
+#include <dfrot/core/checks.hpp>
+#include <dfrot/core/numeric.hpp>
+#include <dfrot/core/policy.hpp>
+#include <dfrot/core/view.hpp>
+#include <dfrot/quantize/scheme.hpp>
+
+namespace dfrot {
+
+/// True if policy P has a kernel for fake_quantize() of rows of T.
+template <class P, class T, class Space = typename P::memory_space>
+concept can_fake_quantize = requires(P const& on, int4_scheme scheme, matrix_view<T const, Space> x,
+                                     matrix_view<T, Space> out) {
+  { fake_quantize_rows(on, scheme, x, out) } -> std::same_as<std::size_t>;
+};
+
+/// Rounds each row to the values that its codes stand for: out = dequantize(quantize(x)), without writing codes.
+///   Q(x) = scale * (clamp(round(x / scale) + zero_point) - zero_point)
+/// @param on where to run   @param scheme as for quantize()   @param x (m x n)   @param out (m x n), may be x itself
+/// Complexity: as quantize().   Determinism: as quantize().
+/// Throws: std::invalid_argument on a shape, a clip, or a non-finite value (naming its row).
+template <execution_policy P, class T, class U, class Space>
+void fake_quantize(P const& on, int4_scheme const& scheme, matrix_view<T, Space> x, matrix_view<U, Space> out) {
+  assert_space<P, Space>();
+  static_assert(can_fake_quantize<P, U>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  check_scheme(scheme);
+  check_stride("activations", x);
+  check_shape("output", out, x.rows, x.columns);
+  matrix_view<T const, Space> const read = x;
+  reject_non_finite(read, fake_quantize_rows(on, scheme, read, out));
+}
+
+}  // namespace dfrot
