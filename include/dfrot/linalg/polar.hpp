@@ -1,0 +1,92 @@
+#pragma once
+
+#include <Eigen/SVD>
+#include <cmath>
+#include <cstddef>
+#include <type_traits>
+
+#include <dfrot/adapt/eigen.hpp>
+#include <dfrot/core/expects.hpp>
+#include <dfrot/core/policy.hpp>
+#include <dfrot/core/view.hpp>
+#include <dfrot/linalg/serial_eigen.hpp>
+
+namespace dfrot {
+
+namespace detail {
+
+template <class T, class Space>
+void expects_finite(matrix_view<T, Space> c) {
+  for (std::size_t i = 0; i < c.rows; ++i) {
+    for (std::size_t j = 0; j < c.columns; ++j) {
+      expects(std::isfinite(c(i, j)), "a matrix with the element ", c(i, j), " in row ", i, ", column ", j,
+              " has no nearest orthogonal matrix");
+    }
+  }
+}
+
+/// The factor U V^T of an SVD; false if the decomposition failed or the product is not orthogonal to 1e-10 an element.
+template <class Decomposition>
+[[nodiscard]] bool take_factor(Decomposition const& svd, Eigen::MatrixXd& factor) {
+  if (svd.info() != Eigen::Success) {
+    return false;
+  }
+  factor.noalias() = svd.matrixU() * svd.matrixV().transpose();
+  Eigen::MatrixXd gram = factor.transpose() * factor;
+  gram.diagonal().array() -= 1.0;
+  return gram.cwiseAbs().maxCoeff() <= 1e-10;  // false for NaN as well
+}
+
+/// U V^T of a finite square matrix: divide and conquer, and the slower Jacobi method where that fails.
+[[nodiscard]] inline Eigen::MatrixXd orthogonal_factor(Eigen::MatrixXd const& c) {
+  Eigen::MatrixXd factor;
+  // Eigen 5 (and its development versions, 3.4.90 and above) takes the flags at compile time, Eigen 3.4 at run time.
+#if EIGEN_VERSION_AT_LEAST(3, 4, 90)
+  if (!take_factor(Eigen::BDCSVD<Eigen::MatrixXd, Eigen::ComputeFullU | Eigen::ComputeFullV>(c), factor) &&
+      !take_factor(Eigen::JacobiSVD<Eigen::MatrixXd, Eigen::ComputeFullU | Eigen::ComputeFullV>(c), factor)) {
+#else
+  if (!take_factor(Eigen::BDCSVD<Eigen::MatrixXd>(c, Eigen::ComputeFullU | Eigen::ComputeFullV), factor) &&
+      !take_factor(Eigen::JacobiSVD<Eigen::MatrixXd>(c, Eigen::ComputeFullU | Eigen::ComputeFullV), factor)) {
+#endif
+    reject(message("the singular value decomposition of a ", static_cast<std::size_t>(c.rows()), " x ",
+                   static_cast<std::size_t>(c.cols()), " matrix did not converge"));
+  }
+  return factor;
+}
+
+}  // namespace detail
+
+/// The orthogonal matrix nearest to C, which is also the one with the largest tr(Q^T C): the orthogonal polar factor.
+///   C + epsilon I = U S V^T,   Q = U V^T,   epsilon = 1e-10 ||C||_F
+/// Where C is singular (fewer tokens than channels) many Q are equally near; epsilon picks the one nearest to the
+/// identity on the null space, so that directions nobody has asked to turn stay where they are. C = 0 gives Q = I.
+/// @param on where to run; one thread, whatever the policy says   @param c (n x n), finite   @param q (n x n),
+/// overwritten; may be c itself   @post ||Q^T Q - I|| is a small multiple of n eps; tr(Q^T C) is within 2 n epsilon of
+/// its maximum Complexity: an SVD, about 20 n^3 operations; workspace of a few n x n matrices, allocated. Determinism:
+/// bitwise for any number of threads. Throws: std::invalid_argument on shape and on elements that are not finite;
+/// std::bad_alloc. Source: Schönemann, "A generalized solution of the orthogonal Procrustes problem", Psychometrika 31,
+/// 1966; Higham, "Computing the polar decomposition - with applications", SIAM J. Sci. Stat. Comput. 7, 1986.
+template <execution_policy P, class C, class Space>
+requires std::is_same_v < std::remove_const_t<C>,
+double > void nearest_orthogonal(P const&, matrix_view<C, Space> c, matrix_view<double, Space> q) {
+  assert_space<P, Space>();
+  expects(c.rows == c.columns && q.rows == c.rows && q.columns == c.columns, "the nearest orthogonal matrix of ",
+          c.rows, " x ", c.columns, " does not exist or does not fit into ", q.rows, " x ", q.columns);
+  expects(c.rows <= 1 || (c.row_stride >= c.columns && q.row_stride >= q.columns), "matrices of ", c.columns,
+          " columns cannot have row strides ", c.row_stride, " and ", q.row_stride);
+  if (c.rows == 0) {
+    return;
+  }
+  detail::expects_finite(c);
+  Eigen::MatrixXd shifted = as_eigen(c);
+  double const largest = shifted.cwiseAbs().maxCoeff();
+  if (largest == 0.0) {
+    as_eigen(q).setIdentity();
+    return;
+  }
+  shifted /= largest;  // the factor of a multiple is the same, and squares neither overflow nor vanish
+  shifted.diagonal().array() += 1e-10 * shifted.norm();
+  detail::run_serial_eigen([&] { as_eigen(q) = detail::orthogonal_factor(shifted); });
+}
+
+}  // namespace dfrot
