@@ -28,9 +28,12 @@ elseif(TARGET Eigen3::Eigen)
   add_library(dfrot::dfrot ALIAS dfrot_dfrot)
   set_target_properties(dfrot_dfrot PROPERTIES EXPORT_NAME dfrot)
   target_link_libraries(dfrot_dfrot INTERFACE dfrot_kernels Eigen3::Eigen)
-  # An imported Eigen is a system library already; one that was added as a subproject is not.
-  target_include_directories(dfrot_dfrot SYSTEM INTERFACE
-    $<BUILD_INTERFACE:$<TARGET_PROPERTY:Eigen3::Eigen,INTERFACE_INCLUDE_DIRECTORIES>>)
+  # Users of an imported Eigen see it as a system library; one that was added as a subproject has to be declared so.
+  get_target_property(eigen_is_imported Eigen3::Eigen IMPORTED)
+  if(NOT eigen_is_imported)
+    target_include_directories(dfrot_dfrot SYSTEM INTERFACE
+      $<BUILD_INTERFACE:$<TARGET_PROPERTY:Eigen3::Eigen,INTERFACE_INCLUDE_DIRECTORIES>>)
+  endif()
 else()
   message(STATUS "dfrot: Eigen not found, dfrot::dfrot is left out")
 endif()

@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""Reads the #include lines under include/dfrot and fails on an arrow that the design does not draw.
+
+    include_direction.py <include folder>      exit status 0: sound, 1: problems, one line each
+
+The tables below are the design of docs/architecture.md: a room lists the rooms that it may include besides itself.
+Arrows point to lower floors only, so a front door (transform, quantize, loss) never sees a backend, and a backend never
+sees another one. Only the standard library is used.
+"""
+
+import pathlib
+import re
+import sys
+
+FRONT_DOORS = {"transform", "quantize", "loss"}
+KERNELS = {"core", "format"} | FRONT_DOORS
+
+# room -> rooms that it may include; floor by floor, from the ground up. "." holds config.hpp and version.hpp.
+ALLOWED = {
+    ".": set(),
+    "core": {"."},
+    "format": {".", "core"},
+    "adapt": {".", "core"},
+    "io": {".", "core"},
+    "transform": {".", "core", "format"},
+    "quantize": {".", "core", "format"},
+    "loss": {".", "core"},
+    # Backends implement the front doors: they read the data types that those declare (schemes, orders, errors).
+    "backend/reference": {"."} | KERNELS,
+    "backend/cpu": {"."} | KERNELS,
+    "linalg": {".", "core", "adapt"},
+    "optimize": {".", "adapt", "linalg", "backend/reference", "backend/cpu"} | KERNELS,
+}
+
+# Headers beside config.hpp that only collect others.
+UMBRELLAS = {
+    "reference.hpp": {".", "backend/reference"} | KERNELS,
+    "cpu.hpp": {".", "backend/cpu"} | KERNELS,
+    "dfrot.hpp": set(ALLOWED) | {"umbrella"},
+}
+
+# What is not the standard library, and the only rooms that may include it.
+DEPENDENCIES = {
+    "Eigen/": {"adapt", "linalg", "optimize"},
+    "unsupported/Eigen/": set(),
+    "xsimd/": {"backend/cpu"},
+    "immintrin.h": {"backend/cpu"},
+    "omp.h": {"core", "backend/cpu", "linalg"},
+}
+
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
+
+
+def room_of(header):
+    """The room of a header, given by its path below dfrot/; "umbrella" for those that collect others."""
+    if header in UMBRELLAS:
+        return "umbrella"
+    return str(pathlib.PurePosixPath(header).parent)
+
+
+def check_arrow(header, target, headers):
+    """Problems with one #include <dfrot/target>."""
+    if target not in headers:
+        return [f"{header} includes <dfrot/{target}>, which does not exist"]
+    room, target_room = room_of(header), room_of(target)
+    allowed = UMBRELLAS[header] if room == "umbrella" else ALLOWED.get(room, set())
+    if target_room != room and target_room not in allowed:
+        return [f"{header} includes <dfrot/{target}>: {room} must not include {target_room}"]
+    return []
+
+
+def check_dependency(header, target):
+    """Problems with one include of something that is not ours."""
+    for prefix, rooms in DEPENDENCIES.items():
+        if target.startswith(prefix) and room_of(header) not in rooms:
+            where = ", ".join(sorted(rooms)) or "no room"
+            return [f"{header} includes <{target}>, which is for {where} only"]
+    if "/" in target and not target.startswith(("sys/", *DEPENDENCIES)):
+        return [f"{header} includes <{target}>, an unknown dependency"]
+    return []
+
+
+def find_cycle(arrows):
+    """The headers of one cycle in the order of inclusion, or an empty list."""
+    done = set()
+
+    def visit(header, path):
+        if header in path:
+            return path[path.index(header):] + [header]
+        if header in done:
+            return []
+        for target in arrows.get(header, ()):
+            cycle = visit(target, path + [header])
+            if cycle:
+                return cycle
+        done.add(header)
+        return []
+
+    for header in arrows:
+        cycle = visit(header, [])
+        if cycle:
+            return cycle
+    return []
+
+
+def problems_in(include_folder):
+    """All problems of the headers under include_folder/dfrot, one line each."""
+    root = pathlib.Path(include_folder) / "dfrot"
+    headers = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.hpp"))
+    if not headers:
+        return [f"no headers under {root}"]
+    known = set(headers)
+    problems, arrows = [], {}
+    for header in headers:
+        room = room_of(header)
+        if room != "umbrella" and room not in ALLOWED:
+            problems.append(f"{header} stands in {room}, a room that the table does not know")
+        arrows[header] = []
+        for bracket, target in INCLUDE.findall((root / header).read_text(encoding="utf-8")):
+            if bracket == '"':
+                problems.append(f'{header} includes "{target}": write <dfrot/...>')
+            elif target.startswith("dfrot/"):
+                own = target[len("dfrot/"):]
+                problems += check_arrow(header, own, known)
+                arrows[header].append(own)
+            else:
+                problems += check_dependency(header, target)
+    cycle = find_cycle(arrows)
+    if cycle:
+        problems.append("cycle: " + " -> ".join(cycle))
+    return problems
+
+
+def main(arguments):
+    if len(arguments) != 1:
+        print("usage: include_direction.py <include folder>", file=sys.stderr)
+        return 2
+    problems = problems_in(arguments[0])
+    for problem in problems:
+        print(problem)
+    print(f"{len(problems)} problems" if problems else "every include points down")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

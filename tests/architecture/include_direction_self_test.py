@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Plants one wrong include at a time in a small, sound set of headers: include_direction.py must name each of them."""
+
+import pathlib
+import tempfile
+import unittest
+
+import include_direction
+
+SOUND = {
+    "config.hpp": "",
+    "core/view.hpp": "#include <cstddef>\n#include <dfrot/config.hpp>\n",
+    "core/matrix.hpp": "#include <vector>\n#include <dfrot/core/view.hpp>\n",
+    "format/int4.hpp": "#include <dfrot/config.hpp>\n",
+    "quantize/scheme.hpp": "#include <dfrot/core/view.hpp>\n#include <dfrot/format/int4.hpp>\n",
+    "backend/reference/pack.hpp": "#include <dfrot/quantize/scheme.hpp>\n",
+    "backend/cpu/pack.hpp": "#include <xsimd/xsimd.hpp>\n#include <dfrot/quantize/scheme.hpp>\n",
+    "linalg/polar.hpp": "#include <Eigen/SVD>\n#include <dfrot/core/matrix.hpp>\n",
+    "io/npy.hpp": "#include <sys/stat.h>\n#include <dfrot/core/matrix.hpp>\n",
+    "optimize/refine.hpp": "#include <dfrot/linalg/polar.hpp>\n",
+    "reference.hpp": "#include <dfrot/backend/reference/pack.hpp>\n",
+    "dfrot.hpp": "#include <dfrot/reference.hpp>\n#include <dfrot/optimize/refine.hpp>\n",
+}
+
+
+class IncludeDirection(unittest.TestCase):
+    def problems(self, planted):
+        """The problems of the sound set after lines were added to some headers."""
+        with tempfile.TemporaryDirectory() as folder:
+            for header in set(SOUND) | set(planted):
+                path = pathlib.Path(folder) / "dfrot" / header
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(SOUND.get(header, "") + planted.get(header, ""), encoding="utf-8")
+            return include_direction.problems_in(folder)
+
+    def assert_named(self, header, line, expected):
+        problems = self.problems({header: line + "\n"})
+        self.assertTrue(any(expected in problem for problem in problems), f"{expected!r} is not in {problems}")
+
+    def test_sound_headers_pass(self):
+        self.assertEqual(self.problems({}), [])
+
+    def test_upward_arrow(self):
+        self.assert_named("core/view.hpp", "#include <dfrot/format/int4.hpp>", "core must not include format")
+
+    def test_front_door_includes_a_backend(self):
+        self.assert_named("quantize/scheme.hpp", "#  include <dfrot/backend/cpu/pack.hpp>",
+                          "quantize must not include backend/cpu")
+
+    def test_one_backend_includes_another(self):
+        self.assert_named("backend/cpu/pack.hpp", "#include <dfrot/backend/reference/pack.hpp>",
+                          "backend/cpu must not include backend/reference")
+
+    def test_room_includes_an_umbrella(self):
+        self.assert_named("optimize/refine.hpp", "#include <dfrot/reference.hpp>", "must not include umbrella")
+
+    def test_umbrella_of_a_backend_includes_linalg(self):
+        self.assert_named("reference.hpp", "#include <dfrot/linalg/polar.hpp>", "must not include linalg")
+
+    def test_cycle_inside_a_room(self):
+        self.assert_named("core/view.hpp", "#include <dfrot/core/matrix.hpp>", "cycle: ")
+
+    def test_unknown_room(self):
+        self.assert_named("attic/old.hpp", "#include <dfrot/config.hpp>", "attic, a room that the table does not know")
+
+    def test_missing_header(self):
+        self.assert_named("core/view.hpp", "#include <dfrot/core/gone.hpp>", "which does not exist")
+
+    def test_quoted_include(self):
+        self.assert_named("core/matrix.hpp", '#include "view.hpp"', "write <dfrot/...>")
+
+    def test_eigen_outside_its_rooms(self):
+        self.assert_named("quantize/scheme.hpp", "#include <Eigen/Core>", "is for adapt, linalg, optimize only")
+
+    def test_xsimd_outside_the_cpu_backend(self):
+        self.assert_named("backend/reference/pack.hpp", "#include <xsimd/xsimd.hpp>", "is for backend/cpu only")
+
+    def test_unknown_dependency(self):
+        self.assert_named("io/npy.hpp", "#include <boost/endian.hpp>", "an unknown dependency")
+
+    def test_empty_folder(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertEqual(len(include_direction.problems_in(folder)), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
