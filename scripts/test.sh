@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# scripts/test.sh [preset ...]: installs what is needed, then builds and runs every test with each preset.
+# Presets: release (g++), clang, sanitize (g++ with ASan and UBSan), debug; without arguments the first three.
+# Tests on real data run where DFROT_DATA names the folder that holds it, and say so where they skip.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+scripts/install_dependencies.sh || exit 1
+if (($# == 0)); then
+  set -- release clang sanitize
+fi
+
+export UBSAN_OPTIONS=print_stacktrace=1
+jobs="$(nproc)"
+closing=()
+failed=0
+
+build_and_test() {
+  local preset="$1"
+  cmake --preset "$preset" -DDFROT_WARNINGS_AS_ERRORS=ON &&
+    cmake --build --preset "$preset" --parallel "$jobs" &&
+    ctest --preset "$preset" --parallel "$jobs"
+}
+
+mkdir -p build
+for preset in "$@"; do
+  echo "== $preset"
+  start=$SECONDS
+  log="build/$preset.log"
+  if build_and_test "$preset" 2>&1 | tee "$log"; then
+    verdict=passed
+  else
+    verdict=FAILED
+    failed=1
+  fi
+  # ctest's closing lines: everything from the line that counts the tests; or, where it did not get there, the last lines.
+  lines="$(sed -n '/tests passed, /,$p' "$log")"
+  closing+=("== $preset: $verdict in $((SECONDS - start)) s" "${lines:-$(tail -n 5 "$log")}")
+done
+
+echo
+printf '%s\n' "${closing[@]}"
+exit "$failed"
