@@ -1,0 +1,110 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#include <vector>
+
+#include <dfrot/core/expects.hpp>
+#include <dfrot/core/numeric.hpp>
+#include <dfrot/core/policy.hpp>
+#include <dfrot/core/view.hpp>
+#include <dfrot/transform/hadamard_order.hpp>
+
+namespace dfrot {
+
+/// True if policy P has a Hadamard transform for a matrix of T: its backend's header is included.
+template <class P, class T, class Space>
+concept can_hadamard = execution_policy<P> && storage<T> &&
+    requires(P const& on, hadamard_order const& order, vector_view<std::int8_t const, Space> signs,
+             matrix_view<T, Space> x, vector_view<arithmetic_t<T>, Space> workspace) {
+  hadamard_rows(on, order, signs, x, workspace);
+  hadamard_transpose_rows(on, order, signs, x, workspace);
+};
+
+/// The number of values of arithmetic_t<T> that the transforms need as workspace: none for float and double, which are
+/// transformed where they stand; a row for each thread for half and bfloat16, whose arithmetic is done in float.
+/// Complexity: O(1).
+template <storage T, execution_policy P>
+[[nodiscard]] std::size_t hadamard_workspace_size(P const& on, hadamard_order const& order) {
+  if constexpr (std::is_same_v<std::remove_cv_t<T>, arithmetic_t<T>>) {
+    return 0;
+  } else {
+    return static_cast<std::size_t>(threads_of(on)) * order.size();
+  }
+}
+
+namespace detail {
+
+/// What hadamard() and hadamard_transpose() ask of their arguments.
+template <class P, class T, class Space>
+void expect_hadamard_shapes(P const& on, hadamard_order const& order, matrix_view<T, Space> x,
+                            std::size_t workspace_size) {
+  expects(threads_of(on) >= 1, "a Hadamard transform on ", threads_of(on), " threads: it takes at least 1");
+  expects(x.columns == order.size(), "a Hadamard transform of order ", order.size(), " on rows of ", x.columns,
+          " values: the two must be equal");
+  expects(x.row_stride >= x.columns, "a row stride of ", x.row_stride, " is less than the ", x.columns,
+          " columns");
+  std::size_t const needed = hadamard_workspace_size<T>(on, order);
+  expects(workspace_size >= needed, "a Hadamard transform of order ", order.size(), " needs a workspace of ", needed,
+          " values, this one has ", workspace_size);
+}
+
+/// An allocated workspace for one call on the host; empty, and without an allocation, where none is needed.
+template <storage T, execution_policy P>
+[[nodiscard]] std::vector<arithmetic_t<T>> make_hadamard_workspace(P const& on, hadamard_order const& order) {
+  return std::vector<arithmetic_t<T>>(threads_of(on) < 1 ? 0 : hadamard_workspace_size<T>(on, order));
+}
+
+}  // namespace detail
+
+/// Multiplies each row by the normalized Hadamard matrix of this order, in place.
+///   x <- x H / sqrt(n),   H = H_K (x) H_{2^m},   n = K 2^m
+/// @param on where to run    @param order n and its matrix    @param x (rows x n), row stride >= n; padding is left
+/// alone
+/// @param workspace hadamard_workspace_size<T>(on, order) values, none for float and double; contents are lost
+/// @pre rows do not overlap    @post row norms are preserved to O(eps log n); NaN and infinity stay within their row
+/// Complexity: rows n (m + K) additions (m alone for powers of two), no allocation.
+/// Determinism: bitwise for any number of threads.    Throws: std::invalid_argument on shape, before anything is
+/// written. Source: Horadam, "Hadamard matrices and their applications", 2007; Fino, Algazi, "Unified matrix treatment
+/// of the fast Walsh-Hadamard transform", 1976.    Example: examples/01_hadamard.cpp
+template <execution_policy P, storage T, class Space>
+void hadamard(P const& on, hadamard_order const& order, matrix_view<T, Space> x,
+              vector_view<arithmetic_t<T>, Space> workspace) {
+  assert_space<P, Space>();
+  static_assert(can_hadamard<P, T, Space>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  detail::expect_hadamard_shapes(on, order, x, workspace.size);
+  hadamard_rows(on, order, vector_view<std::int8_t const, Space>{}, x, workspace);
+}
+
+/// The same with a workspace that this call allocates (for half and bfloat16 only: float and double allocate nothing).
+/// On the host only. Errors: std::bad_alloc.
+template <execution_policy P, storage T>
+void hadamard(P const& on, hadamard_order const& order, matrix_view<T> x) {
+  auto workspace = detail::make_hadamard_workspace<T>(on, order);
+  hadamard(on, order, x, vector_view<arithmetic_t<T>>(workspace.data(), workspace.size()));
+}
+
+/// Multiplies each row by the transpose of the normalized Hadamard matrix, in place: undoes hadamard().
+///   x <- x H^T / sqrt(n)
+/// The same as hadamard() where H is symmetric (powers of two, Paley II), another matrix elsewhere.
+/// Parameters, contract, complexity and determinism are those of hadamard().
+template <execution_policy P, storage T, class Space>
+void hadamard_transpose(P const& on, hadamard_order const& order, matrix_view<T, Space> x,
+                        vector_view<arithmetic_t<T>, Space> workspace) {
+  assert_space<P, Space>();
+  static_assert(can_hadamard<P, T, Space>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  detail::expect_hadamard_shapes(on, order, x, workspace.size);
+  hadamard_transpose_rows(on, order, vector_view<std::int8_t const, Space>{}, x, workspace);
+}
+
+/// The same with a workspace that this call allocates (for half and bfloat16 only: float and double allocate nothing).
+/// On the host only. Errors: std::bad_alloc.
+template <execution_policy P, storage T>
+void hadamard_transpose(P const& on, hadamard_order const& order, matrix_view<T> x) {
+  auto workspace = detail::make_hadamard_workspace<T>(on, order);
+  hadamard_transpose(on, order, x, vector_view<arithmetic_t<T>>(workspace.data(), workspace.size()));
+}
+
+}  // namespace dfrot

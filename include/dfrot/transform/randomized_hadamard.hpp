@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include <dfrot/core/expects.hpp>
+#include <dfrot/core/numeric.hpp>
+#include <dfrot/core/policy.hpp>
+#include <dfrot/core/random.hpp>
+#include <dfrot/core/view.hpp>
+#include <dfrot/transform/hadamard.hpp>
+#include <dfrot/transform/hadamard_order.hpp>
+
+namespace dfrot {
+
+/// A randomized Hadamard rotation: random signs on the channels, then the normalized Hadamard matrix.
+///   R = diag(s) H_n / sqrt(n),   s in {-1, +1}^n,   s_i = random_sign(seed, random_stream::hadamard_signs, i)
+/// R is orthogonal. No n x n matrix is made: it stores n signs and the base matrix of the order.
+/// Determinism: a function of n and seed alone; bitwise for any number of threads.
+/// Throws: std::invalid_argument for an order without a construction (see hadamard_order).
+/// Source: Ailon, Chazelle, "The fast Johnson-Lindenstrauss transform", 2009; QuaRot, arXiv 2404.00456, section 3.
+/// Example: examples/01_hadamard.cpp
+class randomized_hadamard {
+ public:
+  randomized_hadamard(std::size_t n, std::uint64_t seed) : order_(n), signs_(n) {
+    for (std::size_t i = 0; i < n; ++i) {
+      signs_[i] = static_cast<std::int8_t>(random_sign(seed, random_stream::hadamard_signs, i));
+    }
+  }
+
+  [[nodiscard]] std::size_t size() const { return order_.size(); }
+  [[nodiscard]] hadamard_order const& order() const { return order_; }
+  /// s: n values, -1 or +1.
+  [[nodiscard]] vector_view<std::int8_t const> signs() const { return {signs_.data(), signs_.size()}; }
+
+  /// Rotates each row in place: x <- (x . s) H / sqrt(n). Contract and complexity are those of hadamard(), on the host.
+  /// @param workspace hadamard_workspace_size<T>(on, order()) values, none for float and double
+  template <execution_policy P, storage T>
+  void apply(P const& on, matrix_view<T> x, vector_view<arithmetic_t<T>> workspace) const {
+    check<P, T>(on, x, workspace.size);
+    hadamard_rows(on, order_, signs(), x, workspace);
+  }
+  /// The same with a workspace that this call allocates (for half and bfloat16 only).
+  template <execution_policy P, storage T>
+  void apply(P const& on, matrix_view<T> x) const {
+    auto workspace = detail::make_hadamard_workspace<T>(on, order_);
+    apply(on, x, vector_view<arithmetic_t<T>>(workspace.data(), workspace.size()));
+  }
+
+  /// Rotates each row back, in place: x <- (x H^T / sqrt(n)) . s. Undoes apply(); contract as there.
+  template <execution_policy P, storage T>
+  void apply_transpose(P const& on, matrix_view<T> x, vector_view<arithmetic_t<T>> workspace) const {
+    check<P, T>(on, x, workspace.size);
+    hadamard_transpose_rows(on, order_, signs(), x, workspace);
+  }
+  /// The same with a workspace that this call allocates (for half and bfloat16 only).
+  template <execution_policy P, storage T>
+  void apply_transpose(P const& on, matrix_view<T> x) const {
+    auto workspace = detail::make_hadamard_workspace<T>(on, order_);
+    apply_transpose(on, x, vector_view<arithmetic_t<T>>(workspace.data(), workspace.size()));
+  }
+
+  /// Writes R as a dense matrix: bit for bit what apply() makes of the identity.
+  /// @param result (n x n)    Complexity: O(n^2).    Throws: std::invalid_argument on shape.
+  template <storage T>
+  void to_dense(matrix_view<T> result) const {
+    expects(result.rows == size() && result.columns == size(), "a dense rotation of order ", size(),
+            " does not fit into ", result.rows, " x ", result.columns);
+    expects(result.row_stride >= result.columns, "a row stride of ", result.row_stride, " is less than the ",
+            result.columns, " columns");
+    auto const scale = hadamard_scale<arithmetic_t<T>>(order_);
+    for (std::size_t i = 0; i < size(); ++i) {
+      for (std::size_t j = 0; j < size(); ++j) {
+        result(i, j) = store<T>(signs_[i] * order_.sign(i, j) == 1 ? scale : -scale);
+      }
+    }
+  }
+
+ private:
+  template <class P, class T>
+  void check(P const& on, matrix_view<T> x, std::size_t workspace_size) const {
+    assert_space<P, host_space>();
+    static_assert(can_hadamard<P, T, host_space>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+    detail::expect_hadamard_shapes(on, order_, x, workspace_size);
+  }
+
+  hadamard_order order_;
+  std::vector<std::int8_t> signs_;
+};
+
+}  // namespace dfrot
