@@ -44,8 +44,15 @@ DFROT_HOST_DEVICE inline void portable_cos_sin(double turns, double& cosine, dou
   double const quarter = std::floor(std::fma(turns, 4.0, 0.5));
   double const angle = 6.2831853071795865 * std::fma(quarter, -0.25, turns);
   double const square = angle * angle;
-  constexpr double even[] = {1.0,         -1.0 / 2,       1.0 / 24,        -1.0 / 720,
-                             1.0 / 40320, -1.0 / 3628800, 1.0 / 479001600, -1.0 / 87178291200};
+  constexpr double even[] = {1.0,
+                             -1.0 / 2,
+                             1.0 / 24,
+                             -1.0 / 720,
+                             1.0 / 40320,
+                             -1.0 / 3628800,
+                             1.0 / 479001600,
+                             -1.0 / 87178291200,
+                             1.0 / 20922789888000};
   constexpr double odd[] = {1.0,          -1.0 / 6,        1.0 / 120,        -1.0 / 5040,
                             1.0 / 362880, -1.0 / 39916800, 1.0 / 6227020800, -1.0 / 1307674368000};
   double const c = polynomial(even, square);
