@@ -21,3 +21,18 @@
 #else
 #include <catch2/catch.hpp>
 #endif
+
+#include <string>
+
+namespace dfrot::test {
+
+/// A matcher for CHECK_THROWS_WITH: the message contains this text. Catch2 3 gave it another name.
+[[nodiscard]] inline auto contains_text(std::string const& text) {
+#if DFROT_TEST_CATCH2 >= 3
+  return Catch::Matchers::ContainsSubstring(text);
+#else
+  return Catch::Matchers::Contains(text);
+#endif
+}
+
+}  // namespace dfrot::test

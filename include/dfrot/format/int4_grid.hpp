@@ -69,7 +69,8 @@ template <class Real>
 
 /// The grid for values that lie unevenly about zero: scale = clip * (max - min) / 15, zero_point = round(-clip * min /
 /// scale), codes 0 … 15. The range is widened to include 0, so that 0 is represented exactly.
-/// @param minimum, maximum of the group, finite   @param clip in (0, 1]
+/// @param minimum <= maximum of the group, finite (beyond 0.93 of the largest float the lowest code may decode to infinity)
+/// @param clip in (0, 1]
 /// Complexity: O(1).   Source: Ashkboos et al. (QuaRot), arXiv 2404.00456, section 4 (activations and KV cache).
 template <class Real>
 [[nodiscard]] DFROT_HOST_DEVICE constexpr int4_grid<Real> asymmetric_grid(Real minimum, Real maximum, Real clip) {

@@ -1,0 +1,134 @@
+#include <cmath>
+#include <cstdlib>
+#include <dfrot/backend/cpu/policy.hpp>
+#include <dfrot/backend/reference/policy.hpp>
+#include <dfrot/io/npy.hpp>
+#include <dfrot/loss/massive_tokens.hpp>
+#include <dfrot/loss/weighted_error.hpp>
+#include <dfrot/transform/rms_norm.hpp>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/gaussian_matrix.hpp"
+
+using namespace dfrot;
+using dfrot::test::gaussian_matrix;
+
+namespace {
+
+vector_view<token_error const> view(std::vector<token_error> const& errors) { return {errors.data(), errors.size()}; }
+
+}  // namespace
+
+TEST_CASE("the threshold rule marks tokens whose error is below it") {
+  std::vector<token_error> const errors{{1, 10}, {4, 10}, {9, 10}};
+  auto const found = massive_by_threshold(view(errors), 2.0);
+  CHECK(found.is_massive == std::vector<std::uint8_t>{1, 0, 0});
+  CHECK(found.count == 1);
+  CHECK(found.rule == "threshold");
+  CHECK(found.threshold == 2.0);
+  CHECK_THROWS_AS(massive_by_threshold(view(errors), 0.0), std::invalid_argument);
+  CHECK_THROWS_AS(massive_by_threshold(view(errors), std::nan("")), std::invalid_argument);
+}
+
+TEST_CASE("the comparison rule marks tokens that an orthogonal rotation does not help") {
+  std::vector<token_error> const unrotated{{1, 10}, {4, 10}, {9, 10}, {0, 0}};
+  std::vector<token_error> const orthogonal{{2, 10}, {4, 10}, {3, 10}, {0, 0}};
+  auto const found = massive_by_comparison(view(unrotated), view(orthogonal));
+  CHECK(found.is_massive == std::vector<std::uint8_t>{1, 1, 0, 0});
+  CHECK(found.rule == "compare");
+  CHECK_THROWS_AS(massive_by_comparison(view(unrotated), {}), std::invalid_argument);
+}
+
+TEST_CASE("the peak ratio is the largest magnitude over the median") {
+  std::vector<float> scratch(5);
+  std::vector<float> x{-1, 2, 3, -40, 5};
+  vector_view<float> const room{scratch.data(), 5};
+  CHECK(peak_ratio(vector_view<float const>(x.data(), 5), room) == 40.0 / 3.0);
+  CHECK(peak_ratio(vector_view<float const>(x.data(), 4), room) == 40.0 / 3.0);
+  CHECK(peak_ratio(vector_view<float const>(x.data(), 1), room) == 1);
+  CHECK(peak_ratio(vector_view<float const>(x.data(), 0), room) == 1);
+  std::vector<float> const sparse{0, 0, 0, 9, 0};
+  CHECK(peak_ratio(vector_view<float const>(sparse.data(), 5), room) == 1);
+}
+
+TEST_CASE("the automatic line stands in the first wide gap above 100") {
+  double const infinity = std::numeric_limits<double>::infinity();
+  CHECK(massive_ratio_threshold({}) == infinity);
+  CHECK(massive_ratio_threshold({5, 6, 7, 45}) == infinity);
+  CHECK(massive_ratio_threshold({5, 20, 299}) == infinity);
+  CHECK(massive_ratio_threshold({1200, 5, 40, 1000}) == std::sqrt(100.0 * 1000.0));
+  CHECK(massive_ratio_threshold({1200, 1000}) == std::sqrt(100.0 * 1000.0));
+  CHECK(massive_ratio_threshold({5, 150, 500, 50000}) == std::sqrt(150.0 * 500.0));
+  // A heavy tail without a gap is no second kind of token.
+  std::vector<double> tail;
+  for (double ratio = 5; ratio < 5000; ratio *= 1.5) {
+    tail.push_back(ratio);
+  }
+  CHECK(massive_ratio_threshold(tail) == infinity);
+}
+
+TEMPLATE_TEST_CASE("the automatic rule finds planted tokens and nothing in Gaussian rows", "", float, double, half) {
+  for (std::size_t const channels : {64, 896, 4096}) {
+    std::size_t const rows = 300;
+    auto x = gaussian_matrix<TestType>(rows, channels, channels);
+    auto const none = massive_automatic(cpu::policy{2}, x.view());
+    CHECK(none.count == 0);
+    CHECK(none.rule == "auto");
+    CHECK(none.threshold == std::numeric_limits<double>::infinity());
+    for (std::size_t const token : {0, 17, 299}) {
+      x(token, 5) = static_cast<TestType>(900.0F);
+    }
+    auto const found = massive_automatic(cpu::policy{2}, x.view());
+    CAPTURE(channels, found.threshold);
+    CHECK(found.count == 3);
+    CHECK(found.is_massive[17] == 1);
+    for (int const threads : {1, 5}) {
+      CHECK(massive_automatic(cpu::policy{threads}, x.view()).is_massive == found.is_massive);
+    }
+    CHECK(massive_automatic(reference::policy{}, x.view()).threshold == found.threshold);
+  }
+}
+
+TEST_CASE("the automatic rule takes empty, constant and sparse rows for ordinary") {
+  CHECK(massive_automatic(cpu::policy{}, matrix<float>(0, 8).view()).count == 0);
+  CHECK(massive_automatic(cpu::policy{}, matrix<float>(3, 0).view()).count == 0);
+  matrix<float> x(3, 64);
+  x(1, 3) = 1e6F;
+  std::fill_n(&x(2, 0), 64, 5.0F);
+  CHECK(massive_automatic(cpu::policy{}, x.view()).count == 0);
+}
+
+TEST_CASE("the automatic rule finds exactly the massive rows of real activations") {
+  char const* const data = std::getenv("DFROT_DATA");
+  if (data == nullptr) {
+    WARN("skipped: DFROT_DATA is not set");
+    return;
+  }
+  std::string const folder = std::string(data) + "/qwen2.5-0.5b_layer12/";
+  auto x = read_npy<float>(folder + "hidden.npy");
+  REQUIRE(x.rows() == 77);
+  rms_norm(x.view());
+  auto const found = massive_automatic(cpu::policy{2}, x.view());
+  CHECK(found.count == 53);
+  // What tells massive from ordinary rows there: the massive ones peak in channel 62.
+  for (std::size_t i = 0; i < 77; ++i) {
+    CHECK((found.is_massive[i] != 0) == (std::fabs(x(i, 62)) > 25.0F));
+  }
+}
+
+TEST_CASE("the summary separates the two kinds and weights the loss by alpha squared") {
+  std::vector<token_error> const errors{{1, 10}, {4, 8}, {9, 90}};
+  auto const massive = massive_by_threshold(view(errors), 1.5);  // the first token
+  auto const found = summarize(view(errors), massive, 100);
+  CHECK(found.massive == 0.1);
+  CHECK(found.ordinary == (0.5 + 0.1) / 2);
+  CHECK(found.weighted_loss == 13 + 1e4);
+  CHECK(std::isnan(summarize(view(errors), massive_by_threshold(view(errors), 0.5), 100).massive));
+  CHECK(std::isnan(summarize(view(errors), massive_by_threshold(view(errors), 9.5), 100).ordinary));
+  CHECK_THROWS_AS(summarize(view(errors), massive, -1), std::invalid_argument);
+  CHECK_THROWS_AS(summarize(view(errors), massive, std::nan("")), std::invalid_argument);
+  CHECK_THROWS_AS(summarize({errors.data(), 2}, massive, 1), std::invalid_argument);
+}
