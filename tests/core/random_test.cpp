@@ -1,5 +1,5 @@
-#include <array>
 #include <cstdint>
+#include <cstdlib>
 #include <dfrot/core/random.hpp>
 #include <set>
 #include <type_traits>
