@@ -103,6 +103,17 @@ def find_cycle(arrows):
     return []
 
 
+def unreached(arrows):
+    """Headers that the umbrella of the whole library does not bring, directly or through others."""
+    reached, waiting = set(), ["dfrot.hpp"]
+    while waiting:
+        header = waiting.pop()
+        if header not in reached:
+            reached.add(header)
+            waiting += arrows.get(header, ())
+    return sorted(set(arrows) - reached)
+
+
 def problems_in(include_folder):
     """All problems of the headers under include_folder/dfrot, one line each."""
     root = pathlib.Path(include_folder) / "dfrot"
@@ -128,6 +139,7 @@ def problems_in(include_folder):
     cycle = find_cycle(arrows)
     if cycle:
         problems.append("cycle: " + " -> ".join(cycle))
+    problems += [f"{header} is not reached from <dfrot/dfrot.hpp>" for header in unreached(arrows)]
     return problems
 
 

@@ -19,7 +19,9 @@ SOUND = {
     "io/npy.hpp": "#include <sys/stat.h>\n#include <dfrot/core/matrix.hpp>\n",
     "optimize/refine.hpp": "#include <dfrot/linalg/polar.hpp>\n",
     "reference.hpp": "#include <dfrot/backend/reference/pack.hpp>\n",
-    "dfrot.hpp": "#include <dfrot/reference.hpp>\n#include <dfrot/optimize/refine.hpp>\n",
+    "cpu.hpp": "#include <dfrot/backend/cpu/pack.hpp>\n",
+    "dfrot.hpp": "".join(f"#include <dfrot/{header}>\n"
+                         for header in ("reference.hpp", "cpu.hpp", "optimize/refine.hpp", "io/npy.hpp")),
 }
 
 
@@ -77,6 +79,9 @@ class IncludeDirection(unittest.TestCase):
 
     def test_unknown_dependency(self):
         self.assert_named("io/npy.hpp", "#include <boost/endian.hpp>", "an unknown dependency")
+
+    def test_header_that_the_umbrella_forgets(self):
+        self.assert_named("loss/new.hpp", "#include <dfrot/config.hpp>", "loss/new.hpp is not reached")
 
     def test_empty_folder(self):
         with tempfile.TemporaryDirectory() as folder:
