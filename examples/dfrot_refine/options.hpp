@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include <dfrot/quantize/scheme.hpp>
+
+namespace dfrot::program {
+
+/// The exit codes of dfrot-refine.
+enum exit_code : int { done = 0, failed = 1, wrong_usage = 2, bad_input = 3, interrupted = 130 };
+
+/// How massive tokens are told from ordinary ones.
+enum class massive_rule : std::uint8_t { automatic, compare, threshold };
+
+/// Which rotation the refinement starts from.
+enum class start_rotation : std::uint8_t { hadamard, orthogonal, file };
+
+/// What the user asked for on the command line.
+struct options {
+  std::optional<std::filesystem::path> input;  ///< none: the built-in sample
+  std::filesystem::path output;
+  std::optional<std::filesystem::path> start_output;
+  std::optional<std::filesystem::path> report;
+  std::optional<std::filesystem::path> plot;
+  std::optional<std::filesystem::path> csv;
+  bool rms_norm = false;
+  start_rotation start = start_rotation::hadamard;
+  std::filesystem::path start_file;  ///< for start_rotation::file
+  massive_rule massive = massive_rule::automatic;
+  double massive_threshold = 0;  ///< for massive_rule::threshold
+  int bits = 4;
+  int4_scheme scheme;
+  double alpha = 100;
+  int rounds = 30;
+  std::uint64_t seed = 0;
+  int threads = 1;
+  double holdout = 0;  ///< share of the rows kept from the refinement
+};
+
+/// Reads the command line. Returns the options, or the exit code where there is nothing left to do (--help, --version, a
+/// mistake); what the user should read has then been printed.
+[[nodiscard]] std::variant<options, int> parse_options(int argument_count, char** arguments);
+
+}  // namespace dfrot::program

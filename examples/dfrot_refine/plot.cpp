@@ -1,0 +1,254 @@
+#include "plot.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <limits>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include <dfrot/core/expects.hpp>
+
+#include "log_axis.hpp"
+#include "svg.hpp"
+
+namespace dfrot::program {
+
+namespace {
+
+constexpr double page_width = 960;
+constexpr double page_height = 500;
+constexpr double panel_side = 350;
+constexpr double panel_top = 92;
+constexpr point tokens_corner{84, panel_top};
+constexpr point rounds_corner{568, panel_top};
+constexpr double label_gap = 8;
+
+constexpr char const* frame_line = "fill=\"none\" stroke=\"#111\" stroke-width=\"1\"";
+constexpr char const* grid_line = "stroke=\"#ddd\" stroke-width=\"0.8\"";
+constexpr char const* tick_line = "stroke=\"#111\" stroke-width=\"1\"";
+constexpr char const* note = "font-size=\"12\" fill=\"#333\"";
+
+/// Where a share of an axis stands in a panel.
+double across(point corner, double share) { return corner.x + share * panel_side; }
+double up(point corner, double share) { return corner.y + (1 - share) * panel_side; }
+
+void draw_vertical_axis(svg_page& page, point corner, log_axis const& axis, std::string const& title,
+                        double title_distance) {
+  for (tick const& mark : axis.ticks()) {
+    double const y = up(corner, axis.place(mark.value));
+    if (!mark.label.empty()) {
+      page.line({corner.x, y}, {corner.x + panel_side, y}, grid_line);
+      page.text({corner.x - label_gap - 2, y + 4}, mark.label, "text-anchor=\"end\"");
+    }
+    page.line({corner.x - (mark.label.empty() ? 3 : 6), y}, {corner.x, y}, tick_line);
+  }
+  double const x = corner.x - title_distance;
+  double const y = corner.y + panel_side / 2;
+  page.text({x, y}, title,
+            "text-anchor=\"middle\" transform=\"rotate(-90 " + coordinate(x) + " " + coordinate(y) + ")\"");
+}
+
+void draw_horizontal_tick(svg_page& page, point corner, double x, std::string const& label) {
+  double const bottom = corner.y + panel_side;
+  if (!label.empty()) {
+    page.text({x, bottom + label_gap + 13}, label, "text-anchor=\"middle\"");
+  }
+  page.line({x, bottom}, {x, bottom + (label.empty() ? 3 : 6)}, tick_line);
+}
+
+void draw_horizontal_title(svg_page& page, point corner, std::string const& title) {
+  page.text({corner.x + panel_side / 2, corner.y + panel_side + 44}, title, "text-anchor=\"middle\"");
+}
+
+/// One dot or diamond for a token in a cell of the page: thousands of tokens would draw the same pixels again and again.
+std::vector<point> thin_out(std::vector<point> const& places, double cell) {
+  std::set<std::pair<std::int64_t, std::int64_t>> taken;
+  std::vector<point> kept;
+  for (point const& place : places) {
+    if (taken.insert({std::llround(place.x / cell), std::llround(place.y / cell)}).second) {
+      kept.push_back(place);
+    }
+  }
+  return kept;
+}
+
+/// Dots as one path of lines without length, whose round caps show.
+void draw_dots(svg_page& page, std::vector<point> const& places, char const* attributes) {
+  std::string commands;
+  for (point const& place : thin_out(places, 1.0)) {
+    commands += "M" + coordinate(place.x) + " " + coordinate(place.y) + "h0";
+  }
+  page.path(commands, attributes);
+}
+
+void draw_diamonds(svg_page& page, std::vector<point> const& places, double radius, char const* attributes) {
+  std::string commands;
+  std::string const r = coordinate(radius);
+  for (point const& place : thin_out(places, 1.5)) {
+    commands += "M" + coordinate(place.x) + " " + coordinate(place.y - radius) + "l" + r + " " + r + "l-" + r + " " +
+                r + "l-" + r + " -" + r + "z";
+  }
+  page.path(commands, attributes);
+}
+
+constexpr char const* dot_style = "stroke=\"#8a8a8a\" stroke-width=\"2.6\" stroke-linecap=\"round\" fill=\"none\"";
+constexpr char const* diamond_style = "stroke=\"#000\" stroke-width=\"1.1\" fill=\"none\"";
+
+/// A line on which the error has changed by a constant factor, with its name along it.
+void draw_factor(svg_page& page, point corner, log_axis const& axis, double factor, std::string const& name,
+                 char const* dashes) {
+  double const shift = std::log(factor) / std::log(axis.high() / axis.low());  // of the panel's side, downwards
+  if (shift > 0.8) {
+    return;
+  }
+  point const from{across(corner, shift), up(corner, 0)};
+  point const to{across(corner, 1), up(corner, 1 - shift)};
+  page.line(from, to, std::string("stroke=\"#555\" stroke-width=\"1\" stroke-dasharray=\"") + dashes + "\"");
+  point const middle{from.x + 26, from.y - 26 - 5};
+  page.text(middle, name,
+            "font-size=\"11\" fill=\"#333\" transform=\"rotate(-45 " + coordinate(middle.x) + " " +
+                coordinate(middle.y) + ")\"");
+}
+
+/// Means over all tokens of a kind, before and after, as one line of the key.
+std::string change_text(char const* name, std::vector<std::pair<double, double>> const& errors) {
+  double before = 0;
+  double after = 0;
+  for (auto const& [start, refined] : errors) {
+    before += start;
+    after += refined;
+  }
+  auto const count = static_cast<double>(errors.size());
+  return message(errors.size(), " ", name, errors.size() == 1 ? " token" : " tokens", ": mean ",
+                 number_text(before / count), " → ", number_text(after / count));
+}
+
+void draw_tokens(svg_page& page, options const& chosen, outcome const& result) {
+  std::vector<std::pair<double, double>> errors[2];  // ordinary, massive: start, refined
+  double least = std::numeric_limits<double>::infinity();
+  double largest = 0;
+  for (std::size_t i = 0; i < result.rows; ++i) {
+    double const pair[2] = {result.start.tokens[i].relative(), result.refined.tokens[i].relative()};
+    errors[result.massive.is_massive[i] != 0 ? 1 : 0].emplace_back(pair[0], pair[1]);
+    for (double const error : pair) {
+      least = error > 0 ? std::min(least, error) : least;
+      largest = std::max(largest, error);
+    }
+  }
+  log_axis const axis = largest > 0 ? log_axis(least, largest) : log_axis(1e-3, 1);  // no error at all: any axis
+  point const corner = tokens_corner;
+
+  page.text({corner.x, 56}, "Error of each token, before and after", "font-size=\"14\" font-weight=\"bold\"");
+  double key_x = corner.x + 6;
+  if (!errors[0].empty()) {
+    draw_dots(page, {{key_x, 73}}, "stroke=\"#8a8a8a\" stroke-width=\"5\" stroke-linecap=\"round\" fill=\"none\"");
+    page.text({key_x + 9, 77}, change_text("ordinary", errors[0]), "font-size=\"11\" fill=\"#333\"");
+    key_x += 214;
+  }
+  if (!errors[1].empty()) {
+    draw_diamonds(page, {{key_x, 73}}, 4.5, diamond_style);
+    page.text({key_x + 9, 77}, change_text("massive", errors[1]), "font-size=\"11\" fill=\"#333\"");
+  }
+  draw_vertical_axis(page, corner, axis, "relative squared error, refined rotation", 62);
+  for (tick const& mark : axis.ticks()) {
+    double const x = across(corner, axis.place(mark.value));
+    if (!mark.label.empty()) {
+      page.line({x, corner.y}, {x, corner.y + panel_side}, grid_line);
+    }
+    draw_horizontal_tick(page, corner, x, mark.label);
+  }
+  char const* const start = chosen.start == start_rotation::hadamard     ? "randomized Hadamard"
+                            : chosen.start == start_rotation::orthogonal ? "random orthogonal start"
+                                                                         : "start from the file";
+  draw_horizontal_title(page, corner, message("relative squared error, ", start));
+
+  page.begin_clip("tokens", corner, panel_side, panel_side);
+  draw_factor(page, corner, axis, 1, "no change", "6 4");
+  draw_factor(page, corner, axis, 10, "10 times smaller", "1.5 4");
+  std::vector<point> places[2];
+  for (int const kind : {0, 1}) {
+    for (auto const& [before, after] : errors[kind]) {
+      places[kind].push_back({across(corner, axis.place(before)), up(corner, axis.place(after))});
+    }
+  }
+  draw_dots(page, places[0], dot_style);
+  draw_diamonds(page, places[1], 4.5, diamond_style);
+  page.end_clip();
+  page.rectangle(corner, panel_side, panel_side, frame_line);
+}
+
+/// Whole numbers at round distances, at most about eight.
+int round_step(std::size_t last) {
+  int step = 1;
+  for (int const factor : {2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000, 200000}) {
+    step = last > 8u * static_cast<unsigned>(step) ? factor : step;
+  }
+  return step;
+}
+
+void draw_rounds(svg_page& page, outcome const& result) {
+  std::vector<refine_round> const& rounds = result.refinement.rounds;
+  point const corner = rounds_corner;
+  auto const [least, largest] = std::minmax_element(
+      rounds.begin(), rounds.end(), [](refine_round const& a, refine_round const& b) { return a.loss < b.loss; });
+  log_axis const axis =
+      least->loss > 0 ? log_axis(least->loss, largest->loss) : log_axis(1e-3, std::max(1.0, largest->loss));
+  std::size_t const last = std::max<std::size_t>(1, rounds.size() - 1);
+  // Half a unit of air on both sides for few rounds, a fiftieth of the panel for many.
+  auto const x_of = [&](int round) { return across(corner, 0.03 + 0.94 * round / static_cast<double>(last)); };
+  auto const place_of = [&](refine_round const& round) {
+    return point{x_of(round.round), up(corner, axis.place(round.loss))};
+  };
+  refine_round const& best = rounds[static_cast<std::size_t>(result.refinement.best_round)];
+
+  page.text({corner.x, 56}, "Weighted loss in each round", "font-size=\"14\" font-weight=\"bold\"");
+  page.circle({corner.x + 8, 73}, 6, "fill=\"none\" stroke=\"#000\" stroke-width=\"1.4\"");
+  page.circle({corner.x + 8, 73}, 2.5, "fill=\"#000\"");
+  double const share = rounds.front().loss > 0 ? 100 * best.loss / rounds.front().loss : 100;
+  page.text({corner.x + 20, 77},
+            message("best: round ", best.round, ", loss ", number_text(best.loss), " (", number_text(share),
+                    " % of the start)", result.refinement.stopped ? "; interrupted" : ""),
+            "font-size=\"11\" fill=\"#333\"");
+
+  draw_vertical_axis(page, corner, axis, "weighted loss", 72);
+  int const step = round_step(last);
+  for (std::size_t round = 0; round < std::max<std::size_t>(rounds.size(), 2);
+       round += static_cast<std::size_t>(step)) {
+    draw_horizontal_tick(page, corner, x_of(static_cast<int>(round)), std::to_string(round));
+  }
+  draw_horizontal_title(page, corner, "round (0 is the start)");
+
+  page.begin_clip("rounds", corner, panel_side, panel_side);
+  std::string curve;
+  for (refine_round const& round : rounds) {
+    point const place = place_of(round);
+    curve += (curve.empty() ? "M" : "L") + coordinate(place.x) + " " + coordinate(place.y);
+  }
+  page.path(curve, "fill=\"none\" stroke=\"#000\" stroke-width=\"1.3\" stroke-linejoin=\"round\"");
+  if (rounds.size() <= 60) {
+    for (refine_round const& round : rounds) {
+      page.circle(place_of(round), 2.5, "fill=\"#000\"");
+    }
+  }
+  page.circle(place_of(best), 6, "fill=\"none\" stroke=\"#000\" stroke-width=\"1.4\"");
+  page.end_clip();
+  page.rectangle(corner, panel_side, panel_side, frame_line);
+}
+
+}  // namespace
+
+std::string plot(options const& chosen, outcome const& result) {
+  std::string const title = message(result.input, ": ", result.rows, " tokens × ", result.channels, " channels, ",
+                                    result.massive.count, " massive");
+  svg_page page(page_width, page_height, title);
+  page.text({tokens_corner.x, 26}, title, note);
+  draw_tokens(page, chosen, result);
+  draw_rounds(page, result);
+  return page.finish();
+}
+
+}  // namespace dfrot::program

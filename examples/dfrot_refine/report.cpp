@@ -1,0 +1,97 @@
+#include "report.hpp"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include <dfrot/core/expects.hpp>
+#include <dfrot/version.hpp>
+
+namespace dfrot::program {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+// The library writes NaN and infinity as null.
+json errors_json(error_summary const& errors) {
+  return {{"ordinary", errors.ordinary}, {"massive", errors.massive}, {"weighted_loss", errors.weighted_loss}};
+}
+
+json all_errors(options const& chosen, outcome const& result, bool held_out) {
+  auto const pick = [held_out](rotation_errors const& errors) {
+    return errors_json(held_out ? *errors.held_out : errors.used);
+  };
+  json all = {
+      {"none", pick(result.none)}, {"orthogonal", pick(result.orthogonal)}, {"hadamard", pick(result.hadamard)}};
+  if (chosen.start == start_rotation::file) {
+    all["start"] = pick(result.start);
+  }
+  all["refined"] = pick(result.refined);
+  return all;
+}
+
+}  // namespace
+
+std::string report(options const& chosen, outcome const& result) {
+  json rounds = json::array();
+  for (refine_round const& round : result.refinement.rounds) {
+    rounds.push_back({{"round", round.round},
+                      {"loss", round.loss},
+                      {"ordinary", round.ordinary},
+                      {"massive", round.massive},
+                      {"seconds", round.seconds}});
+  }
+  char const* const start = chosen.start == start_rotation::hadamard     ? "hadamard"
+                            : chosen.start == start_rotation::orthogonal ? "orthogonal"
+                                                                         : "file";
+  json const document = {
+      {"program", message("dfrot-refine ", DFROT_VERSION_MAJOR, ".", DFROT_VERSION_MINOR, ".", DFROT_VERSION_PATCH)},
+      {"input", result.input},
+      {"rows", result.rows},
+      {"rows_used", result.split.used.size()},
+      {"rows_held_out", result.split.held_out.size()},
+      {"channels", result.channels},
+      {"rms_norm", chosen.rms_norm},
+      {"seed", chosen.seed},
+      {"quantizer",
+       {{"bits", chosen.bits},
+        {"symmetric", chosen.scheme.symmetric},
+        {"clip", chosen.scheme.clip},
+        {"scale", chosen.scheme.scale == scale_rule::search ? "search" : "max"}}},
+      {"start", start},
+      {"alpha", chosen.alpha},
+      {"massive",
+       {{"rule", result.massive.rule}, {"threshold", result.massive.threshold}, {"count", result.massive.count}}},
+      {"errors", all_errors(chosen, result, false)},
+      {"holdout", result.split.held_out.empty() ? json(nullptr) : all_errors(chosen, result, true)},
+      {"rounds", rounds},
+      {"best_round", result.refinement.best_round},
+      {"interrupted", result.refinement.stopped},
+      {"orthogonality", result.orthogonality},
+      {"seconds", result.seconds}};
+  // A file name need not be UTF-8, JSON must be.
+  return document.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+std::string token_csv(outcome const& result) {
+  std::string text =
+      "token,massive,held_out,error_none,error_start,error_refined,relative_none,relative_start,relative_refined\n";
+  std::vector<char> is_held_out(result.rows, 0);
+  for (std::size_t const row : result.split.held_out) {
+    is_held_out[row] = 1;
+  }
+  for (std::size_t i = 0; i < result.rows; ++i) {
+    token_error const& none = result.none.tokens[i];
+    token_error const& start = result.start.tokens[i];
+    token_error const& refined = result.refined.tokens[i];
+    char line[256];
+    std::snprintf(line, sizeof line, "%zu,%d,%d,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g\n", i, int{result.massive.is_massive[i]},
+                  int{is_held_out[i]}, none.error(), start.error(), refined.error(), none.relative(), start.relative(),
+                  refined.relative());
+    text += line;
+  }
+  return text;
+}
+
+}  // namespace dfrot::program
