@@ -1,4 +1,5 @@
 #include <cstddef>
+#include <initializer_list>
 #include <stdexcept>
 #include <vector>
 
@@ -17,14 +18,14 @@ TEST_CASE("a prime power is taken apart, anything else is not one") {
   CHECK(factor_prime_power(49).exponent == 2);
   CHECK(factor_prime_power(461).prime == 461);
   CHECK(factor_prime_power(461).exponent == 1);
-  for (std::size_t const composite : {0, 1, 6, 12, 45, 63, 1001}) {
+  for (std::size_t const composite : std::initializer_list<std::size_t>{0, 1, 6, 12, 45, 63, 1001}) {
     CAPTURE(composite);
     CHECK(factor_prime_power(composite).prime == 0);
   }
 }
 
 TEST_CASE("the elements of GF(q) form a field") {
-  for (std::size_t const q : {3, 5, 7, 9, 25, 27}) {  // every triple
+  for (std::size_t const q : std::initializer_list<std::size_t>{3, 5, 7, 9, 25, 27}) {  // every triple
     CAPTURE(q);
     galois_field const field(q);
     using element = galois_field::element;
@@ -50,7 +51,7 @@ TEST_CASE("the elements of GF(q) form a field") {
 }
 
 TEST_CASE("adding 1 p times gives 0, and for a prime q arithmetic is that of integers modulo q") {
-  for (std::size_t const q : {9, 49, 121, 125, 243, 343}) {
+  for (std::size_t const q : std::initializer_list<std::size_t>{9, 49, 121, 125, 243, 343}) {
     CAPTURE(q);
     galois_field const field(q);
     galois_field::element sum = 0;
@@ -69,7 +70,8 @@ TEST_CASE("adding 1 p times gives 0, and for a prime q arithmetic is that of int
 }
 
 TEST_CASE("the generator reaches every element but zero, and squares are what the quadratic character calls squares") {
-  for (std::size_t const q : {3, 13, 25, 27, 49, 81, 121, 125, 169, 243, 343, 461, 2187}) {
+  for (std::size_t const q :
+       std::initializer_list<std::size_t>{3, 13, 25, 27, 49, 81, 121, 125, 169, 243, 343, 461, 2187}) {
     CAPTURE(q);
     galois_field const field(q);
     std::vector<bool> reached(q, false);
@@ -99,7 +101,7 @@ TEST_CASE("the generator reaches every element but zero, and squares are what th
 }
 
 TEST_CASE("no field without an odd prime power") {
-  for (std::size_t const q : {0, 1, 2, 4, 6, 15, 64, 100, 65537}) {
+  for (std::size_t const q : std::initializer_list<std::size_t>{0, 1, 2, 4, 6, 15, 64, 100, 65537}) {
     CAPTURE(q);
     CHECK_THROWS_AS(galois_field(q), std::invalid_argument);
   }

@@ -1,4 +1,5 @@
 #include <cstddef>
+#include <initializer_list>
 #include <stdexcept>
 
 #include <dfrot/transform/paley.hpp>
@@ -27,7 +28,8 @@ TEST_CASE("Paley I: every order q + 1 up to 400, prime powers included, is a Had
     CHECK(not_skew == 0);
   }
   CHECK(orders == 43);
-  for (std::size_t const order : {12, 20, 28, 44, 60, 68, 84, 108, 132, 140, 180, 244, 284, 344, 684, 1332, 2188}) {
+  for (std::size_t const order : std::initializer_list<std::size_t>{12, 20, 28, 44, 60, 68, 84, 108, 132, 140, 180, 244,
+                                                                    284, 344, 684, 1332, 2188}) {
     CAPTURE(order);
     CHECK(dfrot::is_paley_1_order(order));
   }
@@ -54,19 +56,20 @@ TEST_CASE("Paley II: every order 2 (q + 1) up to 400, prime powers included, is 
   }
   CHECK(orders == 28);
   // q = 9, 25, 49, 81, 121, 125, 169 among them
-  for (std::size_t const order : {20, 28, 36, 52, 76, 100, 124, 148, 164, 244, 252, 340, 924}) {
+  for (std::size_t const order :
+       std::initializer_list<std::size_t>{20, 28, 36, 52, 76, 100, 124, 148, 164, 244, 252, 340, 924}) {
     CAPTURE(order);
     CHECK(dfrot::is_paley_2_order(order));
   }
 }
 
 TEST_CASE("orders that Paley's constructions do not reach are rejected by name") {
-  for (std::size_t const order : {0, 1, 2, 3, 16, 36, 92, 116}) {
+  for (std::size_t const order : std::initializer_list<std::size_t>{0, 1, 2, 3, 16, 36, 92, 116}) {
     CAPTURE(order);
     CHECK_FALSE(dfrot::is_paley_1_order(order));
     CHECK_THROWS_AS(dfrot::paley_1(order), std::invalid_argument);
   }
-  for (std::size_t const order : {0, 1, 2, 4, 8, 16, 24, 44, 92, 116}) {
+  for (std::size_t const order : std::initializer_list<std::size_t>{0, 1, 2, 4, 8, 16, 24, 44, 92, 116}) {
     CAPTURE(order);
     CHECK_FALSE(dfrot::is_paley_2_order(order));
     CHECK_THROWS_AS(dfrot::paley_2(order), std::invalid_argument);

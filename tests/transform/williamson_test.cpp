@@ -1,4 +1,5 @@
 #include <cstddef>
+#include <initializer_list>
 #include <stdexcept>
 
 #include <dfrot/transform/williamson.hpp>
@@ -41,7 +42,7 @@ TEST_CASE("the first sign of a row is its most significant bit") {
 }
 
 TEST_CASE("Williamson's array of the known rows is a Hadamard matrix") {
-  for (std::size_t const order : {92, 116, 156, 172}) {
+  for (std::size_t const order : std::initializer_list<std::size_t>{92, 116, 156, 172}) {
     CAPTURE(order);
     dfrot::williamson_rows const rows = dfrot::find_williamson_rows(order);
     REQUIRE(rows.length == order / 4);
@@ -52,7 +53,7 @@ TEST_CASE("Williamson's array of the known rows is a Hadamard matrix") {
 }
 
 TEST_CASE("lengths without rows are not found") {
-  for (std::size_t const order : {0, 4, 91, 93, 188, 236}) {
+  for (std::size_t const order : std::initializer_list<std::size_t>{0, 4, 91, 93, 188, 236}) {
     CAPTURE(order);
     CHECK(dfrot::find_williamson_rows(order).length == 0);
   }
