@@ -88,8 +88,8 @@ void walsh_hadamard_tile(T* values, std::size_t levels, T scale) {
 }  // namespace detail
 
 /// The Walsh-Hadamard matrix of order 2^m on one run of values, in place: values <- scale values H_{2^m}.
-/// Far levels go first, as butterflies between runs; the last eight are done tile by tile between neighbours in the
-/// order of Pease, where each level reads and writes alike, so that no level works across the lanes of a register.
+/// Far levels go first, as butterflies between runs; the last eight are done tile by tile in the order of Pease, where
+/// every level reads neighbours and writes whole runs: one pattern, which compilers vectorize however near the level is.
 /// @param values 2^m values   @param log2_count m   @param scale multiplies the result (the sums are complete by then)
 /// Complexity: m 2^m additions.
 /// Source: Pease, "An adaptation of the fast Fourier transform for parallel processing", 1968.
