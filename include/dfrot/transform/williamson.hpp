@@ -12,7 +12,7 @@ namespace dfrot {
 /// A symmetric circulant's row satisfies a_j = a_{n-j}, so its first (n + 1) / 2 signs say all: bit (n + 1) / 2 - 1 - j
 /// of row[r] is set where sign j of row r is +1 (the first sign is the most significant bit). Rows of length 23 and 29
 /// were found by this project with a search that matches the periodic autocorrelations of pairs of rows, those of 39
-/// and 43 are checked literature; the tests verify the condition for each.
+/// and 43 are known from the literature; the tests verify the condition for each.
 struct williamson_rows {
   std::size_t length = 0;
   std::uint32_t row[4] = {};
