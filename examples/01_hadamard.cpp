@@ -16,15 +16,9 @@
 #include <initializer_list>
 #include <stdexcept>
 
+#include "support/lesson.hpp"
+
 namespace {
-
-int broken_claims = 0;
-
-/// Prints a claim of this lesson, and remembers if it does not hold.
-void claim(bool holds, char const* text) {
-  std::printf("  %s: %s\n", holds ? "holds" : "DOES NOT HOLD", text);
-  broken_claims += holds ? 0 : 1;
-}
 
 /// One token: Gaussian activations, and an outlier in channel 62.
 dfrot::matrix<float> token_with_outlier(std::size_t channels, float outlier) {
@@ -61,7 +55,7 @@ double distance(dfrot::matrix<float> const& x, dfrot::matrix<float> const& y) {
   return norm(difference) / norm(y);
 }
 
-void outlier_spreads() {
+void outlier_spreads(dfrot::example::lesson& lesson) {
   std::printf("1. An outlier spreads: x <- x R, R = diag(s) H / sqrt(n)\n");
   std::size_t const channels = 896;
   auto const before = token_with_outlier(channels, 100);
@@ -71,11 +65,11 @@ void outlier_spreads() {
   std::printf("             largest |x|   norm\n");
   std::printf("    before   %11.4f   %.4f\n", largest(before), norm(before));
   std::printf("    after    %11.4f   %.4f\n", largest(after), norm(after));
-  claim(largest(after) < largest(before) / 10, "the largest value is at most a tenth of what it was");
-  claim(std::fabs(norm(after) / norm(before) - 1) < 1e-6, "the norm has not changed: R is orthogonal");
+  lesson.claim(largest(after) < largest(before) / 10, "the largest value is at most a tenth of what it was");
+  lesson.claim(std::fabs(norm(after) / norm(before) - 1) < 1e-6, "the norm has not changed: R is orthogonal");
 }
 
-void orders() {
+void orders(dfrot::example::lesson& lesson) {
   std::printf("\n2. Orders n = K 2^m: the base matrix H_K is generated, the rest is Sylvester's doubling\n");
   std::printf("         n = K    x 2^m    made by\n");
   for (std::size_t const n : std::initializer_list<std::size_t>{4096, 5120, 14336, 9216, 11008, 29568}) {
@@ -93,7 +87,7 @@ void orders() {
       rows_orthogonal = rows_orthogonal && product == (i == j ? 28 : 0);
     }
   }
-  claim(rows_orthogonal, "H H^T = 28 I, exactly, for the matrix of order 28");
+  lesson.claim(rows_orthogonal, "H H^T = 28 I, exactly, for the matrix of order 28");
 
   bool rejected = false;
   try {
@@ -102,10 +96,10 @@ void orders() {
     std::printf("    13696: %s\n", error.what());
     rejected = true;
   }
-  claim(rejected, "an order without a known construction is an error");
+  lesson.claim(rejected, "an order without a known construction is an error");
 }
 
-void fast_is_dense() {
+void fast_is_dense(dfrot::example::lesson& lesson) {
   std::printf("\n3. apply needs n (m + K) additions, the dense product n^2 multiplications; the result is the same\n");
   std::size_t const channels = 896;
   auto const x = token_with_outlier(channels, 100);
@@ -126,18 +120,19 @@ void fast_is_dense() {
   std::printf("    additions %zu, multiplications %zu, relative distance %.1e\n",
               channels * (rotation.order().log2_rest() + rotation.order().base()), channels * channels,
               distance(fast, dense));
-  claim(distance(fast, dense) < 1e-6, "apply equals the dense product to 1e-6");
+  lesson.claim(distance(fast, dense) < 1e-6, "apply equals the dense product to 1e-6");
 
   rotation.apply_transpose(dfrot::cpu::policy{}, fast.view());
   std::printf("    after apply_transpose: relative distance from x %.1e\n", distance(fast, x));
-  claim(distance(fast, x) < 1e-6, "apply_transpose undoes apply to 1e-6");
+  lesson.claim(distance(fast, x) < 1e-6, "apply_transpose undoes apply to 1e-6");
 }
 
 }  // namespace
 
 int main() {
-  outlier_spreads();
-  orders();
-  fast_is_dense();
-  return broken_claims == 0 ? 0 : 1;
+  dfrot::example::lesson lesson("Lesson 1: the Hadamard rotation");
+  outlier_spreads(lesson);
+  orders(lesson);
+  fast_is_dense(lesson);
+  return lesson.exit_code();
 }

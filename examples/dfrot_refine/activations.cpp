@@ -13,6 +13,7 @@
 #include <dfrot/linalg/orthogonality.hpp>
 #include <dfrot/linalg/polar.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
+#include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/transform/rms_norm.hpp>
 
 #include "../support/sample.hpp"
@@ -47,7 +48,7 @@ matrix<float> load_activations(options const& chosen) {
   }
   require_finite(x, file);
   if (chosen.rms_norm) {
-    rms_normalize(chosen.threads, x.view());
+    rms_norm(cpu::policy{chosen.threads}, x.view());
   }
   return x;
 }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/core/gaussian.hpp>
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/core/parallel.hpp>
@@ -110,7 +111,7 @@ inline double normal(std::uint64_t seed, sample_lane lane, std::size_t row, std:
       }
     }
   });
-  rms_normalize(threads, x.view());
+  rms_norm(cpu::policy{threads}, x.view());
   if (massive != nullptr) {
     massive->resize(size.tokens);
     for (std::size_t i = 0; i < size.tokens; ++i) {

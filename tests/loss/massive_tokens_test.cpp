@@ -110,7 +110,7 @@ TEST_CASE("the automatic rule finds exactly the massive rows of real activations
   std::string const folder = std::string(data) + "/qwen2.5-0.5b_layer12/";
   auto x = read_npy<float>(folder + "hidden.npy");
   REQUIRE(x.rows() == 77);
-  rms_norm(x.view());
+  rms_norm(cpu::policy{}, x.view());
   auto const found = massive_automatic(cpu::policy{2}, x.view());
   CHECK(found.count == 53);
   // What tells massive from ordinary rows there: the massive ones peak in channel 62.

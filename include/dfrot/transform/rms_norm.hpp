@@ -6,25 +6,26 @@
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/parallel.hpp>
+#include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
 
 namespace dfrot {
 
 /// Divides each row by its root mean square, in place: RMSNorm without the gain, which belongs to the next weight.
 ///   x <- x / sqrt(mean(x^2) + epsilon)
-/// @param threads at least 1   @param x (m x n), row stride >= n
+/// @param on where to run (host; its threads are used)   @param x (m x n), row stride >= n
 /// @param epsilon keeps a row of zeros zero; models have 1e-5 or 1e-6
 /// @post rows much larger than sqrt(epsilon) have a mean square of 1
 /// Precision: the sum and the factor are in double, each value is rounded once.
 /// Complexity: O(m n), no workspace.   Determinism: bitwise for any number of threads.
 /// Throws: std::invalid_argument on shape, or unless epsilon >= 0.
 /// Source: Zhang, Sennrich, "Root mean square layer normalization", NeurIPS 2019, equation 4.
-template <storage T>
-void rms_normalize(int threads, matrix_view<T> x, double epsilon = 1e-6) {
+template <execution_policy P, storage T>
+void rms_norm(P const& on, matrix_view<T> x, double epsilon = 1e-6) {
+  assert_space<P, host_space>();
   check_stride("activations", x);
-  expects(threads >= 1, "rms_normalize: ", threads, " threads; there must be at least 1");
-  expects(epsilon >= 0, "rms_normalize: epsilon is ", epsilon, "; it must be at least 0");
-  parallel_for(threads, x.rows, [&](std::size_t i) {
+  expects(epsilon >= 0, "rms_norm: epsilon is ", epsilon, "; it must be at least 0");
+  parallel_for(threads_of(on), x.rows, [&](std::size_t i) {
     T* const row = x.row(i);
     double sum = 0;
     for (std::size_t j = 0; j < x.columns; ++j) {
