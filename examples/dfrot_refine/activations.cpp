@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/random.hpp>
 #include <dfrot/cpu.hpp>
@@ -13,7 +14,6 @@
 #include <dfrot/linalg/orthogonality.hpp>
 #include <dfrot/linalg/polar.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
-#include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/transform/rms_norm.hpp>
 
 #include "../support/sample.hpp"

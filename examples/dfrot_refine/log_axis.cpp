@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 
 namespace dfrot::program {
 
@@ -58,7 +60,7 @@ log_axis::log_axis(double least, double largest) : low_(least), high_(largest) {
     low_ = round(low_ * 0.9, false);
     high_ = round(high_ * 1.1, true);
   } else {
-    double const margin = std::max(std::pow(high_ / low_, 0.12), 1.005);
+    double const margin = std::max(std::pow(high_ / low_, 0.12), 1.1);
     low_ /= margin;
     high_ *= margin;
   }
@@ -98,25 +100,28 @@ std::vector<tick> log_axis::ticks() const {
 }
 
 std::string number_text(double value, int digits) {
-  char text[48];
   if (value == 0) {
     return "0";
   }
-  int const exponent = static_cast<int>(std::floor(std::log10(std::abs(value)) + 1e-9));
-  if (exponent < -4 || exponent > 5) {
-    std::snprintf(text, sizeof text, "%.*g", digits, value / std::pow(10.0, exponent));
-    return (std::string(text) == "1" ? std::string() : std::string(text) + "\u2009×\u2009") + "10" +
-           superscript(exponent);
+  // Rounded first: 999.9 becomes 1000, with another exponent.
+  char text[48];
+  std::snprintf(text, sizeof text, "%.*e", digits - 1, value);
+  double const rounded = std::strtod(text, nullptr);
+  int const exponent = static_cast<int>(std::strtol(std::strchr(text, 'e') + 1, nullptr, 10));
+  if (exponent < -4 || exponent > 6) {
+    std::snprintf(text, sizeof text, "%.*g", digits, rounded / std::pow(10.0, exponent));
+    std::string const factor = text;
+    return (factor == "1" ? "" : factor + "\u2009×\u2009") + "10" + superscript(exponent);
   }
-  std::snprintf(text, sizeof text, "%.*f", std::max(0, digits - 1 - exponent), value);
+  std::snprintf(text, sizeof text, "%.*f", std::max(0, digits - 1 - exponent), rounded);
   std::string plain = text;
   if (plain.find('.') != std::string::npos) {
     plain.erase(plain.find_last_not_of('0') + 1);
-    if (plain.back() == '.') {
-      plain.pop_back();
+    plain.erase(plain.find_last_not_of('.') + 1);
+  } else if (plain.size() > 4) {  // thousands set apart by thin spaces
+    for (std::size_t place = plain.size() - 3; place > 0 && place<plain.size(); place = place> 3 ? place - 3 : 0) {
+      plain.insert(place, "\u2009");
     }
-  } else if (plain.size() > 4) {  // thousands set apart by a thin space
-    plain.insert(plain.size() - 3, "\u2009");
   }
   return plain;
 }

@@ -5,8 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <iterator>
 #include <limits>
-#include <set>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -19,18 +20,19 @@ namespace dfrot::program {
 
 namespace {
 
-constexpr double page_width = 960;
-constexpr double page_height = 500;
+constexpr double page_width = 980;
+constexpr double page_height = 520;
 constexpr double panel_side = 350;
-constexpr double panel_top = 92;
-constexpr point tokens_corner{84, panel_top};
-constexpr point rounds_corner{568, panel_top};
+constexpr double panel_top = 112;
+constexpr point tokens_corner{96, panel_top};
+constexpr point rounds_corner{590, panel_top};
 constexpr double label_gap = 8;
 
 constexpr char const* frame_line = "fill=\"none\" stroke=\"#111\" stroke-width=\"1\"";
 constexpr char const* grid_line = "stroke=\"#ddd\" stroke-width=\"0.8\"";
 constexpr char const* tick_line = "stroke=\"#111\" stroke-width=\"1\"";
-constexpr char const* note = "font-size=\"12\" fill=\"#333\"";
+constexpr char const* key_text = "font-size=\"12\" fill=\"#333\"";
+constexpr char const* heading = "font-size=\"14\" font-weight=\"bold\"";
 
 /// Where a share of an axis stands in a panel.
 double across(point corner, double share) { return corner.x + share * panel_side; }
@@ -64,54 +66,77 @@ void draw_horizontal_title(svg_page& page, point corner, std::string const& titl
   page.text({corner.x + panel_side / 2, corner.y + panel_side + 44}, title, "text-anchor=\"middle\"");
 }
 
-/// One dot or diamond for a token in a cell of the page: thousands of tokens would draw the same pixels again and again.
-std::vector<point> thin_out(std::vector<point> const& places, double cell) {
-  std::set<std::pair<std::int64_t, std::int64_t>> taken;
-  std::vector<point> kept;
+/// Places that fall into the same cell of the page as one, with their number: thousands of tokens would draw the same
+/// pixels again and again.
+struct counted_place {
+  point place;
+  std::size_t count = 0;
+};
+
+std::vector<counted_place> thin_out(std::vector<point> const& places, double cell) {
+  std::map<std::pair<std::int64_t, std::int64_t>, counted_place> cells;
   for (point const& place : places) {
-    if (taken.insert({std::llround(place.x / cell), std::llround(place.y / cell)}).second) {
-      kept.push_back(place);
-    }
+    counted_place& here = cells[{std::llround(place.x / cell), std::llround(place.y / cell)}];
+    here.place = here.count == 0 ? place : here.place;
+    ++here.count;
+  }
+  std::vector<counted_place> kept;
+  for (auto const& [key, here] : cells) {
+    kept.push_back(here);
   }
   return kept;
 }
 
-/// Dots as one path of lines without length, whose round caps show.
-void draw_dots(svg_page& page, std::vector<point> const& places, char const* attributes) {
-  std::string commands;
-  for (point const& place : thin_out(places, 1.0)) {
-    commands += "M" + coordinate(place.x) + " " + coordinate(place.y) + "h0";
+/// Dots, darker where several tokens meet: a path for each shade, of lines without length whose round caps show.
+void draw_dots(svg_page& page, std::vector<point> const& places, double diameter) {
+  struct shade {
+    std::size_t least;  // tokens in a cell
+    char const* color;
+  };
+  constexpr shade shades[] = {{1, "#a0a0a0"}, {2, "#808080"}, {4, "#5c5c5c"}};
+  std::vector<counted_place> const cells = thin_out(places, 1.5);
+  for (std::size_t k = 0; k < std::size(shades); ++k) {
+    std::string commands;
+    for (auto const& [place, count] : cells) {
+      if (count >= shades[k].least && (k + 1 == std::size(shades) || count < shades[k + 1].least)) {
+        commands += "M" + coordinate(place.x) + " " + coordinate(place.y) + "h0";
+      }
+    }
+    if (!commands.empty()) {
+      page.path(commands, message("fill=\"none\" stroke=\"", shades[k].color, "\" stroke-width=\"", diameter,
+                                  "\" stroke-linecap=\"round\""));
+    }
   }
-  page.path(commands, attributes);
 }
 
 void draw_diamonds(svg_page& page, std::vector<point> const& places, double radius, char const* attributes) {
   std::string commands;
   std::string const r = coordinate(radius);
-  for (point const& place : thin_out(places, 1.5)) {
+  for (auto const& [place, count] : thin_out(places, 1.5)) {
     commands += "M" + coordinate(place.x) + " " + coordinate(place.y - radius) + "l" + r + " " + r + "l-" + r + " " +
                 r + "l-" + r + " -" + r + "z";
   }
   page.path(commands, attributes);
 }
 
-constexpr char const* dot_style = "stroke=\"#8a8a8a\" stroke-width=\"2.6\" stroke-linecap=\"round\" fill=\"none\"";
 constexpr char const* diamond_style = "stroke=\"#000\" stroke-width=\"1.1\" fill=\"none\"";
 
-/// A line on which the error has changed by a constant factor, with its name along it.
+/// A line on which the error has changed by a constant factor, with its name below its upper end.
 void draw_factor(svg_page& page, point corner, log_axis const& axis, double factor, std::string const& name,
                  char const* dashes) {
   double const shift = std::log(factor) / std::log(axis.high() / axis.low());  // of the panel's side, downwards
-  if (shift > 0.8) {
+  if (shift > 0.6) {
     return;
   }
   point const from{across(corner, shift), up(corner, 0)};
   point const to{across(corner, 1), up(corner, 1 - shift)};
-  page.line(from, to, std::string("stroke=\"#555\" stroke-width=\"1\" stroke-dasharray=\"") + dashes + "\"");
-  point const middle{from.x + 26, from.y - 26 - 5};
-  page.text(middle, name,
-            "font-size=\"11\" fill=\"#333\" transform=\"rotate(-45 " + coordinate(middle.x) + " " +
-                coordinate(middle.y) + ")\"");
+  page.line(from, to, message("stroke=\"#555\" stroke-width=\"1\" stroke-dasharray=\"", dashes, "\""));
+  // "no change" stands at the lower end: the upper one is where the ordinary tokens are.
+  bool const at_lower_end = factor == 1;
+  point const place = at_lower_end ? point{from.x + 18, from.y - 18 - 6} : point{to.x - 14 + 10, to.y + 14 + 9};
+  page.text(place, name,
+            message("font-size=\"11\" fill=\"#333\" text-anchor=\"", at_lower_end ? "start" : "end",
+                    "\" transform=\"rotate(-45 ", coordinate(place.x), " ", coordinate(place.y), ")\""));
 }
 
 /// Means over all tokens of a kind, before and after, as one line of the key.
@@ -142,18 +167,18 @@ void draw_tokens(svg_page& page, options const& chosen, outcome const& result) {
   log_axis const axis = largest > 0 ? log_axis(least, largest) : log_axis(1e-3, 1);  // no error at all: any axis
   point const corner = tokens_corner;
 
-  page.text({corner.x, 56}, "Error of each token, before and after", "font-size=\"14\" font-weight=\"bold\"");
-  double key_x = corner.x + 6;
+  page.text({corner.x, corner.y - 55}, "Error of each token, before and after", heading);
+  double key_y = corner.y - 37;
   if (!errors[0].empty()) {
-    draw_dots(page, {{key_x, 73}}, "stroke=\"#8a8a8a\" stroke-width=\"5\" stroke-linecap=\"round\" fill=\"none\"");
-    page.text({key_x + 9, 77}, change_text("ordinary", errors[0]), "font-size=\"11\" fill=\"#333\"");
-    key_x += 214;
+    draw_dots(page, {{corner.x + 7, key_y}}, 5);
+    page.text({corner.x + 18, key_y + 4}, change_text("ordinary", errors[0]), key_text);
+    key_y += 19;
   }
   if (!errors[1].empty()) {
-    draw_diamonds(page, {{key_x, 73}}, 4.5, diamond_style);
-    page.text({key_x + 9, 77}, change_text("massive", errors[1]), "font-size=\"11\" fill=\"#333\"");
+    draw_diamonds(page, {{corner.x + 7, key_y}}, 4.5, diamond_style);
+    page.text({corner.x + 18, key_y + 4}, change_text("massive", errors[1]), key_text);
   }
-  draw_vertical_axis(page, corner, axis, "relative squared error, refined rotation", 62);
+  draw_vertical_axis(page, corner, axis, "after: relative squared error, refined rotation", 76);
   for (tick const& mark : axis.ticks()) {
     double const x = across(corner, axis.place(mark.value));
     if (!mark.label.empty()) {
@@ -164,7 +189,7 @@ void draw_tokens(svg_page& page, options const& chosen, outcome const& result) {
   char const* const start = chosen.start == start_rotation::hadamard     ? "randomized Hadamard"
                             : chosen.start == start_rotation::orthogonal ? "random orthogonal start"
                                                                          : "start from the file";
-  draw_horizontal_title(page, corner, message("relative squared error, ", start));
+  draw_horizontal_title(page, corner, message("before: relative squared error, ", start));
 
   page.begin_clip("tokens", corner, panel_side, panel_side);
   draw_factor(page, corner, axis, 1, "no change", "6 4");
@@ -175,7 +200,7 @@ void draw_tokens(svg_page& page, options const& chosen, outcome const& result) {
       places[kind].push_back({across(corner, axis.place(before)), up(corner, axis.place(after))});
     }
   }
-  draw_dots(page, places[0], dot_style);
+  draw_dots(page, places[0], places[0].size() < 1000 ? 4 : 2.4);
   draw_diamonds(page, places[1], 4.5, diamond_style);
   page.end_clip();
   page.rectangle(corner, panel_side, panel_side, frame_line);
@@ -205,16 +230,16 @@ void draw_rounds(svg_page& page, outcome const& result) {
   };
   refine_round const& best = rounds[static_cast<std::size_t>(result.refinement.best_round)];
 
-  page.text({corner.x, 56}, "Weighted loss in each round", "font-size=\"14\" font-weight=\"bold\"");
-  page.circle({corner.x + 8, 73}, 6, "fill=\"none\" stroke=\"#000\" stroke-width=\"1.4\"");
-  page.circle({corner.x + 8, 73}, 2.5, "fill=\"#000\"");
+  page.text({corner.x, corner.y - 55}, "Weighted loss in each round", heading);
+  page.circle({corner.x + 8, corner.y - 37}, 6, "fill=\"none\" stroke=\"#000\" stroke-width=\"1.4\"");
+  page.circle({corner.x + 8, corner.y - 37}, 2.5, "fill=\"#000\"");
   double const share = rounds.front().loss > 0 ? 100 * best.loss / rounds.front().loss : 100;
-  page.text({corner.x + 20, 77},
+  page.text({corner.x + 20, corner.y - 33},
             message("best: round ", best.round, ", loss ", number_text(best.loss), " (", number_text(share),
                     " % of the start)", result.refinement.stopped ? "; interrupted" : ""),
-            "font-size=\"11\" fill=\"#333\"");
+            key_text);
 
-  draw_vertical_axis(page, corner, axis, "weighted loss", 72);
+  draw_vertical_axis(page, corner, axis, "weighted loss", 80);
   int const step = round_step(last);
   for (std::size_t round = 0; round < std::max<std::size_t>(rounds.size(), 2);
        round += static_cast<std::size_t>(step)) {
@@ -242,10 +267,10 @@ void draw_rounds(svg_page& page, outcome const& result) {
 }  // namespace
 
 std::string plot(options const& chosen, outcome const& result) {
-  std::string const title = message(result.input, ": ", result.rows, " tokens × ", result.channels, " channels, ",
-                                    result.massive.count, " massive");
+  std::string const title = message(chosen.input ? chosen.input->filename().string() : result.input, ": ", result.rows,
+                                    " tokens × ", result.channels, " channels, ", result.massive.count, " massive");
   svg_page page(page_width, page_height, title);
-  page.text({tokens_corner.x, 26}, title, note);
+  page.text({tokens_corner.x, 28}, title, key_text);
   draw_tokens(page, chosen, result);
   draw_rounds(page, result);
   return page.finish();

@@ -1,5 +1,6 @@
 #include "report.hpp"
 
+#include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -57,7 +58,7 @@ std::string report(options const& chosen, outcome const& result) {
       {"quantizer",
        {{"bits", chosen.bits},
         {"symmetric", chosen.scheme.symmetric},
-        {"clip", chosen.scheme.clip},
+        {"clip", std::round(double{chosen.scheme.clip} * 1e6) / 1e6},
         {"scale", chosen.scheme.scale == scale_rule::search ? "search" : "max"}}},
       {"start", start},
       {"alpha", chosen.alpha},
