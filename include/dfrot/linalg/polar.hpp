@@ -2,6 +2,7 @@
 
 #include <Eigen/SVD>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <type_traits>
 
@@ -38,15 +39,17 @@ template <class Decomposition>
 }
 
 /// U V^T of a finite square matrix: divide and conquer, and the slower Jacobi method where that fails.
-[[nodiscard]] inline Eigen::MatrixXd orthogonal_factor(Eigen::MatrixXd const& c) {
-  Eigen::MatrixXd factor;
+/// A template, because Eigen's decompositions take the compiler half a minute: only who calls this waits.
+template <class Matrix>
+[[nodiscard]] Matrix orthogonal_factor(Matrix const& c) {
+  Matrix factor;
   // Eigen 5 (and its development versions, 3.4.90 and above) takes the flags at compile time, Eigen 3.4 at run time.
 #if EIGEN_VERSION_AT_LEAST(3, 4, 90)
-  if (!take_factor(Eigen::BDCSVD<Eigen::MatrixXd, Eigen::ComputeFullU | Eigen::ComputeFullV>(c), factor) &&
-      !take_factor(Eigen::JacobiSVD<Eigen::MatrixXd, Eigen::ComputeFullU | Eigen::ComputeFullV>(c), factor)) {
+  if (!take_factor(Eigen::BDCSVD<Matrix, Eigen::ComputeFullU | Eigen::ComputeFullV>(c), factor) &&
+      !take_factor(Eigen::JacobiSVD<Matrix, Eigen::ComputeFullU | Eigen::ComputeFullV>(c), factor)) {
 #else
-  if (!take_factor(Eigen::BDCSVD<Eigen::MatrixXd>(c, Eigen::ComputeFullU | Eigen::ComputeFullV), factor) &&
-      !take_factor(Eigen::JacobiSVD<Eigen::MatrixXd>(c, Eigen::ComputeFullU | Eigen::ComputeFullV), factor)) {
+  if (!take_factor(Eigen::BDCSVD<Matrix>(c, Eigen::ComputeFullU | Eigen::ComputeFullV), factor) &&
+      !take_factor(Eigen::JacobiSVD<Matrix>(c, Eigen::ComputeFullU | Eigen::ComputeFullV), factor)) {
 #endif
     reject(message("the singular value decomposition of a ", static_cast<std::size_t>(c.rows()), " x ",
                    static_cast<std::size_t>(c.cols()), " matrix did not converge"));
@@ -67,7 +70,7 @@ template <class Decomposition>
 /// std::bad_alloc. Source: Schönemann, "A generalized solution of the orthogonal Procrustes problem", Psychometrika 31,
 /// 1966; Higham, "Computing the polar decomposition - with applications", SIAM J. Sci. Stat. Comput. 7, 1986.
 template <execution_policy P, class C, class Space>
-requires std::is_same_v < std::remove_const_t<C>,
+requires std::same_as < std::remove_const_t<C>,
 double > void nearest_orthogonal(P const&, matrix_view<C, Space> c, matrix_view<double, Space> q) {
   assert_space<P, Space>();
   expects(c.rows == c.columns && q.rows == c.rows && q.columns == c.columns, "the nearest orthogonal matrix of ",
