@@ -16,6 +16,10 @@ namespace dfrot {
 
 namespace detail {
 
+template <class T>
+concept double_or_const = std::same_as < std::remove_const_t<T>,
+double > ;
+
 template <class T, class Space>
 void expects_finite(matrix_view<T, Space> c) {
   for (std::size_t i = 0; i < c.rows; ++i) {
@@ -69,9 +73,8 @@ template <class Matrix>
 /// bitwise for any number of threads. Throws: std::invalid_argument on shape and on elements that are not finite;
 /// std::bad_alloc. Source: Schönemann, "A generalized solution of the orthogonal Procrustes problem", Psychometrika 31,
 /// 1966; Higham, "Computing the polar decomposition - with applications", SIAM J. Sci. Stat. Comput. 7, 1986.
-template <execution_policy P, class C, class Space>
-requires std::same_as < std::remove_const_t<C>,
-double > void nearest_orthogonal(P const&, matrix_view<C, Space> c, matrix_view<double, Space> q) {
+template <execution_policy P, detail::double_or_const C, class Space>
+void nearest_orthogonal(P const&, matrix_view<C, Space> c, matrix_view<double, Space> q) {
   assert_space<P, Space>();
   expects(c.rows == c.columns && q.rows == c.rows && q.columns == c.columns, "the nearest orthogonal matrix of ",
           c.rows, " x ", c.columns, " does not exist or does not fit into ", q.rows, " x ", q.columns);
