@@ -10,12 +10,13 @@
 namespace dfrot::program {
 
 /// Reads the input, or makes the built-in sample, and normalises the rows where asked to.
-/// Throws: io_error for a file that cannot be read, a value that is not finite (row and column are named), or a number of
-/// channels without a Hadamard matrix.
+/// Throws: io_error for a file that cannot be read, a value that is not finite (row and column are named), or a number
+/// of channels without a Hadamard matrix.
 [[nodiscard]] matrix<float> load_activations(options const& chosen);
 
-/// Chooses the rows to hold out: round(share * rows) of them, at random by the seed, at least one if share > 0 and never
-/// all. Determinism: a function of its arguments.
+/// Chooses the rows to hold out: round(share * rows) of them, at random by the seed, at least one if share > 0 and
+/// never all.
+/// Determinism: a function of its arguments.
 [[nodiscard]] token_split split_tokens(std::size_t rows, double share, std::uint64_t seed);
 
 /// The rows with the given numbers, copied.

@@ -41,8 +41,8 @@ struct options {
   double holdout = 0;  ///< share of the rows kept from the refinement
 };
 
-/// Reads the command line. Returns the options, or the exit code where there is nothing left to do (--help, --version, a
-/// mistake); what the user should read has then been printed.
+/// Reads the command line. Returns the options, or the exit code where there is nothing left to do (--help, --version,
+/// a mistake); what the user should read has then been printed.
 [[nodiscard]] std::variant<options, int> parse_options(int argument_count, char** arguments);
 
 }  // namespace dfrot::program

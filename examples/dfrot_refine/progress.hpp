@@ -6,8 +6,8 @@
 
 namespace dfrot::program {
 
-/// Tells a person at a terminal what is going on, in one line on standard error that is written over. Says nothing where
-/// standard error is no terminal, so that logs and pipes stay clean.
+/// Tells a person at a terminal what is going on, in one line on standard error that is written over. Says nothing
+/// where standard error is no terminal, so that logs and pipes stay clean.
 class progress {
  public:
   /// @param rounds how many rounds the refinement may take

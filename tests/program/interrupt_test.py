@@ -1,4 +1,4 @@
-"""Ctrl-C: the best rotation so far is written, exit code 130. A second one ends the program at once, nothing half written."""
+"""Ctrl-C: the best rotation so far is written, exit code 130. A second one ends the program, nothing half written."""
 
 import json
 import os
@@ -13,8 +13,9 @@ from support import PROGRAM, np, orthogonality, sample, scratch
 def start(folder, rounds=1000000):
     """Starts a run that would take for ever, its standard error a terminal, and waits until the rounds have begun."""
     terminal, behind = pty.openpty()
-    process = subprocess.Popen([PROGRAM, "--input", "X.npy", "--output", "R.npy", "--report", "r.json", "--plot", "p.svg",
-                                "--rounds", str(rounds)], cwd=folder, stdout=subprocess.PIPE, stderr=behind, text=True)
+    command = [PROGRAM, "--input", "X.npy", "--output", "R.npy", "--report", "r.json", "--plot", "p.svg", "--rounds",
+               str(rounds)]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=behind, text=True)
     os.close(behind)
     seen = b""
     deadline = time.monotonic() + 300

@@ -28,8 +28,11 @@ def check_rotation(folder, rotation, dtype, order, version):
     save(os.path.join(folder, "Q.npy"), np.asarray(rotation, dtype=dtype, order=order), version)
     refine_well("--input", "X.npy", "--rotation", "Q.npy", "--rounds", 0, "--output", "R.npy", folder=folder)
     np.save(os.path.join(folder, "expected.npy"), rotation.astype("<f4"))
-    with open(os.path.join(folder, "R.npy"), "rb") as found, open(os.path.join(folder, "expected.npy"), "rb") as expected:
-        assert found.read() == expected.read(), (dtype, order, version)
+    contents = []
+    for name in ("R.npy", "expected.npy"):
+        with open(os.path.join(folder, name), "rb") as file:
+            contents.append(file.read())
+    assert contents[0] == contents[1], (dtype, order, version)
 
 
 def figures(folder, array, version):
@@ -47,7 +50,8 @@ def main():
         expected = figures(folder, x, (1, 0))
         for dtype, order, version in cases:
             check_rotation(folder, signed_permutation(), dtype, order, version)
-            assert figures(folder, np.asarray(x, dtype=dtype, order=order), version) == expected, (dtype, order, version)
+            found = figures(folder, np.asarray(x, dtype=dtype, order=order), version)
+            assert found == expected, (dtype, order, version)
 
 
 main()

@@ -1,4 +1,4 @@
-"""Mistakes in the command line: exit code 2 and nothing written. Also: --help, --version, and what a run without extras does."""
+"""Mistakes in the command line: exit code 2, nothing written. Also --help, --version, and a run without extras."""
 
 import json
 import os
@@ -55,8 +55,8 @@ def main():
             assert sorted(os.listdir(folder)) == names, f"{arguments}: something was written"
 
         help_text = refine_well("--help").stdout
-        for option in ("--input", "--output", "--rms-norm", "--rotation", "--alpha", "--massive", "--bits", "--asymmetric",
-                       "--clip", "--rounds", "--seed", "--threads", "--holdout", "--start-output", "--report", "--plot",
+        for option in ("--input", "--output", "--rms-norm", "--rotation", "--alpha", "--massive", "--bits",
+                       "--asymmetric", "--clip", "--rounds", "--seed", "--threads", "--holdout", "--start-output", "--report", "--plot",
                        "--csv", "Examples:"):
             assert option in help_text, f"{option} is missing in the help"
         assert refine_well("--version").stdout.startswith("dfrot-refine ")
