@@ -19,10 +19,26 @@ function(dfrot_own_target target)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
 endfunction()
 
-# An executable of this project: sources, then the libraries to link.
+# Eigen's decompositions, compiled once for all programs of this project that call them.
+function(dfrot_compile_decompositions)
+  add_library(dfrot_decompositions OBJECT "${PROJECT_SOURCE_DIR}/cmake/decompositions/compiled.cpp")
+  target_link_libraries(dfrot_decompositions PRIVATE dfrot::dfrot)
+  dfrot_own_target(dfrot_decompositions)
+  target_compile_options(dfrot_decompositions INTERFACE
+    -include "${PROJECT_SOURCE_DIR}/cmake/decompositions/declared.hpp")
+endfunction()
+
+# An executable of this project: sources, then the libraries to link. DECOMPOSITIONS: it calls
+# nearest_orthogonal() or random_orthogonal().
 function(dfrot_add_program target)
-  cmake_parse_arguments(PARSE_ARGV 1 program "" "" "SOURCES;LIBRARIES")
+  cmake_parse_arguments(PARSE_ARGV 1 program "DECOMPOSITIONS" "" "SOURCES;LIBRARIES")
   add_executable(${target} ${program_SOURCES})
   target_link_libraries(${target} PRIVATE ${program_LIBRARIES})
   dfrot_own_target(${target})
+  if(program_DECOMPOSITIONS AND CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+    if(NOT TARGET dfrot_decompositions)
+      dfrot_compile_decompositions()
+    endif()
+    target_link_libraries(${target} PRIVATE dfrot_decompositions)
+  endif()
 endfunction()

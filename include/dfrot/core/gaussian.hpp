@@ -74,7 +74,8 @@ struct gaussian_values {
 /// u has 32 bits, so that |value| <= 6.8; the first four moments are those of the normal distribution to 1e-8.
 /// @param seed, stream, index, lane as for random_block(); value k of block i is number 4 i + k of a sequence
 /// Determinism: the same bits on every backend and compiler that rounds as IEEE 754 asks and does not reorder
-/// (-ffast-math). Source: Box, Muller, "A note on the generation of random normal deviates", 1958.
+/// (-ffast-math).
+/// Source: Box, Muller, "A note on the generation of random normal deviates", 1958.
 [[nodiscard]] DFROT_HOST_DEVICE inline gaussian_values gaussian_block(std::uint64_t seed, random_stream stream,
                                                                       std::uint64_t index, std::uint32_t lane = 0) {
   philox_block const bits = random_block(seed, stream, index, lane);

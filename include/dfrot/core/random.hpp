@@ -13,8 +13,9 @@ struct philox_block {
 
 /// Philox4x32-10: turns a 128-bit counter and a 64-bit key into 128 random bits; stateless, the same on every device.
 /// Ten rounds of (c0, c1, c2, c3) <- (hi(M1 c2) ^ c1 ^ k0, lo(M1 c2), hi(M0 c0) ^ c3 ^ k1, lo(M0 c0)), keys bumped by
-/// the Weyl constants in between. Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC
-/// 2011, section 3.3; tested with the vectors published with Random123.
+/// the Weyl constants in between.
+/// Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011, section 3.3; tested with
+/// the vectors published with Random123.
 [[nodiscard]] DFROT_HOST_DEVICE constexpr philox_block philox4x32_10(philox_block counter, std::uint32_t key0,
                                                                      std::uint32_t key1) {
   philox_block c = counter;

@@ -18,14 +18,14 @@
 
 namespace dfrot {
 
-/// A file that appears under its name complete, or not at all.
-/// The bytes go to a temporary file in the same folder; commit() hands them to the disk and renames it over the target.
-/// A file that is destroyed before commit() removes its temporary and leaves the target as it was.
+/// A file that appears under its name complete, or not at all. The bytes go to a temporary file in the same folder;
+/// commit() hands them to the disk and renames it over the target. A file that is destroyed before commit() removes its
+/// temporary and leaves the target as it was.
 ///   atomic_file file("R.npy");  file.write(bytes);  file.commit();
 /// An existing target keeps its permissions; a symbolic link stays a link, the file it points to is replaced. A device
 /// or a pipe (/dev/null) cannot be replaced: it is written directly. Needs POSIX. Not copyable, movable. One object is
-/// used by one thread at a time. Errors: io_error where the target cannot be written: no such folder, no permission, a
-/// folder, a full disk.
+/// used by one thread at a time.
+/// Errors: io_error where the target cannot be written: no such folder, no permission, a folder, a full disk.
 class atomic_file {
  public:
   /// Opens the temporary file. @param target where the bytes will stand after commit()

@@ -34,9 +34,11 @@ inline void fill_gaussian(int threads, vector_view<double> values, std::uint64_t
 
 /// The orthogonal factor of A = Q R with the signs that make it unique: Q diag(sign(diag R)).
 /// Without the signs a Householder QR of a Gaussian matrix is orthogonal, but not uniformly distributed.
-[[nodiscard]] inline Eigen::MatrixXd sign_corrected_factor(Eigen::MatrixXd const& a) {
-  Eigen::HouseholderQR<Eigen::MatrixXd> const decomposition(a);
-  Eigen::MatrixXd q = decomposition.householderQ() * Eigen::MatrixXd::Identity(a.rows(), a.cols());
+/// A template, because it takes the compiler long: only who calls it waits.
+template <class Matrix>
+[[nodiscard]] Matrix sign_corrected_factor(Matrix const& a) {
+  Eigen::HouseholderQR<Matrix> const decomposition(a);
+  Matrix q = decomposition.householderQ() * Matrix::Identity(a.rows(), a.cols());
   for (Eigen::Index j = 0; j < q.cols(); ++j) {
     if (decomposition.matrixQR()(j, j) < 0.0) {
       q.col(j) = -q.col(j);
@@ -52,10 +54,11 @@ inline void fill_gaussian(int threads, vector_view<double> values, std::uint64_t
 /// Computed in float64 for every T, then rounded: float and double results of one seed are the same rotation.
 /// @param on where to run   @param n order, at least 1   @param seed which matrix
 /// @post ||R^T R - I||_F / sqrt(n) below 1e-14 sqrt(n) for double, 1e-7 for float; the determinant is 1 or -1, each
-/// with probability one half Complexity: 8/3 n^3 operations on one thread, 3 n^2 doubles of memory. Determinism:
-/// bitwise for any number of threads; another instruction set may round otherwise. Throws: std::invalid_argument for n
-/// = 0; std::bad_alloc. Source: Mezzadri, "How to generate random matrices from the classical compact groups", Notices
-/// of the AMS 54, 2007.
+/// with probability one half
+/// Complexity: 8/3 n^3 operations on one thread, 3 n^2 doubles of memory.
+/// Determinism: bitwise for any number of threads; another instruction set may round otherwise.
+/// Throws: std::invalid_argument for n = 0; std::bad_alloc.
+/// Source: Mezzadri, "How to generate random matrices from the classical compact groups", Notices of the AMS 54, 2007.
 template <dense_scalar T, execution_policy P>
 [[nodiscard]] matrix<T> random_orthogonal(P const& on, std::size_t n, std::uint64_t seed) {
   assert_space<P, host_space>();

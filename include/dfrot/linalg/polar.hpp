@@ -69,10 +69,12 @@ template <class Matrix>
 /// identity on the null space, so that directions nobody has asked to turn stay where they are. C = 0 gives Q = I.
 /// @param on where to run; one thread, whatever the policy says   @param c (n x n), finite   @param q (n x n),
 /// overwritten; may be c itself   @post ||Q^T Q - I|| is a small multiple of n eps; tr(Q^T C) is within 2 n epsilon of
-/// its maximum Complexity: an SVD, about 20 n^3 operations; workspace of a few n x n matrices, allocated. Determinism:
-/// bitwise for any number of threads. Throws: std::invalid_argument on shape and on elements that are not finite;
-/// std::bad_alloc. Source: Schönemann, "A generalized solution of the orthogonal Procrustes problem", Psychometrika 31,
-/// 1966; Higham, "Computing the polar decomposition - with applications", SIAM J. Sci. Stat. Comput. 7, 1986.
+/// its maximum
+/// Complexity: an SVD, about 20 n^3 operations; workspace of a few n x n matrices, allocated.
+/// Determinism: bitwise for any number of threads.
+/// Throws: std::invalid_argument on shape and on elements that are not finite; std::bad_alloc.
+/// Source: Schönemann, "A generalized solution of the orthogonal Procrustes problem", Psychometrika 31, 1966; Higham,
+/// "Computing the polar decomposition - with applications", SIAM J. Sci. Stat. Comput. 7, 1986.
 template <execution_policy P, detail::double_or_const C, class Space>
 void nearest_orthogonal(P const&, matrix_view<C, Space> c, matrix_view<double, Space> q) {
   assert_space<P, Space>();

@@ -70,7 +70,8 @@ void accumulate_tile(matrix_view<T const> a, matrix_view<T const> b, matrix_view
 ///   C = A B
 /// @param on where to run, on how many threads   @param a (m x k)   @param b (k x n)   @param c (m x n), overwritten
 /// @pre the memory of c overlaps neither a nor b   @post a row of c with NaN comes from a row of a or a column of b
-/// with one Complexity: 2 m k n operations in the type of the elements; Eigen's packing buffers are allocated.
+/// with one
+/// Complexity: 2 m k n operations in the type of the elements; Eigen's packing buffers are allocated.
 /// Determinism: bitwise for any number of threads; another instruction set may round otherwise.
 /// Throws: std::invalid_argument on shape; std::bad_alloc.
 template <execution_policy P, dense_scalar A, dense_scalar B, dense_scalar C, class Space>
@@ -95,8 +96,9 @@ void multiply(P const& on, matrix_view<A, Space> a, matrix_view<B, Space> b, mat
 /// ordinary ones would otherwise take the latter's digits.
 /// @param on where to run, on how many threads   @param a (tokens x m)   @param b (tokens x n)   @param c (m x n)
 /// @pre the memory of c overlaps neither a nor b   @post a NaN in column j of a gives NaN in row j of c, in b in a
-/// column Complexity: 2 tokens m n operations in float64; workspace of two blocks of 256 x 256 doubles a thread,
-/// allocated. Determinism: bitwise for any number of threads: tokens are added in blocks of fixed size in fixed order.
+/// column
+/// Complexity: 2 tokens m n operations in float64; workspace of two blocks of 256 x 256 doubles a thread, allocated.
+/// Determinism: bitwise for any number of threads: tokens are added in blocks of fixed size in fixed order.
 /// Throws: std::invalid_argument on shape; std::bad_alloc.
 template <execution_policy P, dense_scalar A, dense_scalar B, class Space>
 requires std::same_as<std::remove_const_t<A>, std::remove_const_t<B>>

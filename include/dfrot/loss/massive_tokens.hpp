@@ -44,8 +44,8 @@ template <class IsMassive>
 /// The paper's rule: a token is massive if its unrotated error ||x - Q(x)||_2 is below a fixed threshold. One huge
 /// channel takes the whole scale, all others round to zero, and little energy is lost with them.
 /// @param unrotated token errors without rotation   @param threshold in the units of the activations; the paper has 8.5
-/// at 4096 RMS-normalised channels   Complexity: O(m).   Determinism: exact. Throws: std::invalid_argument unless
-/// threshold > 0.   Source: arXiv 2412.00648, section 3 and the authors' code.
+/// at 4096 RMS-normalised channels   Complexity: O(m).   Determinism: exact.
+/// Throws: std::invalid_argument unless threshold > 0.   Source: arXiv 2412.00648, section 3 and the authors' code.
 [[nodiscard]] inline massive_tokens massive_by_threshold(vector_view<token_error const> unrotated, double threshold) {
   expects(threshold > 0, "massive tokens: the threshold is ", threshold, "; it must be above 0");
   return detail::mark_massive(unrotated.size, "threshold", threshold,
@@ -56,8 +56,9 @@ template <class IsMassive>
 ///   ||x R - Q(x R)||_2 >= ||x - Q(x)||_2;   the threshold reported is the error ratio 1.
 /// A token that is represented exactly both ways (zeros) is not massive.
 /// @param unrotated token errors without rotation   @param orthogonal the same tokens under a random orthogonal
-/// rotation Complexity: O(m).   Determinism: exact.   Throws: std::invalid_argument if the lengths differ. Source:
-/// arXiv 2412.00648, the authors' code.
+/// rotation
+/// Complexity: O(m).   Determinism: exact.   Throws: std::invalid_argument if the lengths differ.
+/// Source: arXiv 2412.00648, the authors' code.
 [[nodiscard]] inline massive_tokens massive_by_comparison(vector_view<token_error const> unrotated,
                                                           vector_view<token_error const> orthogonal) {
   expects(unrotated.size == orthogonal.size, "massive tokens: ", unrotated.size, " unrotated errors, but ",

@@ -33,9 +33,10 @@ concept can_token_error = requires(P const& on, Scheme const& scheme, matrix_vie
 /// @param on where to run   @param scheme any quantizer with a hook token_error_rows, such as int4_scheme
 /// @param x (m x n), tokens x channels   @param out (m)
 /// Precision: differences are rounded to T's arithmetic type by Q alone; sums are in double, relative error about n
-/// 2^-53. Complexity: O(m n) (O(17 m n) with a scale search), no workspace.   Determinism: bitwise for any thread
-/// count. Throws: std::invalid_argument on a shape, or a non-finite value (naming its row). Source: Xiang, Zhang, arXiv
-/// 2412.00648, section 3.   Example: examples/03_massive_tokens.cpp
+/// 2^-53.
+/// Complexity: O(m n) (O(17 m n) with a scale search), no workspace.   Determinism: bitwise for any thread count.
+/// Throws: std::invalid_argument on a shape, or a non-finite value (naming its row).
+/// Source: Xiang, Zhang, arXiv 2412.00648, section 3.   Example: examples/03_massive_tokens.cpp
 template <execution_policy P, class Scheme, class T, class Space>
 void token_errors(P const& on, Scheme const& scheme, matrix_view<T, Space> x, vector_view<token_error, Space> out) {
   assert_space<P, Space>();

@@ -22,9 +22,10 @@ struct error_summary {
 ///   ordinary, massive = mean of ||x - Q(x)||^2 / ||x||^2 over the tokens of that kind
 ///   weighted_loss = sum_i w_i^2 ||x_i - Q(x_i)||^2,   w_i = alpha for massive tokens, 1 for ordinary ones
 /// @param errors (m)   @param massive which tokens are massive (m)   @param alpha weight of a massive token, finite, >=
-/// 0; the paper has 100, and found 50 to 200 good Complexity: O(m), sums in double.   Determinism: exact, tokens in
-/// order. Throws: std::invalid_argument if the lengths differ or alpha is negative or not finite. Source: Xiang, Zhang,
-/// arXiv 2412.00648, section 3 (weighted loss).
+/// 0; the paper has 100, and found 50 to 200 good
+/// Complexity: O(m), sums in double.   Determinism: exact, tokens in order.
+/// Throws: std::invalid_argument if the lengths differ or alpha is negative or not finite.
+/// Source: Xiang, Zhang, arXiv 2412.00648, section 3 (weighted loss).
 [[nodiscard]] inline error_summary summarize(vector_view<token_error const> errors, massive_tokens const& massive,
                                              double alpha) {
   expects(errors.size == massive.is_massive.size(), "weighted error: ", errors.size, " token errors, but ",

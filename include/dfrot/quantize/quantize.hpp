@@ -40,10 +40,12 @@ concept can_quantize = requires(P const& on, int4_scheme scheme, matrix_view<T c
 /// @param on where to run   @param scheme symmetric or not, group, clip, scale rule
 /// @param x (m x n) float, double, half or bfloat16   @param out codes (m x n), scales and zero points (m x groups)
 /// @post |x - scale (code - zero_point)| <= scale / 2 (1 + 4 eps) wherever clip does not cut (clip 1 and
-/// scale_rule::max) Complexity: O(m n), O(17 m n) with a scale search; no workspace.   Determinism: bitwise on every
-/// backend with scale_rule::max, for any thread count with both. Throws: std::invalid_argument on a shape, a clip, or a
-/// non-finite value (naming its row; that row's codes are not written, other rows' may be).   Source: arXiv 2412.00648,
-/// section 3; arXiv 2404.00456, section 4.   Example: examples/02_int4.cpp
+/// scale_rule::max)
+/// Complexity: O(m n), O(17 m n) with a scale search; no workspace.   Determinism: bitwise on every backend with
+/// scale_rule::max, for any thread count with both.
+/// Throws: std::invalid_argument on a shape, a clip, or a non-finite value (naming its row; that row's codes are not
+/// written, other rows' may be).   Source: arXiv 2412.00648, section 3; arXiv 2404.00456, section 4.   Example:
+/// examples/02_int4.cpp
 template <execution_policy P, class T, class Code, class Real, class Space>
 void quantize(P const& on, int4_scheme const& scheme, matrix_view<T, Space> x,
               quantized_view<Code, Real, Space> const& out) {

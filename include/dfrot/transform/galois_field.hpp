@@ -38,8 +38,9 @@ struct prime_power {
 /// The element c_0 + c_1 x + … is the integer c_0 + c_1 p + …, so that 0 and 1 are the field's zero and one, and for k
 /// = 1 arithmetic is that of integers modulo p. Products go through tables of powers and logarithms of the generator x.
 /// Complexity: construction O(q) on average for each polynomial tried, about k q / phi(q - 1) of them; an operation
-/// O(k). Errors: std::invalid_argument if q is no odd prime power or above 65535. Source: Lidl, Niederreiter, "Finite
-/// fields", 1997, sections 2.5 and 3.1.
+/// O(k).
+/// Errors: std::invalid_argument if q is no odd prime power or above 65535.
+/// Source: Lidl, Niederreiter, "Finite fields", 1997, sections 2.5 and 3.1.
 class galois_field {
  public:
   using element = std::uint32_t;

@@ -44,8 +44,7 @@ void expect_hadamard_shapes(P const& on, hadamard_order const& order, matrix_vie
   expects(threads_of(on) >= 1, "a Hadamard transform on ", threads_of(on), " threads: it takes at least 1");
   expects(x.columns == order.size(), "a Hadamard transform of order ", order.size(), " on rows of ", x.columns,
           " values: the two must be equal");
-  expects(x.row_stride >= x.columns, "a row stride of ", x.row_stride, " is less than the ", x.columns,
-          " columns");
+  expects(x.row_stride >= x.columns, "a row stride of ", x.row_stride, " is less than the ", x.columns, " columns");
   std::size_t const needed = hadamard_workspace_size<T>(on, order);
   expects(workspace_size >= needed, "a Hadamard transform of order ", order.size(), " needs a workspace of ", needed,
           " values, this one has ", workspace_size);
@@ -67,8 +66,9 @@ template <storage T, execution_policy P>
 /// @pre rows do not overlap    @post row norms are preserved to O(eps log n); NaN and infinity stay within their row
 /// Complexity: rows n (m + K) additions (m alone for powers of two), no allocation.
 /// Determinism: bitwise for any number of threads.    Throws: std::invalid_argument on shape, before anything is
-/// written. Source: Horadam, "Hadamard matrices and their applications", 2007; Fino, Algazi, "Unified matrix treatment
-/// of the fast Walsh-Hadamard transform", 1976.    Example: examples/01_hadamard.cpp
+/// written.
+/// Source: Horadam, "Hadamard matrices and their applications", 2007; Fino, Algazi, "Unified matrix treatment of the
+/// fast Walsh-Hadamard transform", 1976.    Example: examples/01_hadamard.cpp
 template <execution_policy P, storage T, class Space>
 void hadamard(P const& on, hadamard_order const& order, matrix_view<T, Space> x,
               vector_view<arithmetic_t<T>, Space> workspace) {

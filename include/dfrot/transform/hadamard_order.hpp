@@ -17,10 +17,11 @@ namespace dfrot {
 /// that can be constructed,
 ///   H_n = H_K (x) H_{2^m},   H_{2^m}(i, j) = (-1)^(number of common bits of i and j)
 /// Only H_K is stored: K <= 4096, K^2 bytes. H need not be symmetric. The entries are signs; the transforms divide by
-/// sqrt(n). Cheap to use, not to make: create one for each size and keep it. Complexity: construction O(K^2).   Errors:
-/// std::bad_alloc. Throws: std::invalid_argument for an order without a construction; the message names the nearest
-/// that work. Source: the constructions' headers; Horadam, "Hadamard matrices and their applications", 2007. Example:
-/// examples/01_hadamard.cpp
+/// sqrt(n). Cheap to use, not to make: create one for each size and keep it.
+/// Complexity: construction O(K^2).   Errors: std::bad_alloc.
+/// Throws: std::invalid_argument for an order without a construction; the message names the nearest that work.
+/// Source: the constructions' headers; Horadam, "Hadamard matrices and their applications", 2007.
+/// Example: examples/01_hadamard.cpp
 class hadamard_order {
  public:
   explicit hadamard_order(std::size_t n) : size_(n), recipe_(find_base(n)) {

@@ -55,8 +55,8 @@ void base_matrix(hadamard_order const& order, bool transpose, T* values) {
 
 /// x <- (x . s) H / sqrt(n), or x <- (x H^T / sqrt(n)) . s; no signs means s = 1.
 template <class T>
-void hadamard_on_rows(hadamard_order const& order, bool transpose, vector_view<std::int8_t const> signs, matrix_view<T> x,
-                    arithmetic_t<T>* workspace) {
+void hadamard_on_rows(hadamard_order const& order, bool transpose, vector_view<std::int8_t const> signs,
+                      matrix_view<T> x, arithmetic_t<T>* workspace) {
   std::size_t const n = order.size();
   auto const sign = [signs](std::size_t i) { return static_cast<arithmetic_t<T>>(signs.size == 0 ? 1 : signs[i]); };
   for (std::size_t row = 0; row < x.rows; ++row) {

@@ -1,0 +1,10 @@
+#pragma once
+
+// Included by the compiler before every source of a target that was added with DECOMPOSITIONS: Eigen's decompositions, which
+// take minutes to compile with all optimizations, are compiled once (compiled.cpp) for all of them.
+
+#include <dfrot/linalg/orthogonal.hpp>
+#include <dfrot/linalg/polar.hpp>
+
+extern template Eigen::MatrixXd dfrot::detail::orthogonal_factor(Eigen::MatrixXd const& c);
+extern template Eigen::MatrixXd dfrot::detail::sign_corrected_factor(Eigen::MatrixXd const& a);
