@@ -71,17 +71,20 @@ template <class IsMassive>
 /// How far a token's largest channel stands above its typical one: max_j |x_j| / median_j |x_j| (upper median).
 /// About 5 to 9 for Gaussian channels, tens for ordinary activations with outlier channels, a thousand for massive
 /// ones. 1 for a token whose median is 0: sparse rows are no massive activations.
-/// @param x n values   @param scratch n values, overwritten   Complexity: O(n) on average.   Source: Sun, Chen, Kolter,
-/// Liu, "Massive activations in large language models", arXiv 2402.17762, section 2 (magnitude relative to the median).
+/// @param x n values   @param scratch at least n values, overwritten
+/// Complexity: O(n) on average.
+/// Source: Sun, Chen, Kolter, Liu, "Massive activations in large language models", arXiv 2402.17762, section 2 (magnitude
+/// relative to the median).
 template <storage T>
 [[nodiscard]] double peak_ratio(vector_view<T const> x, vector_view<arithmetic_t<T>> scratch) {
   if (x.size == 0) {
     return 1;
   }
-  std::transform(x.begin(), x.end(), scratch.begin(), [](T value) { return std::abs(load(value)); });
-  double const peak = static_cast<double>(*std::max_element(scratch.begin(), scratch.end()));
-  auto* const middle = scratch.begin() + static_cast<std::ptrdiff_t>(x.size / 2);
-  std::nth_element(scratch.begin(), middle, scratch.end());
+  auto* const first = scratch.begin();
+  auto* const last = std::transform(x.begin(), x.end(), first, [](T value) { return std::abs(load(value)); });
+  double const peak = static_cast<double>(*std::max_element(first, last));
+  auto* const middle = first + x.size / 2;
+  std::nth_element(first, middle, last);
   double const median = static_cast<double>(*middle);
   return median > 0 ? peak / median : 1;
 }
