@@ -18,7 +18,7 @@ failed=0
 build_and_test() {
   local preset="$1"
   cmake --preset "$preset" -DDFROT_WARNINGS_AS_ERRORS=ON &&
-    cmake --build --preset "$preset" --parallel "$jobs" &&
+    cmake --build --preset "$preset" --parallel "$jobs" -- -k 0 &&
     ctest --preset "$preset" --parallel "$jobs"
 }
 

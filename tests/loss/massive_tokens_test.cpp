@@ -71,14 +71,14 @@ TEST_CASE("the automatic line stands in the first wide gap above 100") {
 }
 
 TEMPLATE_TEST_CASE("the automatic rule finds planted tokens and nothing in Gaussian rows", "", float, double, half) {
-  for (std::size_t const channels : {64, 896, 4096}) {
+  for (std::size_t const channels : {64U, 896U, 4096U}) {
     std::size_t const rows = 300;
     auto x = gaussian_matrix<TestType>(rows, channels, channels);
     auto const none = massive_automatic(cpu::policy{2}, x.view());
     CHECK(none.count == 0);
     CHECK(none.rule == "auto");
     CHECK(none.threshold == std::numeric_limits<double>::infinity());
-    for (std::size_t const token : {0, 17, 299}) {
+    for (std::size_t const token : {0U, 17U, 299U}) {
       x(token, 5) = static_cast<TestType>(900.0F);
     }
     auto const found = massive_automatic(cpu::policy{2}, x.view());

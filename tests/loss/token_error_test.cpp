@@ -33,10 +33,10 @@ bool close(double a, double b, double tolerance) { return std::fabs(a - b) <= to
 TEMPLATE_TEST_CASE("a token error is the distance to the dequantized codes, in float64", "", float, double, half,
                    bfloat16) {
   using Real = arithmetic_t<TestType>;
-  for (std::size_t const columns : {1, 2, 31, 96, 129, 300}) {
+  for (std::size_t const columns : {1U, 2U, 31U, 96U, 129U, 300U}) {
     auto const x = gaussian_matrix<TestType>(7, columns, columns);
     for (bool const symmetric : {true, false}) {
-      for (std::size_t const group : {0, 32}) {
+      for (std::size_t const group : {0U, 32U}) {
         for (auto const rule : {scale_rule::max, scale_rule::search}) {
           int4_scheme const scheme{symmetric, group, 1.0F, rule};
           matrix<std::int8_t> codes(7, columns);

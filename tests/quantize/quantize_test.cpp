@@ -44,7 +44,7 @@ std::vector<int4_scheme> const& all_schemes() {
   static std::vector<int4_scheme> const schemes = [] {
     std::vector<int4_scheme> result;
     for (bool const symmetric : {true, false}) {
-      for (std::size_t const group : {0, 32, 64, 128}) {
+      for (std::size_t const group : {0U, 32U, 64U, 128U}) {
         for (float const clip : {1.0F, 0.9F}) {
           for (scale_rule const rule : {scale_rule::max, scale_rule::search}) {
             result.push_back({symmetric, group, clip, rule});
@@ -90,7 +90,7 @@ TEMPLATE_TEST_CASE("codes are the nearest of all sixteen, by enumeration in floa
 
 TEST_CASE("scales follow the formula of the scheme") {
   auto const x = gaussian_matrix<float>(6, 130, 8);
-  for (std::size_t const group : {0, 32, 128}) {
+  for (std::size_t const group : {0U, 32U, 128U}) {
     int4_scheme const symmetric{true, group, 0.9F};
     int4_scheme const asymmetric{false, group, 0.9F};
     auto const s = quantize_with(cpu::policy{}, symmetric, x);
@@ -237,7 +237,7 @@ TEMPLATE_TEST_CASE("a row with a value that is not finite is named, and gets no 
                    cpu::policy) {
   constexpr float infinity = std::numeric_limits<float>::infinity();
   for (float const bad : {std::numeric_limits<float>::quiet_NaN(), infinity, -infinity}) {
-    for (std::size_t const column : {0, 7, 16, 39}) {
+    for (std::size_t const column : {0U, 7U, 16U, 39U}) {
       auto x = gaussian_matrix<float>(12, 40, 3);
       x(7, column) = bad;
       x(9, 0) = bad;
