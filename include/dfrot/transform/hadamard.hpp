@@ -80,8 +80,10 @@ void hadamard(P const& on, hadamard_order const& order, matrix_view<T, Space> x,
 
 /// The same with a workspace that this call allocates (for half and bfloat16 only: float and double allocate nothing).
 /// On the host only. Errors: std::bad_alloc.
-template <execution_policy P, storage T>
-void hadamard(P const& on, hadamard_order const& order, matrix_view<T> x) {
+template <execution_policy P, storage T, class Space>
+void hadamard(P const& on, hadamard_order const& order, matrix_view<T, Space> x) {
+  assert_space<P, Space>();
+  static_assert(std::is_same_v<Space, host_space>, "give a workspace: only the host's is allocated here");
   auto workspace = detail::make_hadamard_workspace<T>(on, order);
   hadamard(on, order, x, vector_view<arithmetic_t<T>>(workspace.data(), workspace.size()));
 }
@@ -101,8 +103,10 @@ void hadamard_transpose(P const& on, hadamard_order const& order, matrix_view<T,
 
 /// The same with a workspace that this call allocates (for half and bfloat16 only: float and double allocate nothing).
 /// On the host only. Errors: std::bad_alloc.
-template <execution_policy P, storage T>
-void hadamard_transpose(P const& on, hadamard_order const& order, matrix_view<T> x) {
+template <execution_policy P, storage T, class Space>
+void hadamard_transpose(P const& on, hadamard_order const& order, matrix_view<T, Space> x) {
+  assert_space<P, Space>();
+  static_assert(std::is_same_v<Space, host_space>, "give a workspace: only the host's is allocated here");
   auto workspace = detail::make_hadamard_workspace<T>(on, order);
   hadamard_transpose(on, order, x, vector_view<arithmetic_t<T>>(workspace.data(), workspace.size()));
 }
