@@ -133,8 +133,8 @@ TEST_CASE("wrong shapes are named with their numbers, and nothing is written") {
         "a Hadamard transform of order 128 on rows of 100 values: the two must be equal");
   CHECK(error_of([&] { hadamard_transpose(reference::policy{}, order, x.view()); }) ==
         "a Hadamard transform of order 128 on rows of 100 values: the two must be equal");
-  CHECK(error_of([&] { hadamard(cpu::policy{}, order, matrix_view<float>(x.data(), 1, 128, 127)); }) ==
-        "a row stride of 127 is less than the 128 columns");
+  CHECK(error_of([&] { hadamard(cpu::policy{}, order, matrix_view<float>(x.data(), 2, 128, 127)); }) ==
+        "rows: row stride 127 is less than the 128 columns");
   CHECK(error_of([&] { hadamard(cpu::policy{0}, order, matrix_view<float>(x.data(), 1, 128)); }) ==
         "a Hadamard transform on 0 threads: it takes at least 1");
   CHECK(error_of([&] { hadamard(cpu::policy{-1}, order, matrix_view<half>(nullptr, 0, 128)); }) ==

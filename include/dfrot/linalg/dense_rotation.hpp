@@ -7,6 +7,7 @@
 
 #include <dfrot/adapt/eigen.hpp>
 #include <dfrot/config.hpp>
+#include <dfrot/core/checks.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/core/policy.hpp>
@@ -71,7 +72,7 @@ class dense_rotation {
   void multiply_rows(P const& on, matrix_view<T, typename P::memory_space> x, Product const& product) const {
     assert_space<P, host_space>();
     expects(x.columns == size(), "a rotation of order ", size(), " cannot turn rows of ", x.columns, " values");
-    detail::expects_stride(x, "the matrix of rows");
+    check_stride("rows", x);
     detail::eigen_tiles(threads_of(on), detail::blocks_of(x.rows, detail::product_rows), [&](std::size_t tile) {
       std::size_t const first = tile * detail::product_rows;
       auto rows = as_eigen(x.row_block(first, std::min(detail::product_rows, x.rows - first)));

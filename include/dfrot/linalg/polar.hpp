@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include <dfrot/adapt/eigen.hpp>
+#include <dfrot/core/checks.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
@@ -80,8 +81,8 @@ void nearest_orthogonal(P const&, matrix_view<C, Space> c, matrix_view<double, S
   assert_space<P, Space>();
   expects(c.rows == c.columns && q.rows == c.rows && q.columns == c.columns, "the nearest orthogonal matrix of ",
           c.rows, " x ", c.columns, " does not exist or does not fit into ", q.rows, " x ", q.columns);
-  expects(c.rows <= 1 || (c.row_stride >= c.columns && q.row_stride >= q.columns), "matrices of ", c.columns,
-          " columns cannot have row strides ", c.row_stride, " and ", q.row_stride);
+  check_stride("the matrix", c);
+  check_stride("the nearest orthogonal matrix", q);
   if (c.rows == 0) {
     return;
   }

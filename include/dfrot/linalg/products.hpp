@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include <dfrot/adapt/eigen.hpp>
+#include <dfrot/core/checks.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
@@ -35,12 +36,6 @@ template <class T, class Space>
 [[nodiscard]] constexpr matrix_view<T, Space> column_block(matrix_view<T, Space> x, std::size_t first,
                                                            std::size_t count) {
   return {x.data + first, x.rows, count, x.row_stride};
-}
-
-template <class T, class Space>
-void expects_stride(matrix_view<T, Space> x, char const* name) {
-  expects(x.rows <= 1 || x.row_stride >= x.columns, name, " has ", x.columns, " columns, but its row stride is ",
-          x.row_stride);
 }
 
 /// c += a^T b for one tile of c, over all tokens in blocks of a fixed size, one after the other.
@@ -80,9 +75,9 @@ void multiply(P const& on, matrix_view<A, Space> a, matrix_view<B, Space> b, mat
   assert_space<P, Space>();
   expects(a.columns == b.rows && c.rows == a.rows && c.columns == b.columns, "cannot multiply ", a.rows, " x ",
           a.columns, " by ", b.rows, " x ", b.columns, " into ", c.rows, " x ", c.columns);
-  detail::expects_stride(a, "the left factor");
-  detail::expects_stride(b, "the right factor");
-  detail::expects_stride(c, "the product");
+  check_stride("the left factor", a);
+  check_stride("the right factor", b);
+  check_stride("the product", c);
   detail::eigen_tiles(threads_of(on), detail::blocks_of(c.rows, detail::product_rows), [&](std::size_t tile) {
     std::size_t const first = tile * detail::product_rows;
     std::size_t const count = std::min(detail::product_rows, c.rows - first);
@@ -108,9 +103,9 @@ void multiply_transposed_accumulate(P const& on, matrix_view<A, Space> a, matrix
   assert_space<P, Space>();
   expects(a.rows == b.rows && c.rows == a.columns && c.columns == b.columns, "cannot multiply the transpose of ",
           a.rows, " x ", a.columns, " by ", b.rows, " x ", b.columns, " into ", c.rows, " x ", c.columns);
-  detail::expects_stride(a, "the left factor");
-  detail::expects_stride(b, "the right factor");
-  detail::expects_stride(c, "the accumulator");
+  check_stride("the left factor", a);
+  check_stride("the right factor", b);
+  check_stride("the accumulator", c);
   std::size_t const across = detail::blocks_of(c.columns, detail::accumulator_tile);
   std::size_t const down = detail::blocks_of(c.rows, detail::accumulator_tile);
   detail::eigen_tiles(threads_of(on), down * across, [&](std::size_t tile) {

@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <vector>
 
+#include <dfrot/core/checks.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/policy.hpp>
@@ -44,7 +45,7 @@ void expect_hadamard_shapes(P const& on, hadamard_order const& order, matrix_vie
   expects(threads_of(on) >= 1, "a Hadamard transform on ", threads_of(on), " threads: it takes at least 1");
   expects(x.columns == order.size(), "a Hadamard transform of order ", order.size(), " on rows of ", x.columns,
           " values: the two must be equal");
-  expects(x.row_stride >= x.columns, "a row stride of ", x.row_stride, " is less than the ", x.columns, " columns");
+  check_stride("rows", x);
   std::size_t const needed = hadamard_workspace_size<T>(on, order);
   expects(workspace_size >= needed, "a Hadamard transform of order ", order.size(), " needs a workspace of ", needed,
           " values, this one has ", workspace_size);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include <dfrot/core/checks.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/policy.hpp>
@@ -65,10 +66,7 @@ class randomized_hadamard {
   /// @param result (n x n)    Complexity: O(n^2).    Throws: std::invalid_argument on shape.
   template <storage T>
   void to_dense(matrix_view<T> result) const {
-    expects(result.rows == size() && result.columns == size(), "a dense rotation of order ", size(),
-            " does not fit into ", result.rows, " x ", result.columns);
-    expects(result.row_stride >= result.columns, "a row stride of ", result.row_stride, " is less than the ",
-            result.columns, " columns");
+    check_shape("the dense rotation", result, size(), size());
     auto const scale = hadamard_scale<arithmetic_t<T>>(order_);
     for (std::size_t i = 0; i < size(); ++i) {
       for (std::size_t j = 0; j < size(); ++j) {
