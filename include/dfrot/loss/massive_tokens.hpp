@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <dfrot/core/expects.hpp>
@@ -119,7 +120,7 @@ template <execution_policy P, class T>
 [[nodiscard]] massive_tokens massive_automatic(P const& on, matrix_view<T> x) {
   using Value = std::remove_const_t<T>;
   std::vector<double> ratios(x.rows);
-  auto const parts = static_cast<std::size_t>(threads_of(on));
+  auto const parts = static_cast<std::size_t>(std::max(1, threads_of(on)));
   matrix<arithmetic_t<Value>> scratch(parts, x.columns);
   parallel_for(threads_of(on), parts, [&](std::size_t part) {
     for (std::size_t i = part; i < x.rows; i += parts) {
