@@ -13,6 +13,7 @@
 #include <dfrot/transform/hadamard_order.hpp>
 
 namespace dfrot::cpu {
+inline namespace DFROT_CPU_ISA {
 
 namespace detail {
 
@@ -127,8 +128,8 @@ void hadamard_on_stored_row(hadamard_order const& order, bool transpose, vector_
 }
 
 /// All rows, in as many runs of rows as there are threads: each run has its own part of the workspace.
-template <class T>
-void hadamard_on_rows(policy const& on, hadamard_order const& order, bool transpose,
+template <class Arch, class T>
+void hadamard_on_rows(basic_policy<Arch> const& on, hadamard_order const& order, bool transpose,
                       vector_view<std::int8_t const> signs, matrix_view<T> x, vector_view<arithmetic_t<T>> workspace) {
   std::size_t const parts = std::min(static_cast<std::size_t>(on.threads), x.rows);
   parallel_for(on.threads, parts, [&](std::size_t part) {
@@ -144,17 +145,19 @@ void hadamard_on_rows(policy const& on, hadamard_order const& order, bool transp
 /// hadamard() and randomized_hadamard::apply(), rows spread over threads.
 /// @param signs n signs that multiply each row first, or an empty view   @param workspace as hadamard_workspace_size()
 /// says
-template <storage T>
-void hadamard_rows(policy const& on, hadamard_order const& order, vector_view<std::int8_t const> signs,
+template <class Arch, storage T>
+void hadamard_rows(basic_policy<Arch> const& on, hadamard_order const& order, vector_view<std::int8_t const> signs,
                    matrix_view<T> x, vector_view<arithmetic_t<T>> workspace) noexcept {
   detail::hadamard_on_rows(on, order, false, signs, x, workspace);
 }
 
 /// hadamard_transpose() and randomized_hadamard::apply_transpose(); the signs come last.
-template <storage T>
-void hadamard_transpose_rows(policy const& on, hadamard_order const& order, vector_view<std::int8_t const> signs,
-                             matrix_view<T> x, vector_view<arithmetic_t<T>> workspace) noexcept {
+template <class Arch, storage T>
+void hadamard_transpose_rows(basic_policy<Arch> const& on, hadamard_order const& order,
+                             vector_view<std::int8_t const> signs, matrix_view<T> x,
+                             vector_view<arithmetic_t<T>> workspace) noexcept {
   detail::hadamard_on_rows(on, order, true, signs, x, workspace);
 }
 
+}  // namespace DFROT_CPU_ISA
 }  // namespace dfrot::cpu

@@ -3,11 +3,13 @@
 #include <cmath>
 #include <cstddef>
 
+#include <dfrot/backend/cpu/isa.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/format/int4_grid.hpp>
 #include <dfrot/quantize/scheme.hpp>
 
 namespace dfrot::cpu {
+inline namespace DFROT_CPU_ISA {
 
 /// Sums term(j) for j < count in eight running sums, combined in a fixed order: the compiler may keep them in one
 /// vector register without changing the result, whatever its width.
@@ -109,4 +111,5 @@ template <storage T>
   return {best, true};
 }
 
+}  // namespace DFROT_CPU_ISA
 }  // namespace dfrot::cpu

@@ -9,10 +9,12 @@
 #include <dfrot/format/int4.hpp>
 
 namespace dfrot::cpu {
+inline namespace DFROT_CPU_ISA {
 
 /// Hook of pack(): whole bytes in a loop without branches, then the odd tail.
-inline void pack_rows(policy const& on, matrix_view<std::int8_t const> codes,
-                      matrix_view<std::uint8_t> packed) noexcept {
+template <class Arch>
+void pack_rows(basic_policy<Arch> const& on, matrix_view<std::int8_t const> codes,
+               matrix_view<std::uint8_t> packed) noexcept {
   for_each_row(on, codes.rows, codes.columns, [&](std::size_t i) {
     std::int8_t const* const in = codes.row(i);
     std::uint8_t* const out = packed.row(i);
@@ -28,8 +30,9 @@ inline void pack_rows(policy const& on, matrix_view<std::int8_t const> codes,
 
 /// Hook of unpack(): (nibble ^ flip) - flip extends the sign for flip = 8, and leaves unsigned codes alone for flip =
 /// 0.
-inline void unpack_rows(policy const& on, matrix_view<std::uint8_t const> packed, matrix_view<std::int8_t> codes,
-                        bool is_signed) noexcept {
+template <class Arch>
+void unpack_rows(basic_policy<Arch> const& on, matrix_view<std::uint8_t const> packed, matrix_view<std::int8_t> codes,
+                 bool is_signed) noexcept {
   int const flip = is_signed ? 8 : 0;
   for_each_row(on, codes.rows, codes.columns, [&](std::size_t i) {
     std::uint8_t const* const in = packed.row(i);
@@ -45,4 +48,5 @@ inline void unpack_rows(policy const& on, matrix_view<std::uint8_t const> packed
   });
 }
 
+}  // namespace DFROT_CPU_ISA
 }  // namespace dfrot::cpu

@@ -1,14 +1,24 @@
 #pragma once
 
+#include <dfrot/backend/cpu/isa.hpp>
 #include <dfrot/core/view.hpp>
 
-/// The kernels for the host: written so that the compiler vectorizes them, rows spread over threads.
+/// The kernels for the host, for the instruction set that the including translation unit is compiled with.
 namespace dfrot::cpu {
+inline namespace DFROT_CPU_ISA {
 
-/// Runs an operation on the host with up to `threads` threads. Results do not depend on their number.
-struct policy {
+/// Runs an operation on the host with up to `threads` threads, in code for one instruction set (a tag of isa.hpp).
+/// Results do not depend on the number of threads. Integer results do not depend on Arch either; floats may differ by
+/// rounding.
+template <class Arch>
+struct basic_policy {
   using memory_space = host_space;
+  using arch = Arch;
   int threads = 1;
 };
 
+/// The policy for the best instruction set that the compiler's flags allow.
+using policy = basic_policy<native>;
+
+}  // namespace DFROT_CPU_ISA
 }  // namespace dfrot::cpu

@@ -13,10 +13,11 @@
 #include <dfrot/quantize/scheme.hpp>
 
 namespace dfrot::cpu {
+inline namespace DFROT_CPU_ISA {
 
 /// Hook of quantize(). Returns the first row with a non-finite value, or all_finite; such groups are not written.
-template <storage T>
-std::size_t quantize_rows(policy const& on, int4_scheme const& scheme, matrix_view<T const> x,
+template <class Arch, storage T>
+std::size_t quantize_rows(basic_policy<Arch> const& on, int4_scheme const& scheme, matrix_view<T const> x,
                           quantized_view<std::int8_t, arithmetic_t<T>> const& out) noexcept {
   std::size_t const group = group_size(scheme, x.columns);
   return for_each_finite_row(on, x.rows, x.columns, [&](std::size_t i) {
@@ -44,8 +45,8 @@ std::size_t quantize_rows(policy const& on, int4_scheme const& scheme, matrix_vi
 }
 
 /// Hook of dequantize().
-template <storage T>
-void dequantize_rows(policy const& on, int4_scheme const& scheme,
+template <class Arch, storage T>
+void dequantize_rows(basic_policy<Arch> const& on, int4_scheme const& scheme,
                      quantized_view<std::int8_t const, arithmetic_t<T> const> const& q, matrix_view<T> out) noexcept {
   std::size_t const group = group_size(scheme, out.columns);
   for_each_row(on, out.rows, out.columns, [&](std::size_t i) {
@@ -64,8 +65,8 @@ void dequantize_rows(policy const& on, int4_scheme const& scheme,
 }
 
 /// Hook of fake_quantize(). Returns the first row with a non-finite value, or all_finite; such groups are not written.
-template <storage T, storage U>
-std::size_t fake_quantize_rows(policy const& on, int4_scheme const& scheme, matrix_view<T const> x,
+template <class Arch, storage T, storage U>
+std::size_t fake_quantize_rows(basic_policy<Arch> const& on, int4_scheme const& scheme, matrix_view<T const> x,
                                matrix_view<U> out) noexcept {
   std::size_t const group = group_size(scheme, x.columns);
   return for_each_finite_row(on, x.rows, x.columns, [&](std::size_t i) {
@@ -85,4 +86,5 @@ std::size_t fake_quantize_rows(policy const& on, int4_scheme const& scheme, matr
   });
 }
 
+}  // namespace DFROT_CPU_ISA
 }  // namespace dfrot::cpu

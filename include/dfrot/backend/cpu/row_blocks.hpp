@@ -9,10 +9,11 @@
 #include <dfrot/core/parallel.hpp>
 
 namespace dfrot::cpu {
+inline namespace DFROT_CPU_ISA {
 
 /// Calls body(i) for every row, in blocks of rows (about 2^14 values each) spread over the policy's threads.
-template <class Body>
-void for_each_row(policy const& on, std::size_t rows, std::size_t columns, Body const& body) {
+template <class Arch, class Body>
+void for_each_row(basic_policy<Arch> const& on, std::size_t rows, std::size_t columns, Body const& body) {
   std::size_t const block = std::max<std::size_t>(1, (std::size_t{1} << 14U) / std::max<std::size_t>(1, columns));
   parallel_for(on.threads, (rows + block - 1) / block, [&](std::size_t b) {
     for (std::size_t i = b * block; i < std::min(rows, (b + 1) * block); ++i) {
@@ -23,8 +24,8 @@ void for_each_row(policy const& on, std::size_t rows, std::size_t columns, Body 
 
 /// As for_each_row() with a body that returns whether the row was finite. Returns the first row that was not, or
 /// all_finite.
-template <class Body>
-[[nodiscard]] std::size_t for_each_finite_row(policy const& on, std::size_t rows, std::size_t columns,
+template <class Arch, class Body>
+[[nodiscard]] std::size_t for_each_finite_row(basic_policy<Arch> const& on, std::size_t rows, std::size_t columns,
                                               Body const& body) {
   std::atomic<std::size_t> first_bad{all_finite};
   for_each_row(on, rows, columns, [&](std::size_t i) {
@@ -37,4 +38,5 @@ template <class Body>
   return first_bad.load();
 }
 
+}  // namespace DFROT_CPU_ISA
 }  // namespace dfrot::cpu

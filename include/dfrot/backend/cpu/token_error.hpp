@@ -12,10 +12,11 @@
 #include <dfrot/quantize/scheme.hpp>
 
 namespace dfrot::cpu {
+inline namespace DFROT_CPU_ISA {
 
 /// Hook of token_errors() for 4-bit integers. Returns the first row with a non-finite value, or all_finite.
-template <storage T>
-std::size_t token_error_rows(policy const& on, int4_scheme const& scheme, matrix_view<T const> x,
+template <class Arch, storage T>
+std::size_t token_error_rows(basic_policy<Arch> const& on, int4_scheme const& scheme, matrix_view<T const> x,
                              vector_view<token_error> out) noexcept {
   std::size_t const group = group_size(scheme, x.columns);
   return for_each_finite_row(on, x.rows, x.columns, [&](std::size_t i) {
@@ -38,4 +39,5 @@ std::size_t token_error_rows(policy const& on, int4_scheme const& scheme, matrix
   });
 }
 
+}  // namespace DFROT_CPU_ISA
 }  // namespace dfrot::cpu

@@ -4,7 +4,10 @@
 #include <cstddef>
 #include <utility>
 
+#include <dfrot/backend/cpu/isa.hpp>
+
 namespace dfrot::cpu {
+inline namespace DFROT_CPU_ISA {
 
 namespace detail {
 
@@ -116,4 +119,5 @@ void walsh_hadamard(T* values, std::size_t log2_count, T scale) noexcept {
   }
 }
 
+}  // namespace DFROT_CPU_ISA
 }  // namespace dfrot::cpu
