@@ -23,4 +23,5 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/package/dfrotConfigVersi
 install(FILES
   "${PROJECT_BINARY_DIR}/package/dfrotConfig.cmake"
   "${PROJECT_BINARY_DIR}/package/dfrotConfigVersion.cmake"
+  "${PROJECT_SOURCE_DIR}/cmake/dfrot_xsimd.cmake"
   DESTINATION "${package_folder}")

@@ -1,5 +1,5 @@
 # The two libraries that other projects link:
-#   dfrot::kernels   core, format, transform, quantize, loss and the host backends; OpenMP where it is found
+#   dfrot::kernels   core, format, transform, quantize, loss and the host backends; needs xsimd, uses OpenMP where it is found
 #   dfrot::dfrot     everything: adds Eigen for linalg, adapt and optimize
 # Both are header-only, and both hand on include folders and nothing else: no -march, no warnings.
 
@@ -10,6 +10,12 @@ target_compile_features(dfrot_kernels INTERFACE cxx_std_20)
 target_include_directories(dfrot_kernels INTERFACE
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
   $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+
+include("${CMAKE_CURRENT_LIST_DIR}/dfrot_xsimd.cmake")
+if(dfrot_xsimd_missing)
+  message(FATAL_ERROR "${dfrot_xsimd_missing}")
+endif()
+target_include_directories(dfrot_kernels SYSTEM INTERFACE "$<BUILD_INTERFACE:${dfrot_xsimd_include}>")
 
 # OpenMP belongs to the compiler that builds the user's program, so an installed dfrot looks for it anew.
 find_package(OpenMP QUIET COMPONENTS CXX)

@@ -6,7 +6,7 @@ set -euo pipefail
 packages=(
   g++ clang libomp-14-dev libclang-rt-14-dev # both compilers, with OpenMP and sanitizers
   cmake ninja-build git
-  libeigen3-dev                       # the library
+  libeigen3-dev libxsimd-dev          # the library
   libcli11-dev nlohmann-json3-dev     # dfrot-refine
   catch2 libbenchmark-dev             # tests, benchmarks
   python3 python3-numpy               # tests from the outside
@@ -31,7 +31,7 @@ if [[ "$system" != "debian 12" ]]; then
     echo "Debian 12 calls all that dfrot needs: ${packages[*]}" >&2
     exit 1
   fi
-  echo "All programs are here; the libraries needed are Eigen 3.4, CLI11, nlohmann_json, Catch2 and Google Benchmark." >&2
+  echo "All programs are here; the libraries needed are Eigen 3.4, xsimd 8.1, CLI11, nlohmann_json, Catch2 and Google Benchmark." >&2
   exit 0
 fi
 

@@ -1,6 +1,7 @@
 #pragma once
 
 /// Everything that runs on the processor: the front doors, and the `cpu` backend. Without Eigen.
+#include <dfrot/backend/cpu/float_lanes.hpp>
 #include <dfrot/backend/cpu/hadamard.hpp>
 #include <dfrot/backend/cpu/pack.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
