@@ -38,17 +38,23 @@ template <storage T, execution_policy P>
 
 namespace detail {
 
+/// What every Hadamard transform asks of threads and workspace.
+template <class T, class P>
+void expect_hadamard_resources(P const& on, hadamard_order const& order, std::size_t workspace_size) {
+  expects(threads_of(on) >= 1, "a Hadamard transform on ", threads_of(on), " threads: it takes at least 1");
+  std::size_t const needed = hadamard_workspace_size<T>(on, order);
+  expects(workspace_size >= needed, "a Hadamard transform of order ", order.size(), " needs a workspace of ", needed,
+          " values, this one has ", workspace_size);
+}
+
 /// What hadamard() and hadamard_transpose() ask of their arguments.
 template <class P, class T, class Space>
 void expect_hadamard_shapes(P const& on, hadamard_order const& order, matrix_view<T, Space> x,
                             std::size_t workspace_size) {
-  expects(threads_of(on) >= 1, "a Hadamard transform on ", threads_of(on), " threads: it takes at least 1");
   expects(x.columns == order.size(), "a Hadamard transform of order ", order.size(), " on rows of ", x.columns,
           " values: the two must be equal");
   check_stride("rows", x);
-  std::size_t const needed = hadamard_workspace_size<T>(on, order);
-  expects(workspace_size >= needed, "a Hadamard transform of order ", order.size(), " needs a workspace of ", needed,
-          " values, this one has ", workspace_size);
+  expect_hadamard_resources<T>(on, order, workspace_size);
 }
 
 /// An allocated workspace for one call on the host; empty, and without an allocation, where none is needed.

@@ -5,8 +5,11 @@
 #include <cstdint>
 #include <type_traits>
 
+#include <dfrot/backend/cpu/base_matrix.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
+#include <dfrot/backend/cpu/signed_run.hpp>
 #include <dfrot/backend/cpu/walsh_hadamard.hpp>
+#include <dfrot/backend/cpu/walsh_hadamard_plain.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/parallel.hpp>
 #include <dfrot/core/view.hpp>
@@ -17,146 +20,171 @@ inline namespace DFROT_CPU_ISA {
 
 namespace detail {
 
-/// Four rows of results for one chunk of columns: result[r] = sum over the inputs a of sign(first + r, a) column[a].
-/// Inputs are summed in blocks, since K float terms in one chain would lose a digit.
-template <std::size_t Width, class T, class Sign>
-void base_matrix_4_results(T const* __restrict columns, std::size_t base, Sign const& sign, T (&result)[4][Width]) {
-  constexpr std::size_t block = 32;
-  std::fill(&result[0][0], &result[0][0] + 4 * Width, T{0});
-  for (std::size_t first = 0; first < base; first += block) {
-    T sum[4][Width] = {};
-    for (std::size_t a = first; a < std::min(first + block, base); ++a) {
-      for (std::size_t r = 0; r < 4; ++r) {
-        auto const factor = static_cast<T>(sign(r, a));
-        for (std::size_t w = 0; w < Width; ++w) {
-          sum[r][w] += factor * columns[a * Width + w];
-        }
-      }
-    }
-    for (std::size_t r = 0; r < 4; ++r) {
-      for (std::size_t w = 0; w < Width; ++w) {
-        result[r][w] += sum[r][w];
-      }
-    }
-  }
-}
-
-/// The base matrix H_K, or its transpose, across the K runs of 2^m values, Width columns at a time, and the scale.
-/// Takes LargestBase x Width values on the stack. @pre K <= LargestBase
-template <std::size_t LargestBase, std::size_t Width, class T>
-void base_matrix_by_chunks(hadamard_order const& order, bool transpose, T* values, T scale) {
-  alignas(64) T columns[LargestBase * Width];
-  std::size_t const base = order.base();
-  std::size_t const rest = order.rest();
-  std::int8_t const* const signs = order.base_row(0);
-  std::size_t const result_step = transpose ? base : 1;
-  std::size_t const input_step = transpose ? 1 : base;
-  for (std::size_t first = 0; first < rest; first += Width) {
-    std::size_t const width = std::min(Width, rest - first);
-    for (std::size_t a = 0; a < base; ++a) {
-      T* const end = std::copy_n(values + a * rest + first, width, columns + a * Width);
-      std::fill(end, columns + (a + 1) * Width, T{0});
-    }
-    for (std::size_t c = 0; c < base; c += 4) {  // a base above 1 is a multiple of 4
-      alignas(64) T result[4][Width];
-      base_matrix_4_results<Width>(
-          columns, base, [=](std::size_t r, std::size_t a) { return signs[(c + r) * result_step + a * input_step]; },
-          result);
-      for (std::size_t r = 0; r < 4; ++r) {
-        for (std::size_t w = 0; w < width; ++w) {
-          values[(c + r) * rest + first + w] = result[r][w] * scale;
-        }
-      }
-    }
-  }
-}
-
-/// Picks the chunk of columns for this base: 32 wide as long as K of them are at most 128 KiB of float, so that each sign is
-/// read once for many columns (and g++ vectorizes loops of 32, but not of 16); narrow for the few larger bases.
-template <class T>
-void base_matrix(hadamard_order const& order, bool transpose, T* values, T scale) {
-  if (order.base() <= 128) {
-    base_matrix_by_chunks<128, 32>(order, transpose, values, scale);
-  } else if (order.base() <= 1024) {
-    base_matrix_by_chunks<1024, 32>(order, transpose, values, scale);
-  } else {
-    base_matrix_by_chunks<largest_hadamard_base, 8>(order, transpose, values, scale);
-  }
-}
-
-/// H or H^T on one row of arithmetic values, in place.
-template <class T>
-void hadamard_on_row(hadamard_order const& order, bool transpose, T* values) {
-  T const scale = hadamard_scale<T>(order);
-  if (order.base() == 1) {
-    walsh_hadamard(values, order.log2_rest(), scale);
-    return;
-  }
-  for (std::size_t a = 0; a < order.base(); ++a) {
-    walsh_hadamard(values + a * order.rest(), order.log2_rest(), T{1});
-  }
-  base_matrix(order, transpose, values, scale);
-}
+/// What is done to a run of n values: H or H^T, with signs before or after it (null: none).
+struct hadamard_task {
+  hadamard_order const& order;
+  bool transpose;
+  std::int8_t const* signs;
+};
 
 template <class T>
-void multiply_signs(T* __restrict values, vector_view<std::int8_t const> signs) {
-  for (std::size_t i = 0; i < signs.size; ++i) {
+void multiply_signs(T* __restrict values, std::int8_t const* signs, std::size_t count) {
+  for (std::size_t i = 0; signs != nullptr && i < count; ++i) {
     values[i] *= static_cast<T>(signs[i]);
   }
 }
 
-/// One stored row: x <- (x . s) H / sqrt(n), or x <- (x H^T / sqrt(n)) . s; no signs means s = 1.
-template <class T>
-void hadamard_on_stored_row(hadamard_order const& order, bool transpose, vector_view<std::int8_t const> signs, T* row,
-                            arithmetic_t<T>* workspace) {
+/// One run in plain code, through a workspace of arithmetic values unless T is one.
+template <class Arch, class T>
+void hadamard_plain(hadamard_task const& task, T* run, arithmetic_t<T>* workspace) {
+  std::size_t const n = task.order.size();
   arithmetic_t<T>* values = workspace;
   if constexpr (std::is_same_v<T, arithmetic_t<T>>) {
-    values = row;
+    values = run;
   } else {
-    std::transform(row, row + order.size(), values, [](T value) { return load(value); });
+    std::transform(run, run + n, values, [](T value) { return load(value); });
   }
-  if (!transpose) {
-    multiply_signs(values, signs);
+  if (!task.transpose) {
+    multiply_signs(values, task.signs, n);
   }
-  hadamard_on_row(order, transpose, values);
-  if (transpose) {
-    multiply_signs(values, signs);
+  auto const scale = hadamard_scale<arithmetic_t<T>>(task.order);
+  bool const is_walsh = task.order.base() == 1;
+  for (std::size_t a = 0; a < task.order.base(); ++a) {
+    walsh_hadamard_plain(values + a * task.order.rest(), task.order.log2_rest(), is_walsh ? scale : 1);
+  }
+  if (!is_walsh) {
+    base_matrix<Arch>(task.order, task.transpose, values, scale);
+  }
+  if (task.transpose) {
+    multiply_signs(values, task.signs, n);
   }
   if constexpr (!std::is_same_v<T, arithmetic_t<T>>) {
-    std::transform(values, values + order.size(), row, [](arithmetic_t<T> value) { return store<T>(value); });
+    std::transform(values, values + n, run, [](arithmetic_t<T> value) { return store<T>(value); });
   }
 }
 
-/// All rows, in as many runs of rows as there are threads: each run has its own part of the workspace.
+/// `count` neighbouring runs of 2^m values, signs read or written with the values.
 template <class Arch, class T>
-void hadamard_on_rows(basic_policy<Arch> const& on, hadamard_order const& order, bool transpose,
-                      vector_view<std::int8_t const> signs, matrix_view<T> x, vector_view<arithmetic_t<T>> workspace) {
-  std::size_t const parts = std::min(static_cast<std::size_t>(on.threads), x.rows);
+void walsh_hadamard_runs(hadamard_task const& task, T* runs, std::size_t count, float* workspace) {
+  std::size_t const m = task.order.log2_rest();
+  float const scale = hadamard_scale<float>(task.order);
+  stored_run<Arch, T> const plain{runs};
+  signed_run<Arch, T> const with_signs{runs, task.signs};
+  auto const transform = [=](auto const from, auto const to) {
+    if constexpr (std::is_same_v<T, float>) {
+      walsh_hadamard<true, Arch>(m, count, scale, from, in_place{}, to);
+    } else {
+      walsh_hadamard<true, Arch>(m, count, scale, from, stored_run<Arch, float>{workspace}, to);
+    }
+  };
+  auto const here = [=] {
+    if constexpr (std::is_same_v<T, float>) {
+      return in_place{};
+    } else {
+      return plain;  // the passes before worked elsewhere
+    }
+  }();
+  if (task.signs == nullptr) {
+    transform(plain, here);
+  } else if (!task.transpose) {
+    transform(with_signs, here);
+  } else {
+    transform(plain, with_signs);
+  }
+}
+
+/// One run of n = K 2^m values, K > 1: the K Walsh-Hadamard transforms, then the base matrix across them.
+template <class Arch, class T>
+void hadamard_run(hadamard_task const& task, T* run, float* workspace) {
+  std::size_t const m = task.order.log2_rest();
+  std::size_t const base = task.order.base();
+  bool const signs_first = task.signs != nullptr && !task.transpose;
+  auto const transform = [=](auto const from) {
+    if constexpr (std::is_same_v<T, float>) {
+      walsh_hadamard<false, Arch>(m, base, 1.0F, from, in_place{}, in_place{});
+    } else {
+      stored_run<Arch, float> const values{workspace};
+      walsh_hadamard<false, Arch>(m, base, 1.0F, from, values, values);
+    }
+  };
+  signs_first ? transform(signed_run<Arch, T>{run, task.signs}) : transform(stored_run<Arch, T>{run});
+  float* values = workspace;
+  if constexpr (std::is_same_v<T, float>) {
+    values = run;
+  }
+  base_matrix<Arch>(task.order, task.transpose, values, hadamard_scale<float>(task.order));
+  if (task.transpose) {
+    multiply_signs(values, task.signs, task.order.size());
+  }
+  if constexpr (!std::is_same_v<T, float>) {
+    std::transform(values, values + task.order.size(), run, [](float value) { return store<T>(value); });
+  }
+}
+
+/// `count` neighbouring runs of n values.
+template <class Arch, class T>
+void hadamard_runs(hadamard_task const& task, T* runs, std::size_t count, arithmetic_t<T>* workspace) {
+  std::size_t const n = task.order.size();
+  if constexpr (std::is_same_v<Arch, portable> || std::is_same_v<T, double>) {
+    for (std::size_t i = 0; i < count; ++i) {
+      hadamard_plain<Arch>(task, runs + i * n, workspace);
+    }
+  } else if (task.order.base() == 1 && task.signs == nullptr && std::is_same_v<T, float>) {
+    walsh_hadamard_runs<Arch>(task, runs, count, workspace);
+  } else if (task.order.base() == 1) {
+    for (std::size_t i = 0; i < count; ++i) {
+      walsh_hadamard_runs<Arch>(task, runs + i * n, 1, workspace);
+    }
+  } else {
+    for (std::size_t i = 0; i < count; ++i) {
+      hadamard_run<Arch>(task, runs + i * n, workspace);
+    }
+  }
+}
+
+/// All rows, in as many parts as there are threads: each part has its own part of the workspace. A row may hold several
+/// runs of n values; rows without a gap between them are one long row.
+template <class Arch, class T>
+void hadamard_on_rows(basic_policy<Arch> const& on, hadamard_task const& task, matrix_view<T> x,
+                      vector_view<arithmetic_t<T>> workspace) {
+  std::size_t const n = task.order.size();
+  if (x.rows == 0 || x.columns == 0) {
+    return;
+  }
+  bool const gapless = x.row_stride == x.columns || x.rows == 1;
+  matrix_view<T> const rows = gapless ? matrix_view<T>{x.data, x.rows * (x.columns / n), n} : x;
+  std::size_t const parts = std::min(static_cast<std::size_t>(on.threads), rows.rows);
   parallel_for(on.threads, parts, [&](std::size_t part) {
-    arithmetic_t<T>* const own = workspace.size == 0 ? nullptr : workspace.data + part * order.size();
-    for (std::size_t row = x.rows * part / parts; row < x.rows * (part + 1) / parts; ++row) {
-      hadamard_on_stored_row(order, transpose, signs, x.row(row), own);
+    arithmetic_t<T>* const own = workspace.size == 0 ? nullptr : workspace.data + part * n;
+    std::size_t const first = rows.rows * part / parts;
+    std::size_t const last = rows.rows * (part + 1) / parts;
+    if (gapless) {
+      hadamard_runs<Arch>(task, rows.row(first), last - first, own);
+    } else {
+      for (std::size_t row = first; row < last; ++row) {
+        hadamard_runs<Arch>(task, rows.row(row), rows.columns / n, own);
+      }
     }
   });
 }
 
 }  // namespace detail
 
-/// hadamard() and randomized_hadamard::apply(), rows spread over threads.
-/// @param signs n signs that multiply each row first, or an empty view   @param workspace as hadamard_workspace_size()
-/// says
+/// hadamard(), hadamard_heads() and randomized_hadamard::apply(), rows spread over threads: each run of n columns by itself.
+/// @param signs n signs that multiply each run first, or an empty view
+/// @param workspace as hadamard_workspace_size() says
 template <class Arch, storage T>
 void hadamard_rows(basic_policy<Arch> const& on, hadamard_order const& order, vector_view<std::int8_t const> signs,
                    matrix_view<T> x, vector_view<arithmetic_t<T>> workspace) noexcept {
-  detail::hadamard_on_rows(on, order, false, signs, x, workspace);
+  detail::hadamard_on_rows(on, {order, false, signs.size == 0 ? nullptr : signs.data}, x, workspace);
 }
 
-/// hadamard_transpose() and randomized_hadamard::apply_transpose(); the signs come last.
+/// hadamard_transpose(), hadamard_heads_transpose() and randomized_hadamard::apply_transpose(); the signs come last.
 template <class Arch, storage T>
 void hadamard_transpose_rows(basic_policy<Arch> const& on, hadamard_order const& order,
                              vector_view<std::int8_t const> signs, matrix_view<T> x,
                              vector_view<arithmetic_t<T>> workspace) noexcept {
-  detail::hadamard_on_rows(on, order, true, signs, x, workspace);
+  detail::hadamard_on_rows(on, {order, true, signs.size == 0 ? nullptr : signs.data}, x, workspace);
 }
 
 }  // namespace DFROT_CPU_ISA

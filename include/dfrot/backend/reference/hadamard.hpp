@@ -53,26 +53,28 @@ void base_matrix(hadamard_order const& order, bool transpose, T* values) {
   }
 }
 
-/// x <- (x . s) H / sqrt(n), or x <- (x H^T / sqrt(n)) . s; no signs means s = 1.
+/// x <- (x . s) H / sqrt(n), or x <- (x H^T / sqrt(n)) . s, for each run of n columns; no signs means s = 1.
 template <class T>
 void hadamard_on_rows(hadamard_order const& order, bool transpose, vector_view<std::int8_t const> signs,
                       matrix_view<T> x, arithmetic_t<T>* workspace) {
   std::size_t const n = order.size();
   auto const sign = [signs](std::size_t i) { return static_cast<arithmetic_t<T>>(signs.size == 0 ? 1 : signs[i]); };
   for (std::size_t row = 0; row < x.rows; ++row) {
-    arithmetic_t<T>* values = workspace;
-    if constexpr (std::is_same_v<T, arithmetic_t<T>>) {
-      values = x.row(row);
-    }
-    for (std::size_t i = 0; i < n; ++i) {
-      values[i] = transpose ? load(x(row, i)) : load(x(row, i)) * sign(i);
-    }
-    for (std::size_t a = 0; a < order.base(); ++a) {
-      walsh_hadamard(values + a * order.rest(), order.rest());
-    }
-    base_matrix(order, transpose, values);
-    for (std::size_t i = 0; i < n; ++i) {
-      x(row, i) = store<T>(transpose ? values[i] * sign(i) : values[i]);
+    for (T* run = x.row(row); run < x.row(row) + x.columns; run += n) {
+      arithmetic_t<T>* values = workspace;
+      if constexpr (std::is_same_v<T, arithmetic_t<T>>) {
+        values = run;
+      }
+      for (std::size_t i = 0; i < n; ++i) {
+        values[i] = transpose ? load(run[i]) : load(run[i]) * sign(i);
+      }
+      for (std::size_t a = 0; a < order.base(); ++a) {
+        walsh_hadamard(values + a * order.rest(), order.rest());
+      }
+      base_matrix(order, transpose, values);
+      for (std::size_t i = 0; i < n; ++i) {
+        run[i] = store<T>(transpose ? values[i] * sign(i) : values[i]);
+      }
     }
   }
 }

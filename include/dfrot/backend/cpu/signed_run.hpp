@@ -1,0 +1,76 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include <dfrot/backend/cpu/float_lanes.hpp>
+#include <dfrot/backend/cpu/intrinsics.hpp>
+#include <dfrot/backend/cpu/isa.hpp>
+#include <dfrot/backend/cpu/walsh_hadamard.hpp>
+#include <dfrot/core/numeric.hpp>
+
+namespace dfrot::cpu {
+inline namespace DFROT_CPU_ISA {
+
+/// x with the signs of as many bytes, each -1 or +1: changes sign bits, so that zeros and NaN keep their payload.
+template <class Arch>
+[[nodiscard]] float_lanes<Arch> with_signs(float_lanes<Arch> x, std::int8_t const* signs) {
+  using lanes [[maybe_unused]] = float_lanes<Arch>;
+#if DFROT_CPU_AVX512
+  if constexpr (has<Arch, avx512>) {
+    __m512i const wide = _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<__m128i const*>(signs)));
+    __m512i const flipped = _mm512_ternarylogic_epi32(_mm512_castps_si512(x.raw()), wide,
+                                                      _mm512_set1_epi32(static_cast<int>(0x80000000U)), 0x78);
+    return lanes::of(_mm512_castsi512_ps(flipped));
+  }
+#endif
+#if DFROT_CPU_AVX2
+  if constexpr (has<Arch, avx2> && !has<Arch, avx512>) {
+    __m256i const wide = _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<__m128i const*>(signs)));
+    __m256 const sign_bits = _mm256_and_ps(_mm256_castsi256_ps(wide), _mm256_set1_ps(-0.0F));
+    return lanes::of(_mm256_xor_ps(x.raw(), sign_bits));
+  }
+#endif
+#if DFROT_CPU_NEON
+  if constexpr (has<Arch, neon>) {
+    float sign[lanes::width];
+    std::copy_n(signs, lanes::width, sign);
+    return x * lanes::load(sign);
+  }
+#endif
+}
+
+/// A stored run whose values are multiplied by signs when they are read, and when they are written.
+template <class Arch, storage T>
+struct signed_run {
+  using lanes = float_lanes<Arch>;
+  T* data;
+  std::int8_t const* signs;
+
+  signed_run operator+(std::size_t first) const { return {data + first, signs + first}; }
+  lanes operator()(std::size_t i) const { return with_signs(lanes::load(data + i), signs + i); }
+  lanes operator()(std::size_t i, std::size_t count) const {
+    return with_signs(lanes::load(data + i, count), padded(i, count).signs);
+  }
+  void operator()(std::size_t i, lanes x) const { with_signs(x, signs + i).store(data + i); }
+  void operator()(std::size_t i, lanes x, std::size_t count) const {
+    with_signs(x, padded(i, count).signs).store(data + i, count);
+  }
+  /// Results that take the place of what was read have their signs already.
+  [[nodiscard]] stored_run<Arch, T> place() const { return {data}; }
+
+ private:
+  struct register_of_signs {
+    std::int8_t signs[lanes::width];
+  };
+  /// Fewer signs than lanes, without reading beyond the last.
+  [[nodiscard]] register_of_signs padded(std::size_t i, std::size_t count) const {
+    register_of_signs result = {};
+    std::copy_n(signs + i, count, result.signs);
+    return result;
+  }
+};
+
+}  // namespace DFROT_CPU_ISA
+}  // namespace dfrot::cpu
