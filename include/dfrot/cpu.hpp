@@ -6,6 +6,7 @@
 #include <dfrot/backend/cpu/pack.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/backend/cpu/quantize.hpp>
+#include <dfrot/backend/cpu/quantize_packed.hpp>
 #include <dfrot/backend/cpu/token_error.hpp>
 #include <dfrot/loss/massive_tokens.hpp>
 #include <dfrot/loss/rotated_token_error.hpp>
@@ -14,6 +15,7 @@
 #include <dfrot/quantize/dequantize.hpp>
 #include <dfrot/quantize/fake_quantize.hpp>
 #include <dfrot/quantize/pack.hpp>
+#include <dfrot/quantize/packed_view.hpp>
 #include <dfrot/quantize/quantize.hpp>
 #include <dfrot/quantize/scheme.hpp>
 #include <dfrot/transform/hadamard.hpp>

@@ -5,6 +5,7 @@
 #include <dfrot/backend/reference/pack.hpp>
 #include <dfrot/backend/reference/policy.hpp>
 #include <dfrot/backend/reference/quantize.hpp>
+#include <dfrot/backend/reference/quantize_packed.hpp>
 #include <dfrot/backend/reference/token_error.hpp>
 #include <dfrot/loss/massive_tokens.hpp>
 #include <dfrot/loss/rotated_token_error.hpp>
@@ -13,6 +14,7 @@
 #include <dfrot/quantize/dequantize.hpp>
 #include <dfrot/quantize/fake_quantize.hpp>
 #include <dfrot/quantize/pack.hpp>
+#include <dfrot/quantize/packed_view.hpp>
 #include <dfrot/quantize/quantize.hpp>
 #include <dfrot/quantize/scheme.hpp>
 #include <dfrot/transform/hadamard.hpp>

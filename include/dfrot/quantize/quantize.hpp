@@ -7,6 +7,7 @@
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
+#include <dfrot/quantize/packed_view.hpp>
 #include <dfrot/quantize/scheme.hpp>
 
 namespace dfrot {
@@ -55,6 +56,30 @@ void quantize(P const& on, int4_scheme const& scheme, matrix_view<T, Space> x,
   detail::check_quantized(scheme, out, x.rows, x.columns);
   matrix_view<T const, Space> const read = x;
   reject_non_finite(read, quantize_rows(on, scheme, read, out));
+}
+
+/// True if policy P has a kernel for quantize() of rows of T to packed codes.
+template <class P, class T, class Space = typename P::memory_space>
+concept can_quantize_packed = requires(P const& on, int4_scheme scheme, matrix_view<T const, Space> x,
+                                       packed_view<std::uint8_t, arithmetic_t<T>, Space> out) {
+  { quantize_packed_rows(on, scheme, x, out) } -> std::same_as<std::size_t>;
+};
+
+/// Quantizes each row to 4-bit codes, two a byte: the bytes that quantize() to codes and pack() give, in one step.
+/// Groups of an odd number of columns may share a byte; the last high nibble of an odd row is 0.
+/// @param on where to run   @param scheme symmetric or not, group, clip, scale rule
+/// @param x (m x n) float, double, half or bfloat16
+/// @param out packed (m x ceil(n / 2)), scales and zero points (m x groups)
+/// Complexity, Determinism, Throws: as quantize() to codes.   Example: examples/02_int4.cpp
+template <execution_policy P, class T, class Byte, class Real, class Space>
+void quantize(P const& on, int4_scheme const& scheme, matrix_view<T, Space> x,
+              packed_view<Byte, Real, Space> const& out) {
+  assert_space<P, Space>();
+  static_assert(can_quantize_packed<P, std::remove_const_t<T>>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  check_stride("activations", x);
+  detail::check_packed(scheme, out, x.rows, x.columns);
+  matrix_view<T const, Space> const read = x;
+  reject_non_finite(read, quantize_packed_rows(on, scheme, read, out));
 }
 
 }  // namespace dfrot

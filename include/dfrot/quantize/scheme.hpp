@@ -53,6 +53,19 @@ template <class Real>
   return asymmetric_grid(minimum, maximum, clip);
 }
 
+/// The grid of one group whose scale and zero point are known. @pre scale as grid_from_range() gave it   Complexity: O(1).
+template <class Real>
+[[nodiscard]] DFROT_HOST_DEVICE constexpr int4_grid<Real> grid_from_scale(int4_scheme const& scheme, Real scale,
+                                                                          int zero_point) {
+  return {scale, Real{1} / scale, scheme.symmetric ? 0 : zero_point, scheme.symmetric ? -8 : 0,
+          scheme.symmetric ? 7 : 15};
+}
+
+/// Whether values can lie beyond the grid's ends: not where the scale is that of the largest magnitude.
+[[nodiscard]] DFROT_HOST_DEVICE constexpr bool may_clip(int4_scheme const& scheme) {
+  return !scheme.symmetric || scheme.clip < 1.0F || scheme.scale == scale_rule::search;
+}
+
 /// Rows quantized to 4 bits, one code a byte: x is about scale * (code - zero_point) with the scale and zero point of
 /// its group. Views only; see packed_columns() and pack() for two codes a byte. codes: m x n;   scales: m x
 /// group_count;   zero_points: m x group_count, or empty for a symmetric scheme.

@@ -4,43 +4,34 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <dfrot/backend/cpu/int4_decode.hpp>
+#include <dfrot/backend/cpu/int4_encode.hpp>
 #include <dfrot/backend/cpu/int4_grid_choice.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/backend/cpu/row_blocks.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>
-#include <dfrot/format/int4_grid.hpp>
 #include <dfrot/quantize/scheme.hpp>
 
 namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
 
-/// Hook of quantize(). Returns the first row with a non-finite value, or all_finite; such groups are not written.
+/// Hook of quantize(). Returns the first row with a non-finite value, or all_finite; such rows get no codes.
 template <class Arch, storage T>
 std::size_t quantize_rows(basic_policy<Arch> const& on, int4_scheme const& scheme, matrix_view<T const> x,
                           quantized_view<std::int8_t, arithmetic_t<T>> const& out) noexcept {
-  std::size_t const group = group_size(scheme, x.columns);
   return for_each_finite_row(on, x.rows, x.columns, [&](std::size_t i) {
-    bool finite = true;
-    for (std::size_t first = 0, g = 0; first < x.columns; first += group, ++g) {
-      T const* const values = x.row(i) + first;
-      std::size_t const count = std::min(group, x.columns - first);
-      auto const chosen = choose_grid(scheme, values, count);
-      finite = finite && chosen.finite;
-      if (!chosen.finite) {
-        continue;
-      }
-      auto const grid = chosen.grid;
-      out.scales(i, g) = grid.scale;
-      if (!scheme.symmetric) {
-        out.zero_points(i, g) = static_cast<std::int8_t>(grid.zero_point);
-      }
-      std::int8_t* const codes = out.codes.row(i) + first;
-      for (std::size_t j = 0; j < count; ++j) {
-        codes[j] = grid.encode(load(values[j]));
-      }
+    T const* const row = x.row(i);
+    arithmetic_t<T>* const scales = out.scales.row(i);
+    std::int8_t* const zeros = scheme.symmetric ? nullptr : out.zero_points.row(i);
+    if (!choose_row_grids<Arch>(scheme, row, x.columns, scales, zeros)) [[unlikely]] {
+      return false;
     }
-    return finite;
+    for_each_group(scheme, x.columns, [&](std::size_t g, std::size_t first, std::size_t count) {
+      auto const grid = grid_from_scale(scheme, scales[g], scheme.symmetric ? 0 : zeros[g]);
+      encode<Arch>(grid, row + first, count, out.codes.row(i) + first, may_clip(scheme));
+    });
+    return true;
   });
 }
 
@@ -48,19 +39,11 @@ std::size_t quantize_rows(basic_policy<Arch> const& on, int4_scheme const& schem
 template <class Arch, storage T>
 void dequantize_rows(basic_policy<Arch> const& on, int4_scheme const& scheme,
                      quantized_view<std::int8_t const, arithmetic_t<T> const> const& q, matrix_view<T> out) noexcept {
-  std::size_t const group = group_size(scheme, out.columns);
   for_each_row(on, out.rows, out.columns, [&](std::size_t i) {
-    for (std::size_t first = 0, g = 0; first < out.columns; first += group, ++g) {
-      int4_grid<arithmetic_t<T>> grid;
-      grid.scale = q.scales(i, g);
-      grid.zero_point = scheme.symmetric ? 0 : q.zero_points(i, g);
-      std::int8_t const* const codes = q.codes.row(i) + first;
-      T* const values = out.row(i) + first;
-      std::size_t const count = std::min(group, out.columns - first);
-      for (std::size_t j = 0; j < count; ++j) {
-        values[j] = store<T>(grid.decode(codes[j]));
-      }
-    }
+    for_each_group(scheme, out.columns, [&](std::size_t g, std::size_t first, std::size_t count) {
+      auto const grid = grid_from_scale(scheme, q.scales(i, g), scheme.symmetric ? 0 : q.zero_points(i, g));
+      decode<Arch>(grid, q.codes.row(i) + first, count, out.row(i) + first);
+    });
   });
 }
 
@@ -68,20 +51,15 @@ void dequantize_rows(basic_policy<Arch> const& on, int4_scheme const& scheme,
 template <class Arch, storage T, storage U>
 std::size_t fake_quantize_rows(basic_policy<Arch> const& on, int4_scheme const& scheme, matrix_view<T const> x,
                                matrix_view<U> out) noexcept {
-  std::size_t const group = group_size(scheme, x.columns);
   return for_each_finite_row(on, x.rows, x.columns, [&](std::size_t i) {
     bool finite = true;
-    for (std::size_t first = 0; first < x.columns; first += group) {
-      T const* const values = x.row(i) + first;
-      U* const rounded = out.row(i) + first;
-      std::size_t const count = std::min(group, x.columns - first);
-      auto const chosen = choose_grid(scheme, values, count);
+    for_each_group(scheme, x.columns, [&](std::size_t, std::size_t first, std::size_t count) {
+      auto const chosen = choose_grid<Arch>(scheme, x.row(i) + first, count);
       finite = finite && chosen.finite;
-      auto const grid = chosen.grid;
-      for (std::size_t j = 0; chosen.finite && j < count; ++j) {
-        rounded[j] = store<U>(static_cast<arithmetic_t<U>>(grid.decode(grid.encode(load(values[j])))));
+      if (chosen.finite) {
+        round_to_grid<Arch>(chosen.grid, x.row(i) + first, count, out.row(i) + first);
       }
-    }
+    });
     return finite;
   });
 }

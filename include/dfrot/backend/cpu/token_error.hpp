@@ -1,8 +1,9 @@
 #pragma once
 
-#include <algorithm>
+#include <array>
 #include <cstddef>
 
+#include <dfrot/backend/cpu/grid_error.hpp>
 #include <dfrot/backend/cpu/int4_grid_choice.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/backend/cpu/row_blocks.hpp>
@@ -18,24 +19,20 @@ inline namespace DFROT_CPU_ISA {
 template <class Arch, storage T>
 std::size_t token_error_rows(basic_policy<Arch> const& on, int4_scheme const& scheme, matrix_view<T const> x,
                              vector_view<token_error> out) noexcept {
-  std::size_t const group = group_size(scheme, x.columns);
   return for_each_finite_row(on, x.rows, x.columns, [&](std::size_t i) {
     token_error error;
-    T const* const row = x.row(i);
-    for (std::size_t first = 0; first < x.columns; first += group) {
-      std::size_t const count = std::min(group, x.columns - first);
-      auto const chosen = choose_grid(scheme, row + first, count);
-      if (!chosen.finite) {
-        return false;
+    bool finite = true;
+    for_each_group(scheme, x.columns, [&](std::size_t, std::size_t first, std::size_t count) {
+      auto const chosen = choose_grid<Arch>(scheme, x.row(i) + first, count);
+      finite = finite && chosen.finite;
+      if (finite) {
+        auto const sums = sum_errors<Arch, true>(std::array{chosen.grid}, x.row(i) + first, count);
+        error.squared_error += sums.squared_error[0];
+        error.squared_norm += sums.squared_norm;
       }
-      error.squared_error += grid_error(chosen.grid, row + first, count);
-    }
-    error.squared_norm = lane_sum(x.columns, [&](std::size_t j) {
-      auto const value = static_cast<double>(load(row[j]));
-      return value * value;
     });
-    out[i] = error;
-    return true;
+    out[i] = finite ? error : out[i];
+    return finite;
   });
 }
 

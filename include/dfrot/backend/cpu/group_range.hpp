@@ -1,0 +1,129 @@
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <type_traits>
+
+#include <dfrot/backend/cpu/bit_lanes.hpp>
+#include <dfrot/core/numeric.hpp>
+
+namespace dfrot::cpu {
+inline namespace DFROT_CPU_ISA {
+
+/// The smallest and largest value of a group (0 included), and whether all are finite.
+template <class Real>
+struct group_range {
+  Real minimum = 0;
+  Real maximum = 0;
+  bool finite = true;
+};
+
+namespace detail {
+
+template <storage T>
+using bits_of =
+    std::conditional_t<sizeof(T) == 2, std::uint16_t, std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>;
+
+/// The range of floating-point numbers, found among their bits: as signed integers, numbers above 0 come in their own
+/// order, and so do the magnitudes of negative numbers as unsigned ones; infinity and NaN come after all others.
+template <class U>
+struct bit_range {
+  U most_negative = 0;  ///< the largest of all as unsigned: of a negative number, if there is one
+  U most_positive = 0;  ///< the largest of all as signed, and at least 0
+
+  void take(U bits) {
+    using S = std::make_signed_t<U>;
+    most_negative = std::max(most_negative, bits);
+    most_positive = static_cast<U>(std::max(static_cast<S>(most_positive), static_cast<S>(bits)));
+  }
+};
+
+/// Plain loops over sixteen lanes, which compilers vectorize.
+template <storage T>
+[[nodiscard]] bit_range<bits_of<T>> find_bit_range(T const* x, std::size_t count) {
+  using U = bits_of<T>;
+  using S = std::make_signed_t<U>;
+  constexpr std::size_t lanes = 16;
+  U negative[lanes] = {};
+  S positive[lanes] = {};
+  std::size_t j = 0;
+  for (; j + lanes <= count; j += lanes) {
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      U const bits = std::bit_cast<U>(x[j + lane]);
+      negative[lane] = bits > negative[lane] ? bits : negative[lane];
+      positive[lane] = static_cast<S>(bits) > positive[lane] ? static_cast<S>(bits) : positive[lane];
+    }
+  }
+  bit_range<U> range;
+  for (std::size_t lane = 0; lane < lanes; ++lane) {
+    range.take(negative[lane]);
+    range.take(static_cast<U>(positive[lane]));
+  }
+  for (; j < count; ++j) {
+    range.take(std::bit_cast<U>(x[j]));
+  }
+  return range;
+}
+
+/// The same in registers, two pairs of them; the last load overlaps others, which a largest value does not mind.
+template <class Arch, storage T>
+[[nodiscard]] bit_range<bits_of<T>> find_bit_range_in_registers(T const* x, std::size_t count) {
+  using U = bits_of<T>;
+  using lanes = bit_lanes<Arch>;
+  constexpr std::size_t step = lanes::bytes / sizeof(T);
+  bit_range<U> range;
+  if (count < step) {
+    for (std::size_t j = 0; j < count; ++j) {
+      range.take(std::bit_cast<U>(x[j]));
+    }
+    return range;
+  }
+  auto negative = lanes::zero();
+  auto positive = lanes::zero();
+  auto more_negative = lanes::zero();
+  auto more_positive = lanes::zero();
+  std::size_t j = 0;
+  for (; j + 2 * step <= count; j += 2 * step) {
+    auto const first = lanes::load(x + j);
+    auto const second = lanes::load(x + j + step);
+    negative = lanes::template max_unsigned<U>(negative, first);
+    positive = lanes::template max_signed<U>(positive, first);
+    more_negative = lanes::template max_unsigned<U>(more_negative, second);
+    more_positive = lanes::template max_signed<U>(more_positive, second);
+  }
+  for (; j < count; j += step) {
+    auto const last = lanes::load(x + std::min(j, count - step));
+    negative = lanes::template max_unsigned<U>(negative, last);
+    positive = lanes::template max_signed<U>(positive, last);
+  }
+  auto const largest = lanes::template largest<U>(lanes::template max_unsigned<U>(negative, more_negative),
+                                                  lanes::template max_unsigned<U>(positive, more_positive));
+  return {largest.first, largest.second};
+}
+
+}  // namespace detail
+
+/// The range of a group in one pass over its bits: every value is compared once, infinities and NaN included.
+/// Complexity: O(n), 2 operations a register.   Determinism: the same on every Arch.
+template <class Arch, storage T>
+[[nodiscard]] group_range<arithmetic_t<T>> find_range(T const* x, std::size_t count) {
+  using U = detail::bits_of<T>;
+  using Real = arithmetic_t<T>;
+  detail::bit_range<U> found;
+  if constexpr (std::is_same_v<Arch, portable> || std::is_same_v<T, double>) {
+    found = detail::find_bit_range(x, count);
+  } else {
+    found = detail::find_bit_range_in_registers<Arch>(x, count);
+  }
+  // A finite number times 0 is 0, any other one is NaN. Without a negative number, "most negative" is positive or -0.
+  Real const negative = load(std::bit_cast<T>(found.most_negative));
+  Real const positive = load(std::bit_cast<T>(found.most_positive));
+  return {negative < 0 ? negative : Real{0}, positive, negative * Real{0} == Real{0} && positive * Real{0} == Real{0}};
+}
+
+}  // namespace DFROT_CPU_ISA
+}  // namespace dfrot::cpu

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include <dfrot/backend/cpu/float_lanes.hpp>
+#include <dfrot/backend/cpu/int4_encode.hpp>
+#include <dfrot/backend/cpu/nibble_lanes.hpp>
+#include <dfrot/core/numeric.hpp>
+#include <dfrot/format/int4.hpp>
+#include <dfrot/format/int4_grid.hpp>
+
+namespace dfrot::cpu {
+inline namespace DFROT_CPU_ISA {
+
+namespace detail {
+
+/// Decodes 32 codes: nibbles from uint8_t, one code a byte from int8_t.
+template <class Arch, class Byte, storage T>
+void decode_block(nibble_lanes<Arch> const& grid, Byte const* codes, T* out) {
+  using lanes = float_lanes<Arch>;
+  typename lanes::reg values[nibble_lanes<Arch>::registers];
+  if constexpr (std::is_same_v<Byte, std::uint8_t>) {
+    grid.packed(codes, values);
+  } else {
+    grid.bytes(codes, values);
+  }
+  for (std::size_t k = 0; k < nibble_lanes<Arch>::registers; ++k) {
+    lanes::of(values[k]).store(out + k * lanes::width);
+  }
+}
+
+/// Decodes block by block; the rest has a block of its own, which is cut.
+template <class Arch, class Byte, storage T>
+void decode_blocks(int4_grid<float> const& grid, Byte const* codes, std::size_t count, T* out) {
+  constexpr std::size_t block = 32;
+  constexpr std::size_t per_byte = std::is_same_v<Byte, std::uint8_t> ? 2 : 1;
+  nibble_lanes<Arch> const in_lanes(grid);
+  std::size_t j = 0;
+  for (; j + block <= count; j += block) {
+    decode_block(in_lanes, codes + j / per_byte, out + j);
+  }
+  if (j < count) {
+    Byte padded[block / per_byte] = {};
+    T values[block];
+    std::copy_n(codes + j / per_byte, (count - j + per_byte - 1) / per_byte, padded);
+    decode_block(in_lanes, padded, values);
+    std::copy_n(values, count - j, out + j);
+  }
+}
+
+}  // namespace detail
+
+/// The values of a run of packed codes, the first one in a low nibble: int4_grid::decode(), rounded to T.
+template <class Arch, storage T>
+void decode_packed(int4_grid<arithmetic_t<T>> const& grid, std::uint8_t const* packed, std::size_t count, T* out) {
+  if constexpr (in_registers<Arch, T>) {
+    detail::decode_blocks<Arch>(grid, packed, count, out);
+  } else {
+    int const flip = grid.lowest < 0 ? 8 : 0;
+    auto const value = [&](unsigned nibble) { return store<T>(grid.decode((static_cast<int>(nibble) ^ flip) - flip)); };
+    for (std::size_t b = 0; b < count / 2; ++b) {
+      out[2 * b] = value(packed[b] & 15U);
+      out[2 * b + 1] = value(packed[b] >> 4U);
+    }
+    if (count % 2 != 0) {
+      out[count - 1] = value(packed[count / 2] & 15U);
+    }
+  }
+}
+
+/// The values of a run of codes, one a byte: int4_grid::decode(), rounded to T.
+template <class Arch, storage T>
+void decode(int4_grid<arithmetic_t<T>> const& grid, std::int8_t const* codes, std::size_t count, T* out) {
+  if constexpr (in_registers<Arch, T>) {
+    detail::decode_blocks<Arch>(grid, codes, count, out);
+  } else {
+    for (std::size_t j = 0; j < count; ++j) {
+      out[j] = store<T>(grid.decode(codes[j]));
+    }
+  }
+}
+
+}  // namespace DFROT_CPU_ISA
+}  // namespace dfrot::cpu

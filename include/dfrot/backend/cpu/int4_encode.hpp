@@ -1,0 +1,149 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include <dfrot/backend/cpu/code_lanes.hpp>
+#include <dfrot/backend/cpu/grid_lanes.hpp>
+#include <dfrot/core/numeric.hpp>
+#include <dfrot/format/int4.hpp>
+#include <dfrot/format/int4_grid.hpp>
+
+namespace dfrot::cpu {
+inline namespace DFROT_CPU_ISA {
+
+/// Whether values of type T have kernels in the registers of Arch; the others have plain loops.
+template <class Arch, class T>
+inline constexpr bool in_registers = !std::is_same_v<Arch, portable> && !std::is_same_v<T, double>;
+
+namespace detail {
+
+/// Writes a block as nibbles, two a byte.
+struct nibble_writer {
+  static constexpr std::size_t codes_per_byte = 2;
+  int bias;
+  int flip;
+
+  explicit nibble_writer(int4_grid<float> const& grid)
+      : bias(grid.zero_point - grid.lowest), flip(grid.lowest < 0 ? 0x88 : 0) {}
+  template <class Arch, std::size_t Registers>
+  void write(float_lanes<Arch> const (&placed)[Registers], std::uint8_t* out) const {
+    code_lanes<Arch>::pack(placed, bias, flip, out);
+  }
+};
+
+/// Writes a block as one code a byte.
+struct byte_writer {
+  static constexpr std::size_t codes_per_byte = 1;
+  int offset;
+
+  explicit byte_writer(int4_grid<float> const& grid) : offset(grid.zero_point) {}
+  template <class Arch, std::size_t Registers>
+  void write(float_lanes<Arch> const (&placed)[Registers], std::int8_t* out) const {
+    code_lanes<Arch>::write(placed, offset, out);
+  }
+};
+
+/// Loads a block of values, rounds them and writes their codes.
+template <class Arch, bool Clamp, storage T, class Writer, class Byte>
+void encode_block(grid_lanes<Arch> const& grid, T const* x, Writer const& writer, Byte* out) {
+  using lanes = float_lanes<Arch>;
+  constexpr std::size_t registers = code_lanes<Arch>::block / lanes::width;
+  lanes placed[registers];
+  for (std::size_t k = 0; k < registers; ++k) {
+    placed[k] = grid.template place<Clamp>(lanes::load(x + k * lanes::width));
+  }
+  writer.write(placed, out);
+}
+
+/// Encodes block by block. Large blocks leave their rest to smaller ones; the rest of those is padded with zeros.
+template <class Arch, bool Clamp, storage T, class Writer, class Byte>
+void encode_blocks(int4_grid<float> const& grid, T const* x, std::size_t count, Writer const& writer, Byte* out) {
+  constexpr std::size_t block = code_lanes<Arch>::block;
+  constexpr std::size_t per_byte = Writer::codes_per_byte;
+  grid_lanes<Arch> const in_lanes(grid);
+  std::size_t j = 0;
+  for (; j + block <= count; j += block) {
+    encode_block<Arch, Clamp>(in_lanes, x + j, writer, out + j / per_byte);
+  }
+  if (j == count) {
+    return;
+  }
+  if constexpr (has<Arch, avx512_vnni>) {
+    encode_blocks<avx512, Clamp>(grid, x + j, count - j, writer, out + j / per_byte);
+  } else {
+    T padded[block] = {};
+    Byte bytes[block / per_byte];
+    std::copy_n(x + j, count - j, padded);
+    encode_block<Arch, Clamp>(in_lanes, padded, writer, bytes);
+    std::copy_n(bytes, (count - j + per_byte - 1) / per_byte, out + j / per_byte);
+  }
+}
+
+}  // namespace detail
+
+/// Rounds a run of values to a grid and packs their codes, the first one into a low nibble; the last high nibble of an
+/// odd run is 0. The bytes are those of int4_grid::encode() and pack_int4().
+/// @param out packed_columns(count) bytes   @param clamp false if no value lies more than half a step beyond the grid
+template <class Arch, storage T>
+void encode_packed(int4_grid<arithmetic_t<T>> const& grid, T const* x, std::size_t count, std::uint8_t* out,
+                   bool clamp = true) {
+  if constexpr (in_registers<Arch, T>) {
+    detail::nibble_writer const writer(grid);
+    if (clamp) {
+      detail::encode_blocks<Arch, true>(grid, x, count, writer, out);
+    } else {
+      detail::encode_blocks<Arch, false>(grid, x, count, writer, out);
+    }
+    if (count % 2 != 0) {
+      out[count / 2] &= 15;
+    }
+  } else {
+    for (std::size_t b = 0; b < count / 2; ++b) {
+      out[b] = pack_int4(grid.encode(load(x[2 * b])), grid.encode(load(x[2 * b + 1])));
+    }
+    if (count % 2 != 0) {
+      out[count / 2] = pack_int4(grid.encode(load(x[count - 1])), 0);
+    }
+  }
+}
+
+/// Rounds a run of values to a grid: one code a byte, as int4_grid::encode() gives it.
+/// @param clamp as for encode_packed()
+template <class Arch, storage T>
+void encode(int4_grid<arithmetic_t<T>> const& grid, T const* x, std::size_t count, std::int8_t* out,
+            bool clamp = true) {
+  if constexpr (in_registers<Arch, T>) {
+    detail::byte_writer const writer(grid);
+    if (clamp) {
+      detail::encode_blocks<Arch, true>(grid, x, count, writer, out);
+    } else {
+      detail::encode_blocks<Arch, false>(grid, x, count, writer, out);
+    }
+  } else {
+    for (std::size_t j = 0; j < count; ++j) {
+      out[j] = grid.encode(load(x[j]));
+    }
+  }
+}
+
+/// Rounds a run of values to the values of a grid: decode(encode(x)), written as U. out may be x.
+template <class Arch, storage T, storage U>
+void round_to_grid(int4_grid<arithmetic_t<T>> const& grid, T const* x, std::size_t count, U* out) {
+  std::size_t j = 0;
+  if constexpr (in_registers<Arch, T> && in_registers<Arch, U>) {
+    using lanes = float_lanes<Arch>;
+    grid_lanes<Arch> const in_lanes(grid);
+    for (; j + lanes::width <= count; j += lanes::width) {
+      in_lanes.template round<true>(lanes::load(x + j)).store(out + j);
+    }
+  }
+  for (; j < count; ++j) {
+    out[j] = store<U>(static_cast<arithmetic_t<U>>(grid.decode(grid.encode(load(x[j])))));
+  }
+}
+
+}  // namespace DFROT_CPU_ISA
+}  // namespace dfrot::cpu
