@@ -7,6 +7,7 @@
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/backend/cpu/quantize.hpp>
 #include <dfrot/backend/cpu/quantize_packed.hpp>
+#include <dfrot/backend/cpu/rotate_quantize.hpp>
 #include <dfrot/backend/cpu/token_error.hpp>
 #include <dfrot/loss/massive_tokens.hpp>
 #include <dfrot/loss/rotated_token_error.hpp>
@@ -17,6 +18,7 @@
 #include <dfrot/quantize/pack.hpp>
 #include <dfrot/quantize/packed_view.hpp>
 #include <dfrot/quantize/quantize.hpp>
+#include <dfrot/quantize/rotate_quantize.hpp>
 #include <dfrot/quantize/scheme.hpp>
 #include <dfrot/transform/hadamard.hpp>
 #include <dfrot/transform/hadamard_heads.hpp>

@@ -6,6 +6,7 @@
 #include <dfrot/backend/reference/policy.hpp>
 #include <dfrot/backend/reference/quantize.hpp>
 #include <dfrot/backend/reference/quantize_packed.hpp>
+#include <dfrot/backend/reference/rotate_quantize.hpp>
 #include <dfrot/backend/reference/token_error.hpp>
 #include <dfrot/loss/massive_tokens.hpp>
 #include <dfrot/loss/rotated_token_error.hpp>
@@ -16,6 +17,7 @@
 #include <dfrot/quantize/pack.hpp>
 #include <dfrot/quantize/packed_view.hpp>
 #include <dfrot/quantize/quantize.hpp>
+#include <dfrot/quantize/rotate_quantize.hpp>
 #include <dfrot/quantize/scheme.hpp>
 #include <dfrot/transform/hadamard.hpp>
 #include <dfrot/transform/hadamard_heads.hpp>

@@ -121,6 +121,31 @@ void hadamard_run(hadamard_task const& task, T* run, float* workspace) {
   }
 }
 
+/// One run, read and left as it is, transformed in a workspace of n values. (H alone, not H^T: the signs come first.)
+template <class Arch, class T>
+void hadamard_to_workspace(hadamard_task const& task, T const* run, arithmetic_t<T>* workspace) {
+  std::size_t const base = task.order.base();
+  auto const scale = hadamard_scale<arithmetic_t<T>>(task.order);
+  if constexpr (std::is_same_v<Arch, portable> || std::is_same_v<T, double>) {
+    std::transform(run, run + task.order.size(), workspace, [](T value) { return load(value); });
+    hadamard_plain<Arch>(task, workspace, static_cast<arithmetic_t<T>*>(nullptr));
+  } else {
+    stored_run<Arch, float> const values{workspace};
+    auto const transform = [&](auto const from) {
+      if (base == 1) {
+        walsh_hadamard<true, Arch>(task.order.log2_rest(), 1, scale, from, values, values);
+      } else {
+        walsh_hadamard<false, Arch>(task.order.log2_rest(), base, 1.0F, from, values, values);
+      }
+    };
+    task.signs != nullptr ? transform(signed_run<Arch, T const>{run, task.signs})
+                          : transform(stored_run<Arch, T const>{run});
+    if (base > 1) {
+      base_matrix<Arch>(task.order, task.transpose, workspace, scale);
+    }
+  }
+}
+
 /// `count` neighbouring runs of n values.
 template <class Arch, class T>
 void hadamard_runs(hadamard_task const& task, T* runs, std::size_t count, arithmetic_t<T>* workspace) {

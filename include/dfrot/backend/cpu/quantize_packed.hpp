@@ -44,23 +44,29 @@ void decode_packed_group(int4_grid<arithmetic_t<T>> const& grid, std::uint8_t co
 
 }  // namespace detail
 
+/// Quantizes one row to row i of the output. Returns whether all its values are finite; codes are written only then.
+template <class Arch, storage T>
+[[nodiscard]] bool quantize_packed_row(int4_scheme const& scheme, T const* row, std::size_t columns, std::size_t i,
+                                       packed_view<std::uint8_t, arithmetic_t<T>> const& out) {
+  arithmetic_t<T>* const scales = out.scales.row(i);
+  std::int8_t* const zeros = scheme.symmetric ? nullptr : out.zero_points.row(i);
+  if (!choose_row_grids<Arch>(scheme, row, columns, scales, zeros)) [[unlikely]] {
+    return false;
+  }
+  for_each_group(scheme, columns, [&](std::size_t g, std::size_t first, std::size_t count) {
+    auto const grid = grid_from_scale(scheme, scales[g], scheme.symmetric ? 0 : zeros[g]);
+    detail::encode_packed_group<Arch>(grid, row, first, count, out.packed.row(i), may_clip(scheme));
+  });
+  return true;
+}
+
 /// Hook of quantize() to packed codes. Returns the first row with a non-finite value, or all_finite; such rows get no
 /// codes. Two passes over a row: the range of every group first, then its codes from the cache.
 template <class Arch, storage T>
 std::size_t quantize_packed_rows(basic_policy<Arch> const& on, int4_scheme const& scheme, matrix_view<T const> x,
                                  packed_view<std::uint8_t, arithmetic_t<T>> const& out) noexcept {
   return for_each_finite_row(on, x.rows, x.columns, [&](std::size_t i) {
-    T const* const row = x.row(i);
-    arithmetic_t<T>* const scales = out.scales.row(i);
-    std::int8_t* const zeros = scheme.symmetric ? nullptr : out.zero_points.row(i);
-    if (!choose_row_grids<Arch>(scheme, row, x.columns, scales, zeros)) [[unlikely]] {
-      return false;
-    }
-    for_each_group(scheme, x.columns, [&](std::size_t g, std::size_t first, std::size_t count) {
-      auto const grid = grid_from_scale(scheme, scales[g], scheme.symmetric ? 0 : zeros[g]);
-      detail::encode_packed_group<Arch>(grid, row, first, count, out.packed.row(i), may_clip(scheme));
-    });
-    return true;
+    return quantize_packed_row<Arch>(scheme, x.row(i), x.columns, i, out);
   });
 }
 

@@ -22,20 +22,32 @@ void for_each_row(basic_policy<Arch> const& on, std::size_t rows, std::size_t co
   });
 }
 
+/// The first of the rows that several threads note, or all_finite if none is.
+class first_row {
+ public:
+  void note(std::size_t row) {
+    std::size_t seen = row_.load();
+    while (row < seen && !row_.compare_exchange_weak(seen, row)) {
+    }
+  }
+  [[nodiscard]] std::size_t value() const { return row_.load(); }
+
+ private:
+  std::atomic<std::size_t> row_{all_finite};
+};
+
 /// As for_each_row() with a body that returns whether the row was finite. Returns the first row that was not, or
 /// all_finite.
 template <class Arch, class Body>
 [[nodiscard]] std::size_t for_each_finite_row(basic_policy<Arch> const& on, std::size_t rows, std::size_t columns,
                                               Body const& body) {
-  std::atomic<std::size_t> first_bad{all_finite};
+  first_row bad_row;
   for_each_row(on, rows, columns, [&](std::size_t i) {
     if (!body(i)) [[unlikely]] {
-      std::size_t seen = first_bad.load();
-      while (i < seen && !first_bad.compare_exchange_weak(seen, i)) {
-      }
+      bad_row.note(i);
     }
   });
-  return first_bad.load();
+  return bad_row.value();
 }
 
 }  // namespace DFROT_CPU_ISA

@@ -182,7 +182,11 @@ void small_transforms(std::size_t count, float scale, Source const from, Work co
       std::size_t const start = i << Levels;
       auto const between = writer(from, work) + start;
       strided_pass<strided, Scaled, Arch>(run, scale, from + start, work + start);
-      block_passes<block, false, Arch>(std::size_t{1} << strided, 1.0F, between, to + start);
+      if constexpr (std::is_same_v<Target, Work>) {
+        block_passes<block, false, Arch>(std::size_t{1} << strided, 1.0F, between, in_place{});
+      } else {
+        block_passes<block, false, Arch>(std::size_t{1} << strided, 1.0F, between, to + start);
+      }
     }
   }
 }
@@ -194,7 +198,8 @@ void small_transforms(std::size_t count, float scale, Source const from, Work co
 /// Large transforms go from run to run in depth, so that the data of later passes stay in the caches.
 /// @param from from(i) is the register of values i, i + 1, …; with a second argument, only so many of its lanes
 /// @param work stored_run of float for the values between passes, or in_place
-/// @param to to(i, register) writes values i, i + 1, …; or in_place. Called in the last pass only
+/// @param to to(i, register) writes values i, i + 1, …; or in_place. Called in the last pass only; a target of work's type is
+/// the same memory
 /// @param scale multiplies the result if Scaled
 /// Complexity: 2^m (m + 1/2) additions; two passes over the data from 2^10 to 2^14 values with 512-bit registers.
 /// Source: Fino, Algazi, "Unified matrix treatment of the fast Walsh-Hadamard transform", 1976.

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include <dfrot/backend/cpu/hadamard.hpp>
+#include <dfrot/backend/cpu/policy.hpp>
+#include <dfrot/backend/cpu/quantize_packed.hpp>
+#include <dfrot/core/checks.hpp>
+#include <dfrot/core/numeric.hpp>
+#include <dfrot/core/parallel.hpp>
+#include <dfrot/core/view.hpp>
+#include <dfrot/quantize/packed_view.hpp>
+#include <dfrot/quantize/scheme.hpp>
+#include <dfrot/transform/hadamard_order.hpp>
+
+namespace dfrot::cpu {
+inline namespace DFROT_CPU_ISA {
+
+/// Hook of rotate_quantize(). Each part of the rows has a row of the workspace, small enough for the first or second
+/// cache: the transform's last pass writes there, and the codes are made from there.
+/// Returns the first row whose rotation has a non-finite value, or all_finite; such rows' codes are not written.
+template <class Arch, storage T>
+std::size_t rotate_quantize_rows(basic_policy<Arch> const& on, hadamard_order const& order,
+                                 vector_view<std::int8_t const> signs, int4_scheme const& scheme,
+                                 matrix_view<T const> x, packed_view<std::uint8_t, arithmetic_t<T>> const& out,
+                                 vector_view<arithmetic_t<T>> workspace) noexcept {
+  using Real = arithmetic_t<T>;
+  std::size_t const parts = std::min(static_cast<std::size_t>(on.threads), x.rows);
+  detail::hadamard_task const task{order, false, signs.size == 0 ? nullptr : signs.data};
+  first_row bad_row;
+  parallel_for(on.threads, parts, [&](std::size_t part) {
+    Real* const rotated = workspace.data + part * order.size();
+    for (std::size_t i = x.rows * part / parts; i < x.rows * (part + 1) / parts; ++i) {
+      detail::hadamard_to_workspace<Arch>(task, x.row(i), rotated);
+      if (!quantize_packed_row<Arch>(scheme, static_cast<Real const*>(rotated), x.columns, i, out)) [[unlikely]] {
+        bad_row.note(i);
+      }
+    }
+  });
+  return bad_row.value();
+}
+
+}  // namespace DFROT_CPU_ISA
+}  // namespace dfrot::cpu

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include <dfrot/backend/reference/hadamard.hpp>
+#include <dfrot/backend/reference/policy.hpp>
+#include <dfrot/backend/reference/quantize_packed.hpp>
+#include <dfrot/core/checks.hpp>
+#include <dfrot/core/numeric.hpp>
+#include <dfrot/core/view.hpp>
+#include <dfrot/quantize/packed_view.hpp>
+#include <dfrot/quantize/scheme.hpp>
+#include <dfrot/transform/hadamard_order.hpp>
+
+namespace dfrot::reference {
+
+/// Hook of rotate_quantize(): a row is copied, rotated and quantized. Returns the first row whose rotation has a non-finite
+/// value, or all_finite; such rows are not written.
+template <storage T>
+std::size_t rotate_quantize_rows(policy const& on, hadamard_order const& order, vector_view<std::int8_t const> signs,
+                                 int4_scheme const& scheme, matrix_view<T const> x,
+                                 packed_view<std::uint8_t, arithmetic_t<T>> const& out,
+                                 vector_view<arithmetic_t<T>> workspace) noexcept {
+  using Real = arithmetic_t<T>;
+  std::size_t bad_row = all_finite;
+  matrix_view<Real> const rotated(workspace.data, 1, x.columns);
+  for (std::size_t i = 0; i < x.rows; ++i) {
+    std::transform(x.row(i), x.row(i) + x.columns, rotated.data, [](T value) { return load(value); });
+    hadamard_rows(on, order, signs, rotated, {});
+    packed_view<std::uint8_t, Real> const row{
+        out.packed.row_block(i, 1), out.scales.row_block(i, 1),
+        scheme.symmetric ? matrix_view<std::int8_t>{} : out.zero_points.row_block(i, 1)};
+    if (quantize_packed_rows(on, scheme, matrix_view<Real const>(rotated), row) != all_finite) {
+      bad_row = std::min(bad_row, i);
+    }
+  }
+  return bad_row;
+}
+
+}  // namespace dfrot::reference

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#include <vector>
+
+#include <dfrot/core/checks.hpp>
+#include <dfrot/core/expects.hpp>
+#include <dfrot/core/numeric.hpp>
+#include <dfrot/core/policy.hpp>
+#include <dfrot/core/view.hpp>
+#include <dfrot/quantize/packed_view.hpp>
+#include <dfrot/quantize/scheme.hpp>
+
+namespace dfrot {
+
+namespace detail {
+
+/// The Hadamard order of a rotation, which may be the order itself.
+template <class Rotation>
+[[nodiscard]] auto const& order_of(Rotation const& rotation) {
+  if constexpr (requires { rotation.order(); }) {
+    return rotation.order();
+  } else {
+    return rotation;
+  }
+}
+
+/// The signs that a rotation begins with; none for an order.
+template <class Rotation>
+[[nodiscard]] vector_view<std::int8_t const> signs_of(Rotation const& rotation) {
+  if constexpr (requires { rotation.signs(); }) {
+    return rotation.signs();
+  } else {
+    return {};
+  }
+}
+
+template <class Rotation>
+using order_type = std::remove_cvref_t<decltype(order_of(std::declval<Rotation const&>()))>;
+
+}  // namespace detail
+
+/// True if policy P has a kernel for rotate_quantize() of rows of T.
+template <class P, class Order, class T, class Space = typename P::memory_space>
+concept can_rotate_quantize = requires(P const& on, Order const& order, vector_view<std::int8_t const, Space> signs,
+                                       int4_scheme scheme, matrix_view<T const, Space> x,
+                                       packed_view<std::uint8_t, arithmetic_t<T>, Space> out,
+                                       vector_view<arithmetic_t<T>, Space> workspace) {
+  { rotate_quantize_rows(on, order, signs, scheme, x, out, workspace) } -> std::same_as<std::size_t>;
+};
+
+/// Values of arithmetic_t<T> that rotate_quantize() needs as workspace: a row for each thread. Complexity: O(1).
+template <execution_policy P, class Rotation>
+[[nodiscard]] std::size_t rotate_quantize_workspace_size(P const& on, Rotation const& rotation) {
+  return static_cast<std::size_t>(threads_of(on)) * rotation.size();
+}
+
+/// Rotates each row and quantizes the result to packed 4-bit codes: what an engine does to the input of a layer, online.
+///   out = pack(quantize(x R)),   R = diag(s) H_n / sqrt(n)
+/// A rotated row stays in the caches: it is never written to memory, and x is not changed. The same bytes as apply() and
+/// quantize(), one after the other, under the same policy.
+/// @param on where to run   @param rotation a randomized_hadamard, or a hadamard_order (no signs)
+/// @param scheme as for quantize()   @param x (m x n) float, double, half or bfloat16
+/// @param out packed codes (m x ceil(n / 2)), scales and zero points (m x groups); half and bfloat16 have float scales,
+/// and are rotated and rounded in float: there is no rounding to their own type in between
+/// @param workspace rotate_quantize_workspace_size(on, rotation) values; contents are lost
+/// Complexity: that of hadamard() plus O(m n), no allocation.   Determinism: bitwise for any number of threads.
+/// Throws: std::invalid_argument on a shape, a clip, a non-finite value, or a row too large for its rotation to be finite
+/// (naming the row; its codes are not written, other rows' may be).
+/// Source: Ashkboos et al. (QuaRot), arXiv 2404.00456, section 4 (online Hadamard transforms).
+template <execution_policy P, class Rotation, class T, class Byte, class Real, class Space>
+void rotate_quantize(P const& on, Rotation const& rotation, int4_scheme const& scheme, matrix_view<T, Space> x,
+                     packed_view<Byte, Real, Space> const& out, vector_view<Real, Space> workspace) {
+  using Value = std::remove_const_t<T>;
+  assert_space<P, Space>();
+  static_assert(can_rotate_quantize<P, detail::order_type<Rotation>, Value>,
+                "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  expects(threads_of(on) >= 1, "rotate_quantize on ", threads_of(on), " threads: it takes at least 1");
+  expects(x.columns == rotation.size(), "a rotation of order ", rotation.size(), " on rows of ", x.columns,
+          " values: the two must be equal");
+  check_stride("activations", x);
+  detail::check_packed(scheme, out, x.rows, x.columns);
+  std::size_t const needed = rotate_quantize_workspace_size(on, rotation);
+  expects(workspace.size >= needed, "rotate_quantize of order ", rotation.size(), " needs a workspace of ", needed,
+          " values, this one has ", workspace.size);
+  matrix_view<Value const, Space> const read = x;
+  std::size_t const bad_row =
+      rotate_quantize_rows(on, detail::order_of(rotation), detail::signs_of(rotation), scheme, read, out, workspace);
+  reject_non_finite(read, bad_row);
+  expects(bad_row == all_finite, "row ", bad_row, " is finite, but its rotation is not: scale the activations down");
+}
+
+/// The same with a workspace that this call allocates, on the host only. Errors: std::bad_alloc.
+template <execution_policy P, class Rotation, class T, class Byte, class Real, class Space>
+void rotate_quantize(P const& on, Rotation const& rotation, int4_scheme const& scheme, matrix_view<T, Space> x,
+                     packed_view<Byte, Real, Space> const& out) {
+  assert_space<P, Space>();
+  static_assert(std::is_same_v<Space, host_space>, "give a workspace: only the host's is allocated here");
+  std::vector<Real> workspace(threads_of(on) < 1 ? 0 : rotate_quantize_workspace_size(on, rotation));
+  rotate_quantize(on, rotation, scheme, x, out, vector_view<Real>(workspace.data(), workspace.size()));
+}
+
+}  // namespace dfrot
