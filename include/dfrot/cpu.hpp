@@ -1,6 +1,7 @@
 #pragma once
 
 /// Everything that runs on the processor: the front doors, and the `cpu` backend. Without Eigen.
+#include <dfrot/backend/cpu/gemm.hpp>
 #include <dfrot/backend/cpu/hadamard.hpp>
 #include <dfrot/backend/cpu/pack.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
@@ -12,8 +13,10 @@
 #include <dfrot/loss/weighted_error.hpp>
 #include <dfrot/quantize/dequantize.hpp>
 #include <dfrot/quantize/fake_quantize.hpp>
+#include <dfrot/quantize/gemm.hpp>
 #include <dfrot/quantize/pack.hpp>
 #include <dfrot/quantize/quantize.hpp>
+#include <dfrot/quantize/repacked_weights.hpp>
 #include <dfrot/quantize/scheme.hpp>
 #include <dfrot/transform/hadamard.hpp>
 #include <dfrot/transform/hadamard_order.hpp>

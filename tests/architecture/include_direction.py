@@ -45,6 +45,7 @@ DEPENDENCIES = {
     "unsupported/Eigen/": set(),
     "xsimd/": {"backend/cpu"},
     "immintrin.h": {"backend/cpu"},
+    "arm_neon.h": {"backend/cpu"},
     "omp.h": {"core", "backend/cpu", "linalg"},
 }
 
