@@ -50,6 +50,8 @@ struct gemm_tile<avx2> {
         __m256i const x = _mm256_set1_epi32(detail::load_quad(activations + 4 * (Rows * q + r)));
         low[r] = _mm256_add_epi16(low[r], _mm256_maddubs_epi16(w_low, x));
         high[r] = _mm256_add_epi16(high[r], _mm256_maddubs_epi16(w_high, x));
+        // Ends the statement for g++, too, which would otherwise form all products first and then run out of registers.
+        asm("" : "+x"(low[r]), "+x"(high[r]));
       });
     }
     detail::unrolled<Rows>([&](auto r) __attribute__((always_inline)) {

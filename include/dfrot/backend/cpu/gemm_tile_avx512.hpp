@@ -51,6 +51,8 @@ struct gemm_tile<avx512> {
         __m512i const x = _mm512_set1_epi32(detail::load_quad(activations + 4 * (Rows * q + r)));
         low[r] = _mm512_add_epi16(low[r], _mm512_maddubs_epi16(w_low, x));
         high[r] = _mm512_add_epi16(high[r], _mm512_maddubs_epi16(w_high, x));
+        // Ends the statement for g++, too, which would otherwise form all products first and then run out of registers.
+        asm("" : "+v"(low[r]), "+v"(high[r]));
       });
     }
     detail::unrolled<Rows>([&](auto r) __attribute__((always_inline)) {
