@@ -52,14 +52,11 @@ struct write_sums {
 
 /// What gemm() does with sums: scales the first group's, adds each further one's.
 template <class Arch>
-struct write_scaled {
-  static constexpr std::size_t columns = gemm_tile<Arch>::columns;
-
-  matrix_view<float const> x_scales;
-  matrix_view<float const> w_scales;
-  matrix_view<float> out;
-  std::size_t first_group = 0;
-  alignas(64) float panel_scales[16][columns];
+class write_scaled {
+ public:
+  write_scaled(matrix_view<float const> activation_scales, matrix_view<float const> weight_scales,
+               matrix_view<float> output) noexcept
+      : x_scales(activation_scales), w_scales(weight_scales), out(output) {}
 
   /// Copies the weights' scales of one panel and at most 16 groups, group by group: their rows are channels.
   void begin_groups(index_range channels, index_range groups) noexcept {
@@ -76,18 +73,36 @@ struct write_scaled {
     for (std::size_t r = 0; r < place.rows.count; ++r) {
       float const x_scale = x_scales(place.rows.first + r, place.group);
       float* const to = out.row(place.rows.first + r) + place.columns.first;
-      float result[columns];
-      if (place.group == 0) {
-        for (std::size_t c = 0; c < columns; ++c) {
-          result[c] = static_cast<float>(sums[r * columns + c]) * (x_scale * scales[c]);
-        }
+      if (place.columns.count == columns) {
+        scale_row(place.group == 0, sums + r * columns, x_scale, scales, to);
       } else {
-        std::fill(std::copy_n(to, place.columns.count, result), result + columns, 0.0F);
-        for (std::size_t c = 0; c < columns; ++c) {
-          result[c] = std::fma(static_cast<float>(sums[r * columns + c]), x_scale * scales[c], result[c]);
-        }
+        float result[columns] = {};
+        std::copy_n(to, place.columns.count, result);
+        scale_row(place.group == 0, sums + r * columns, x_scale, scales, result);
+        std::copy_n(result, place.columns.count, to);
       }
-      std::copy_n(result, place.columns.count, to);
+    }
+  }
+
+ private:
+  static constexpr std::size_t columns = gemm_tile<Arch>::columns;
+
+  matrix_view<float const> x_scales;
+  matrix_view<float const> w_scales;
+  matrix_view<float> out;
+  std::size_t first_group = 0;
+  alignas(64) float panel_scales[16][columns] = {};
+
+  static void scale_row(bool is_first, std::int32_t const* __restrict sums, float x_scale,
+                        float const* __restrict scales, float* __restrict result) noexcept {
+    if (is_first) {
+      for (std::size_t c = 0; c < columns; ++c) {
+        result[c] = static_cast<float>(sums[c]) * (x_scale * scales[c]);
+      }
+    } else {
+      for (std::size_t c = 0; c < columns; ++c) {
+        result[c] = std::fma(static_cast<float>(sums[c]), x_scale * scales[c], result[c]);
+      }
     }
   }
 };
@@ -187,11 +202,8 @@ void gemm_rows(basic_policy<Arch> const& on, int4_scheme const& scheme, packed_a
     }
     return;
   }
-  detail::write_scaled<Arch> write;
-  write.x_scales = x.scales;
-  write.w_scales = weights.scales;
-  write.out = out;
-  detail::multiply(on, plan, x, scheme.symmetric, weights.codes, workspace, write);
+  detail::multiply(on, plan, x, scheme.symmetric, weights.codes, workspace,
+                   detail::write_scaled<Arch>(x.scales, weights.scales, out));
 }
 
 }  // namespace DFROT_CPU_ISA
