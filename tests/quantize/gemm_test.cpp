@@ -225,7 +225,7 @@ TEMPLATE_LIST_TEST_CASE("sums of the largest products fit, up to the longest row
         REQUIRE(integer_product(TestType{}, x, w)(0, 0) == static_cast<std::int64_t>(k) * activation * weight);
       }
     }
-    // Unsigned codes without a zero point, then zeros far below it: 15 * -8 and -15 * 7.
+    // Unsigned codes as far from their zero point as they get: 15 * -8 and -15 * 7.
     for (int const code : {0, 15}) {
       scaled_product product({false}, 1, 1, k);
       product.x_scales(0, 0) = product.w_scales(0, 0) = 1;
@@ -255,6 +255,14 @@ TEMPLATE_LIST_TEST_CASE("scaled products are those of float64, and the reference
         }
       }
     }
+  }
+}
+
+TEMPLATE_LIST_TEST_CASE("more tokens than are unpacked at a time give the reference's bits", "", cpu::available_isas) {
+  for (std::size_t const group : {0U, 128U}) {
+    scaled_product const product({false, group}, 150, 37, 4096);
+    CAPTURE(group);
+    REQUIRE(same_bytes(product.run(cpu::basic_policy<TestType>{2}), product.run(reference::policy{})));
   }
 }
 

@@ -40,8 +40,9 @@ concept can_gemm = can_repack_weights<P> &&
   gemm_rows(on, scheme, x, w, out, workspace);
 };
 
-/// Bytes of workspace that integer_gemm() (with the default scheme) and gemm() need for m tokens of k channels: at most
-/// about 2^19, or one token's codes as bytes for very long tokens.   Complexity: O(1).
+/// Bytes of workspace that integer_gemm() (with the default scheme) and gemm() need for m tokens of k channels: on the
+/// processor at most about 2^19, whatever m is, or 16 k where that is more (8 times that
+/// for groups of one channel).   Complexity: O(1).
 template <execution_policy P>
 [[nodiscard]] std::size_t gemm_workspace_size(P const& on, int4_scheme const& scheme, std::size_t m, std::size_t k) {
   static_assert(can_gemm<P>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");

@@ -45,7 +45,7 @@ struct gemm_tile<avx2> {
       __m256i const both = _mm256_loadu_si256(reinterpret_cast<__m256i const*>(weights + 32 * q));
       __m256i const w_low = _mm256_and_si256(both, nibble);
       __m256i const w_high = _mm256_and_si256(_mm256_srli_epi16(both, 4), nibble);
-      _mm_prefetch(reinterpret_cast<char const*>(weights + 32 * q) + 2048, _MM_HINT_T0);
+      detail::prefetch_weights<Rows>(weights + 32 * q);
       detail::unrolled<Rows>([&](auto r) __attribute__((always_inline)) {
         __m256i const x = _mm256_set1_epi32(detail::load_quad(activations + 4 * (Rows * q + r)));
         low[r] = _mm256_add_epi16(low[r], _mm256_maddubs_epi16(w_low, x));

@@ -46,7 +46,7 @@ struct gemm_tile<avx512> {
       __m512i const both = _mm512_loadu_si512(weights + 64 * q);
       __m512i const w_low = _mm512_and_si512(both, nibble);
       __m512i const w_high = _mm512_and_si512(_mm512_srli_epi16(both, 4), nibble);
-      _mm_prefetch(reinterpret_cast<char const*>(weights + 64 * q) + 2048, _MM_HINT_T0);
+      detail::prefetch_weights<Rows>(weights + 64 * q);
       detail::unrolled<Rows>([&](auto r) __attribute__((always_inline)) {
         __m512i const x = _mm512_set1_epi32(detail::load_quad(activations + 4 * (Rows * q + r)));
         low[r] = _mm512_add_epi16(low[r], _mm512_maddubs_epi16(w_low, x));
@@ -93,7 +93,7 @@ struct gemm_tile<avx512_vnni> {
       __m512i const both = _mm512_loadu_si512(weights + 64 * q);
       __m512i const w_low = _mm512_and_si512(both, nibble);
       __m512i const w_high = _mm512_and_si512(_mm512_srli_epi16(both, 4), nibble);
-      _mm_prefetch(reinterpret_cast<char const*>(weights + 64 * q) + 2048, _MM_HINT_T0);
+      detail::prefetch_weights<Rows>(weights + 64 * q);
       detail::unrolled<Rows>([&](auto r) __attribute__((always_inline)) {
         __m512i const x = _mm512_set1_epi32(detail::load_quad(activations + 4 * (Rows * q + r)));
         low[s][r] = _mm512_dpbusd_epi32(low[s][r], w_low, x);
