@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include <dfrot/core/checks.hpp>
+#include <dfrot/core/policy.hpp>
+#include <dfrot/core/view.hpp>
+#include <dfrot/format/int4.hpp>
+
+namespace dfrot {
+
+/// The longest row that a product of 4-bit codes may have: a sum of 2^22 products of codes, or of a code and an unsigned
+/// nibble, stays within int32 on its way, too (15 * 15 + 15 * 8 < 2^9).
+inline constexpr std::size_t longest_gemm_row = std::size_t{1} << 22U;
+
+/// INT4 weights W (n output x k input channels), symmetric, in the layout that the kernels of policy P read fastest.
+/// What the layout is, the backend says; an instruction set may have its own, so the policy is part of the type and
+/// weights repacked for another one do not compile. Made by repack_weights(), or by hand from bytes that it once
+/// wrote. A view: trivially copyable.
+template <execution_policy P>
+struct repacked_weights {
+  vector_view<std::uint8_t const, typename P::memory_space> bytes;
+  std::size_t rows = 0;     ///< n: output channels
+  std::size_t columns = 0;  ///< k: input channels
+};
+
+/// True if policy P has kernels for repack_weights().
+template <class P, class Space = typename P::memory_space>
+concept can_repack_weights = requires(P const& on, matrix_view<std::uint8_t const, Space> packed, std::size_t count,
+                                      std::uint8_t* bytes) {
+  { repacked_weight_bytes(on, count, count) } -> std::same_as<std::size_t>;
+  repack_weight_rows(on, packed, count, bytes);
+};
+
+/// Bytes that n x k weights take when repacked for a policy: n k / 2 and some padding.   Complexity: O(1).
+template <execution_policy P>
+[[nodiscard]] std::size_t repacked_weights_size(P const& on, std::size_t n, std::size_t k) {
+  static_assert(can_repack_weights<P>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  return repacked_weight_bytes(on, n, k);
+}
+
+namespace detail {
+
+/// Checks that rows of k codes can be multiplied.
+inline void check_gemm_row(std::size_t k) {
+  expects(k <= longest_gemm_row, "rows of ", k, " codes: products are summed in 32 bits, for at most ",
+          longest_gemm_row, " codes");
+}
+
+/// Checks that there is memory for the weights that a view claims to hold.
+template <execution_policy P>
+void check_repacked(P const& on, repacked_weights<P> const& weights) {
+  check_gemm_row(weights.columns);
+  std::size_t const needed = repacked_weights_size(on, weights.rows, weights.columns);
+  expects(weights.bytes.size >= needed, "repacked weights: ", weights.bytes.size, " bytes, expected ", needed, " for ",
+          weights.rows, " x ", weights.columns, " codes");
+}
+
+}  // namespace detail
+
+/// Puts packed weights into the layout of a policy's kernels; to be done once, when a model is loaded.
+/// @param on where the products will run   @param packed (n x ceil(k / 2)) symmetric codes as pack() writes them
+/// @param k input channels: codes in a row   @param storage at least repacked_weights_size(on, n, k) bytes, which must
+/// outlive the result; on the processor, products are fastest if it starts at a multiple of 64
+/// Complexity: O(n k), no workspace.   Determinism: bitwise for any thread count.
+/// Throws: std::invalid_argument on a shape or too little storage.   Source: arXiv 2404.00456, section 4 (W4A4).
+template <execution_policy P, class Byte, class Space>
+repacked_weights<P> repack_weights(P const& on, matrix_view<Byte, Space> packed, std::size_t k,
+                                   vector_view<std::uint8_t, Space> storage) {
+  assert_space<P, Space>();
+  static_assert(can_repack_weights<P>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  check_shape("packed weights", packed, packed.rows, packed_columns(k));
+  repacked_weights<P> const weights{storage, packed.rows, k};
+  detail::check_repacked(on, weights);
+  repack_weight_rows(on, matrix_view<std::uint8_t const, Space>(packed), k, storage.data);
+  return weights;
+}
+
+}  // namespace dfrot
