@@ -1,11 +1,8 @@
 #pragma once
 
 /// Everything that runs on the processor: the front doors, and the `cpu` backend. Without Eigen.
-<<<<<<< HEAD
 #include <dfrot/backend/cpu/float_lanes.hpp>
-=======
 #include <dfrot/backend/cpu/gemm.hpp>
->>>>>>> gemm
 #include <dfrot/backend/cpu/hadamard.hpp>
 #include <dfrot/backend/cpu/pack.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
@@ -23,11 +20,8 @@
 #include <dfrot/quantize/pack.hpp>
 #include <dfrot/quantize/packed_view.hpp>
 #include <dfrot/quantize/quantize.hpp>
-<<<<<<< HEAD
-#include <dfrot/quantize/rotate_quantize.hpp>
-=======
 #include <dfrot/quantize/repacked_weights.hpp>
->>>>>>> gemm
+#include <dfrot/quantize/rotate_quantize.hpp>
 #include <dfrot/quantize/scheme.hpp>
 #include <dfrot/transform/hadamard.hpp>
 #include <dfrot/transform/hadamard_heads.hpp>

@@ -19,8 +19,8 @@
 #include <dfrot/quantize/pack.hpp>
 #include <dfrot/quantize/packed_view.hpp>
 #include <dfrot/quantize/quantize.hpp>
-#include <dfrot/quantize/rotate_quantize.hpp>
 #include <dfrot/quantize/repacked_weights.hpp>
+#include <dfrot/quantize/rotate_quantize.hpp>
 #include <dfrot/quantize/scheme.hpp>
 #include <dfrot/transform/hadamard.hpp>
 #include <dfrot/transform/hadamard_heads.hpp>
