@@ -1,14 +1,15 @@
 #pragma once
 
 #include <cstddef>
-#include <vector>
 
+#include <dfrot/core/aligned_vector.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/view.hpp>
 
 namespace dfrot {
 
-/// A dense row-major matrix that owns its memory, without padding between rows; all zero at first.
+/// A dense row-major matrix that owns its memory, without padding between rows, from the start of a cache line;
+/// all zero at first.
 /// The kernels take views; this type is for results and for programs.
 /// Errors: std::bad_alloc; std::invalid_argument where rows * columns overflows.
 template <class T>
@@ -35,7 +36,7 @@ class matrix {
  private:
   std::size_t rows_ = 0;
   std::size_t columns_ = 0;
-  std::vector<T> values_;
+  aligned_vector<T> values_;
 };
 
 }  // namespace dfrot

@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
-#include <vector>
 
+#include <dfrot/core/aligned_vector.hpp>
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/numeric.hpp>
@@ -59,8 +59,8 @@ void expect_hadamard_shapes(P const& on, hadamard_order const& order, matrix_vie
 
 /// An allocated workspace for one call on the host; empty, and without an allocation, where none is needed.
 template <storage T, execution_policy P>
-[[nodiscard]] std::vector<arithmetic_t<T>> make_hadamard_workspace(P const& on, hadamard_order const& order) {
-  return std::vector<arithmetic_t<T>>(threads_of(on) < 1 ? 0 : hadamard_workspace_size<T>(on, order));
+[[nodiscard]] aligned_vector<arithmetic_t<T>> make_hadamard_workspace(P const& on, hadamard_order const& order) {
+  return aligned_vector<arithmetic_t<T>>(threads_of(on) < 1 ? 0 : hadamard_workspace_size<T>(on, order));
 }
 
 }  // namespace detail

@@ -9,7 +9,7 @@
 namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
 
-/// A register of integers, for the largest one as unsigned and as signed numbers of 16 or 32 bits (U).
+/// A register of integers of 16 or 32 bits (U), for the largest one. magnitude() clears the upper bit of each.
 /// largest(a, b) takes registers whose lanes are all compared as unsigned numbers.
 template <class Arch>
 struct bit_lanes;
@@ -30,6 +30,10 @@ struct bit_lanes<avx2> {
 
   static reg zero() { return _mm256_setzero_si256(); }
   static reg load(void const* from) { return _mm256_loadu_si256(static_cast<__m256i const*>(from)); }
+  template <class U>
+  static reg magnitude(reg a) {
+    return _mm256_and_si256(a, sizeof(U) == 2 ? _mm256_set1_epi16(0x7fff) : _mm256_set1_epi32(0x7fffffff));
+  }
   template <class U>
   static reg max_unsigned(reg a, reg b) {
     return sizeof(U) == 2 ? _mm256_max_epu16(a, b) : _mm256_max_epu32(a, b);
@@ -76,6 +80,10 @@ struct bit_lanes<avx512> {
   static reg zero() { return _mm512_setzero_si512(); }
   static reg load(void const* from) { return _mm512_loadu_si512(from); }
   template <class U>
+  static reg magnitude(reg a) {
+    return _mm512_and_si512(a, sizeof(U) == 2 ? _mm512_set1_epi16(0x7fff) : _mm512_set1_epi32(0x7fffffff));
+  }
+  template <class U>
   static reg max_unsigned(reg a, reg b) {
     return sizeof(U) == 2 ? _mm512_max_epu16(a, b) : _mm512_max_epu32(a, b);
   }
@@ -108,6 +116,10 @@ struct bit_lanes<neon> {
 
   static reg zero() { return vdupq_n_u32(0); }
   static reg load(void const* from) { return vreinterpretq_u32_u8(vld1q_u8(static_cast<std::uint8_t const*>(from))); }
+  template <class U>
+  static reg magnitude(reg a) {
+    return vandq_u32(a, vdupq_n_u32(sizeof(U) == 2 ? 0x7fff7fffU : 0x7fffffffU));
+  }
   template <class U>
   static reg max_unsigned(reg a, reg b) {
     if constexpr (sizeof(U) == 2) {

@@ -3,19 +3,20 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <dfrot/backend/cpu/float_lanes.hpp>
 #include <dfrot/backend/cpu/intrinsics.hpp>
-#include <dfrot/core/numeric.hpp>
 
 namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
 
-/// How a block of placed numbers (grid_lanes::place(): rounding_magic + integer) becomes codes in memory.
-///   pack(y, bias, flip, out)   block / 2 bytes: nibbles (integer + bias), every byte then XORed with flip
-///   write(y, offset, out)      block bytes: integer + offset
+/// How 32 placed numbers (grid_lanes::place(): rounding_magic + integer), in registers, become codes in memory.
+///   pack(y, bias, flip, out)   16 bytes: nibbles (integer + bias), every byte then XORed with flip
+///   write(y, offset, out)      32 bytes: integer + offset
 /// A signed nibble is integer + 8 with its upper bit flipped: bias 8, flip 0x88. An unsigned one: bias = zero point.
 template <class Arch>
 struct code_lanes;
+
+/// Numbers that code_lanes takes at once.
+inline constexpr std::size_t code_block = 32;
 
 /// The bits of rounding_magic.
 inline constexpr int rounding_magic_bits = 0x4b400000;
@@ -24,10 +25,9 @@ inline constexpr int rounding_magic_bits = 0x4b400000;
 
 template <>
 struct code_lanes<avx2> {
-  using lanes = float_lanes<avx2>;
-  static constexpr std::size_t block = 32;
+  using reg = __m256;
 
-  static void pack(lanes const (&y)[4], int bias, int flip, std::uint8_t* out) {
+  static void pack(reg const (&y)[4], int bias, int flip, std::uint8_t* out) {
     __m256i const codes = bytes(y, bias);  // lane l: y0.l y1.l y2.l y3.l, four codes each
     __m256i const pairs = _mm256_maddubs_epi16(codes, _mm256_set1_epi16(0x1001));
     __m128i const split = _mm_packus_epi16(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1));
@@ -35,7 +35,7 @@ struct code_lanes<avx2> {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm_xor_si128(joined, _mm_set1_epi8(static_cast<char>(flip))));
   }
 
-  static void write(lanes const (&y)[4], int offset, std::int8_t* out) {
+  static void write(reg const (&y)[4], int offset, std::int8_t* out) {
     // Codes may be negative: 128 more keeps them from the unsigned saturation of bytes(), and the XOR takes it away.
     __m256i const codes = bytes(y, offset + 128);
     __m256i const ordered = _mm256_permutevar8x32_epi32(codes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
@@ -44,11 +44,11 @@ struct code_lanes<avx2> {
   }
 
  private:
-  static __m256i integers(lanes y, int offset) {
-    return _mm256_sub_epi32(_mm256_castps_si256(y.raw()), _mm256_set1_epi32(rounding_magic_bits - offset));
+  static __m256i integers(reg y, int offset) {
+    return _mm256_sub_epi32(_mm256_castps_si256(y), _mm256_set1_epi32(rounding_magic_bits - offset));
   }
   /// Integers + offset, each in [0, 255].
-  static __m256i bytes(lanes const (&y)[4], int offset) {
+  static __m256i bytes(reg const (&y)[4], int offset) {
     __m256i const low = _mm256_packus_epi32(integers(y[0], offset), integers(y[1], offset));
     __m256i const high = _mm256_packus_epi32(integers(y[2], offset), integers(y[3], offset));
     return _mm256_packus_epi16(low, high);
@@ -61,21 +61,20 @@ struct code_lanes<avx2> {
 
 template <>
 struct code_lanes<avx512> {
-  using lanes = float_lanes<avx512>;
-  static constexpr std::size_t block = 32;
+  using reg = __m512;
 
-  static void pack(lanes const (&y)[2], int bias, int flip, std::uint8_t* out) {
-    __m512i const pairs = _mm512_madd_epi16(words(y[0].raw(), y[1].raw()), _mm512_set1_epi32(0x100001));
+  static void pack(reg const (&y)[2], int bias, int flip, std::uint8_t* out) {
+    __m512i const pairs = _mm512_madd_epi16(words(y[0], y[1]), _mm512_set1_epi32(0x100001));
     store_bytes(_mm512_add_epi32(pairs, _mm512_set1_epi32(0x11 * bias)), flip, out);
   }
 
-  static void write(lanes const (&y)[2], int offset, std::int8_t* out) {
+  static void write(reg const (&y)[2], int offset, std::int8_t* out) {
     __m512i const shift = _mm512_set1_epi16(static_cast<short>(offset));
-    __m512i const codes = _mm512_add_epi16(words(y[0].raw(), y[1].raw()), shift);
+    __m512i const codes = _mm512_add_epi16(words(y[0], y[1]), shift);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm512_cvtepi16_epi8(codes));
   }
 
- protected:
+ private:
   /// The low words of 32 floats: integers, as rounding_magic ends in zeros.
   static __m512i words(__m512 a, __m512 b) {
     __m512i const even_words = _mm512_setr_epi32(0x00020000, 0x00060004, 0x000a0008, 0x000e000c, 0x00120010, 0x00160014,
@@ -89,45 +88,8 @@ struct code_lanes<avx512> {
   }
 };
 
-#endif
-
-#if DFROT_CPU_AVX512_VNNI
-
 template <>
-struct code_lanes<avx512_vnni> : code_lanes<avx512> {
-  using lanes = float_lanes<avx512_vnni>;
-  static constexpr std::size_t block = 128;
-
-  /// Eight registers of 16 numbers: integer dot products gather four nibbles in the low half of each doubleword, one
-  /// permutation puts the 64 bytes in order.
-  static void pack(lanes const (&y)[8], int bias, int flip, std::uint8_t* out) {
-    __m512i const start = _mm512_set1_epi32(0x1111 * bias);
-    __m512i const first = _mm512_set1_epi32(0x00100001);
-    __m512i const second = _mm512_set1_epi32(0x10000100);
-    __m512i low = _mm512_dpwssd_epi32(start, words(y[0].raw(), y[1].raw()), first);
-    low = _mm512_dpwssd_epi32(low, words(y[2].raw(), y[3].raw()), second);
-    __m512i high = _mm512_dpwssd_epi32(start, words(y[4].raw(), y[5].raw()), first);
-    high = _mm512_dpwssd_epi32(high, words(y[6].raw(), y[7].raw()), second);
-    // Byte b of a quarter comes from doubleword b: quarters 0 and 2 are the lowest bytes, 1 and 3 the next.
-    __m512i const every_fourth = _mm512_set4_epi32(0x3c383430, 0x2c282420, 0x1c181410, 0x0c080400);
-    __m512i const quarter = _mm512_setr_epi64(0, 0, 0x0101010101010101, 0x0101010101010101, 0x4040404040404040,
-                                              0x4040404040404040, 0x4141414141414141, 0x4141414141414141);
-    __m512i const bytes = _mm512_permutex2var_epi8(low, _mm512_or_si512(every_fourth, quarter), high);
-    _mm512_storeu_si512(out, _mm512_xor_si512(bytes, _mm512_set1_epi8(static_cast<char>(flip))));
-  }
-
-  static void write(lanes const (&y)[8], int offset, std::int8_t* out) {
-    __m512i const even_bytes =
-        _mm512_add_epi8(_mm512_set4_epi32(0x1e1c1a18, 0x16141210, 0x0e0c0a08, 0x06040200),
-                        _mm512_setr_epi64(0, 0, 0x2020202020202020, 0x2020202020202020, 0x4040404040404040,
-                                          0x4040404040404040, 0x6060606060606060, 0x6060606060606060));
-    for (std::size_t k = 0; k < 8; k += 4) {
-      __m512i const codes = _mm512_permutex2var_epi8(words(y[k].raw(), y[k + 1].raw()), even_bytes,
-                                                     words(y[k + 2].raw(), y[k + 3].raw()));
-      _mm512_storeu_si512(out + 16 * k, _mm512_add_epi8(codes, _mm512_set1_epi8(static_cast<char>(offset))));
-    }
-  }
-};
+struct code_lanes<avx512_vnni> : code_lanes<avx512> {};
 
 #endif
 
@@ -135,10 +97,9 @@ struct code_lanes<avx512_vnni> : code_lanes<avx512> {
 
 template <>
 struct code_lanes<neon> {
-  using lanes = float_lanes<neon>;
-  static constexpr std::size_t block = 32;
+  using reg = float32x4_t;
 
-  static void pack(lanes const (&y)[8], int bias, int flip, std::uint8_t* out) {
+  static void pack(reg const (&y)[8], int bias, int flip, std::uint8_t* out) {
     uint8x16_t const shift = vdupq_n_u8(static_cast<std::uint8_t>(bias));
     uint8x16_t const low = vaddq_u8(bytes(y), shift);
     uint8x16_t const high = vaddq_u8(bytes(y + 4), shift);
@@ -146,18 +107,16 @@ struct code_lanes<neon> {
     vst1q_u8(out, veorq_u8(joined, vdupq_n_u8(static_cast<std::uint8_t>(flip))));
   }
 
-  static void write(lanes const (&y)[8], int offset, std::int8_t* out) {
+  static void write(reg const (&y)[8], int offset, std::int8_t* out) {
     uint8x16_t const shift = vdupq_n_u8(static_cast<std::uint8_t>(offset));
     vst1q_s8(out, vreinterpretq_s8_u8(vaddq_u8(bytes(y), shift)));
     vst1q_s8(out + 16, vreinterpretq_s8_u8(vaddq_u8(bytes(y + 4), shift)));
   }
 
  private:
-  static uint16x8_t words(lanes a, lanes b) {
-    return vuzp1q_u16(vreinterpretq_u16_f32(a.raw()), vreinterpretq_u16_f32(b.raw()));
-  }
+  static uint16x8_t words(reg a, reg b) { return vuzp1q_u16(vreinterpretq_u16_f32(a), vreinterpretq_u16_f32(b)); }
   /// The lowest bytes of 16 floats: integers, as rounding_magic ends in zeros.
-  static uint8x16_t bytes(lanes const* y) {
+  static uint8x16_t bytes(reg const* y) {
     return vuzp1q_u8(vreinterpretq_u8_u16(words(y[0], y[1])), vreinterpretq_u8_u16(words(y[2], y[3])));
   }
 };

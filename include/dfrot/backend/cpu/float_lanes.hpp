@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <type_traits>
 
 #include <dfrot/backend/cpu/lane_memory.hpp>
 #include <dfrot/backend/cpu/xsimd_compat.hpp>
@@ -13,6 +14,10 @@ inline namespace DFROT_CPU_ISA {
 /// Adding this to a float of magnitude below 2^22, and subtracting it again, rounds to an integer, ties to even; the
 /// sum alone holds that integer in the low bits of its significand.
 inline constexpr float rounding_magic = 0x1.8p23F;
+
+/// Whether values of type T have kernels in the registers of Arch; the others have plain loops.
+template <class Arch, class T>
+inline constexpr bool in_registers = !std::is_same_v<Arch, portable> && !std::is_same_v<std::remove_const_t<T>, double>;
 
 /// One register of floats of an instruction set: the same few operations for every Arch.
 /// Memory may hold float, half or bfloat16 (see lane_memory), at any alignment. The portable one is an array, and its

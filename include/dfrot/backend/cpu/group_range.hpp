@@ -4,11 +4,10 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <limits>
 #include <type_traits>
 
 #include <dfrot/backend/cpu/bit_lanes.hpp>
+#include <dfrot/backend/cpu/float_lanes.hpp>
 #include <dfrot/core/numeric.hpp>
 
 namespace dfrot::cpu {
@@ -105,7 +104,66 @@ template <class Arch, storage T>
   return {largest.first, largest.second};
 }
 
+/// The largest number without its sign bit, in plain loops over sixteen lanes.
+template <storage T>
+[[nodiscard]] bits_of<T> find_largest_bits(T const* x, std::size_t count) {
+  using U = bits_of<T>;
+  constexpr auto magnitude = static_cast<U>(static_cast<U>(~U{0}) >> 1U);
+  constexpr std::size_t lanes = 16;
+  U largest[lanes] = {};
+  std::size_t j = 0;
+  for (; j + lanes <= count; j += lanes) {
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      auto const bits = static_cast<U>(std::bit_cast<U>(x[j + lane]) & magnitude);
+      largest[lane] = bits > largest[lane] ? bits : largest[lane];
+    }
+  }
+  for (; j < count; ++j) {
+    largest[0] = std::max(largest[0], static_cast<U>(std::bit_cast<U>(x[j]) & magnitude));
+  }
+  return *std::max_element(largest, largest + lanes);
+}
+
+/// The same in registers, two of them; the last load overlaps others.
+template <class Arch, storage T>
+[[nodiscard]] bits_of<T> find_largest_bits_in_registers(T const* x, std::size_t count) {
+  using U = bits_of<T>;
+  using lanes = bit_lanes<Arch>;
+  constexpr std::size_t step = lanes::bytes / sizeof(T);
+  if (count < step) {
+    return find_largest_bits(x, count);
+  }
+  auto largest = lanes::zero();
+  auto larger = lanes::zero();
+  std::size_t j = 0;
+  for (; j + 2 * step <= count; j += 2 * step) {
+    largest = lanes::template max_unsigned<U>(largest, lanes::template magnitude<U>(lanes::load(x + j)));
+    larger = lanes::template max_unsigned<U>(larger, lanes::template magnitude<U>(lanes::load(x + j + step)));
+  }
+  for (; j < count; j += step) {
+    auto const last = lanes::load(x + std::min(j, count - step));
+    largest = lanes::template max_unsigned<U>(largest, lanes::template magnitude<U>(last));
+  }
+  return lanes::template largest<U>(lanes::template max_unsigned<U>(largest, larger), lanes::zero()).first;
+}
+
 }  // namespace detail
+
+/// The largest magnitude in a group, in one pass over its bits: -minimum = maximum = max|x|.
+/// Complexity: O(n), 2 operations a register.   Determinism: the same on every Arch.
+template <class Arch, storage T>
+[[nodiscard]] group_range<arithmetic_t<T>> find_absmax(T const* x, std::size_t count) {
+  using U = detail::bits_of<T>;
+  using Real = arithmetic_t<T>;
+  U found = 0;
+  if constexpr (in_registers<Arch, T>) {
+    found = detail::find_largest_bits_in_registers<Arch>(x, count);
+  } else {
+    found = detail::find_largest_bits(x, count);
+  }
+  Real const absmax = load(std::bit_cast<T>(found));
+  return {-absmax, absmax, absmax * Real{0} == Real{0}};
+}
 
 /// The range of a group in one pass over its bits: every value is compared once, infinities and NaN included.
 /// Complexity: O(n), 2 operations a register.   Determinism: the same on every Arch.
@@ -114,10 +172,10 @@ template <class Arch, storage T>
   using U = detail::bits_of<T>;
   using Real = arithmetic_t<T>;
   detail::bit_range<U> found;
-  if constexpr (std::is_same_v<Arch, portable> || std::is_same_v<T, double>) {
-    found = detail::find_bit_range(x, count);
-  } else {
+  if constexpr (in_registers<Arch, T>) {
     found = detail::find_bit_range_in_registers<Arch>(x, count);
+  } else {
+    found = detail::find_bit_range(x, count);
   }
   // A finite number times 0 is 0, any other one is NaN. Without a negative number, "most negative" is positive or -0.
   Real const negative = load(std::bit_cast<T>(found.most_negative));

@@ -7,16 +7,13 @@
 
 #include <dfrot/backend/cpu/code_lanes.hpp>
 #include <dfrot/backend/cpu/grid_lanes.hpp>
+#include <dfrot/backend/cpu/wide_pack.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/format/int4.hpp>
 #include <dfrot/format/int4_grid.hpp>
 
 namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
-
-/// Whether values of type T have kernels in the registers of Arch; the others have plain loops.
-template <class Arch, class T>
-inline constexpr bool in_registers = !std::is_same_v<Arch, portable> && !std::is_same_v<T, double>;
 
 namespace detail {
 
@@ -28,8 +25,8 @@ struct nibble_writer {
 
   explicit nibble_writer(int4_grid<float> const& grid)
       : bias(grid.zero_point - grid.lowest), flip(grid.lowest < 0 ? 0x88 : 0) {}
-  template <class Arch, std::size_t Registers>
-  void write(float_lanes<Arch> const (&placed)[Registers], std::uint8_t* out) const {
+  template <class Arch, class Registers>
+  void write(Registers const& placed, std::uint8_t* out) const {
     code_lanes<Arch>::pack(placed, bias, flip, out);
   }
 };
@@ -40,45 +37,58 @@ struct byte_writer {
   int offset;
 
   explicit byte_writer(int4_grid<float> const& grid) : offset(grid.zero_point) {}
-  template <class Arch, std::size_t Registers>
-  void write(float_lanes<Arch> const (&placed)[Registers], std::int8_t* out) const {
+  template <class Arch, class Registers>
+  void write(Registers const& placed, std::int8_t* out) const {
     code_lanes<Arch>::write(placed, offset, out);
   }
 };
 
 /// Loads a block of values, rounds them and writes their codes.
 template <class Arch, bool Clamp, storage T, class Writer, class Byte>
-void encode_block(grid_lanes<Arch> const& grid, T const* x, Writer const& writer, Byte* out) {
+void encode_block(grid_lanes<Arch> const& grid, T const* x, Writer writer, Byte* out) {
   using lanes = float_lanes<Arch>;
-  constexpr std::size_t registers = code_lanes<Arch>::block / lanes::width;
-  lanes placed[registers];
-  for (std::size_t k = 0; k < registers; ++k) {
-    placed[k] = grid.template place<Clamp>(lanes::load(x + k * lanes::width));
+  typename lanes::reg placed[code_block / lanes::width];
+  for (std::size_t k = 0; k < code_block / lanes::width; ++k) {
+    placed[k] = grid.template place<Clamp>(lanes::load(x + k * lanes::width)).raw();
   }
-  writer.write(placed, out);
+  writer.template write<Arch>(placed, out);
 }
 
-/// Encodes block by block. Large blocks leave their rest to smaller ones; the rest of those is padded with zeros.
+/// Encodes block by block; the rest is padded with zeros. (The writer is a copy, since bytes that are written may alias
+/// everything else.)
 template <class Arch, bool Clamp, storage T, class Writer, class Byte>
-void encode_blocks(int4_grid<float> const& grid, T const* x, std::size_t count, Writer const& writer, Byte* out) {
-  constexpr std::size_t block = code_lanes<Arch>::block;
+void encode_blocks(int4_grid<float> const& grid, T const* x, std::size_t count, Writer writer, Byte* out) {
   constexpr std::size_t per_byte = Writer::codes_per_byte;
   grid_lanes<Arch> const in_lanes(grid);
   std::size_t j = 0;
-  for (; j + block <= count; j += block) {
+  for (; j + code_block <= count; j += code_block) {
     encode_block<Arch, Clamp>(in_lanes, x + j, writer, out + j / per_byte);
   }
-  if (j == count) {
-    return;
-  }
-  if constexpr (has<Arch, avx512_vnni>) {
-    encode_blocks<avx512, Clamp>(grid, x + j, count - j, writer, out + j / per_byte);
-  } else {
-    T padded[block] = {};
-    Byte bytes[block / per_byte];
+  if (j < count) {
+    T padded[code_block] = {};
+    Byte bytes[code_block / per_byte];
     std::copy_n(x + j, count - j, padded);
     encode_block<Arch, Clamp>(in_lanes, padded, writer, bytes);
     std::copy_n(bytes, (count - j + per_byte - 1) / per_byte, out + j / per_byte);
+  }
+}
+
+/// Packs what it can in wide blocks, and the rest in small ones.
+template <class Arch, bool Clamp, storage T>
+void encode_packed_blocks(int4_grid<float> const& grid, T const* x, std::size_t count, std::uint8_t* out,
+                          T const* upcoming) {
+  std::size_t done = 0;
+  if constexpr (has<Arch, avx512>) {
+    if (wide_pack<Arch>::fits(grid)) {
+      wide_pack<Arch> const wide(grid);
+      for (; done + wide_block <= count; done += wide_block) {
+        prefetch<wide_block>(upcoming + done);
+        wide.template pack<Clamp>(x + done, out + done / 2);
+      }
+    }
+  }
+  if (done < count) {
+    encode_blocks<Arch, Clamp>(grid, x + done, count - done, nibble_writer(grid), out + done / 2);
   }
 }
 
@@ -87,15 +97,16 @@ void encode_blocks(int4_grid<float> const& grid, T const* x, std::size_t count, 
 /// Rounds a run of values to a grid and packs their codes, the first one into a low nibble; the last high nibble of an
 /// odd run is 0. The bytes are those of int4_grid::encode() and pack_int4().
 /// @param out packed_columns(count) bytes   @param clamp false if no value lies more than half a step beyond the grid
+/// @param upcoming as many values that are read next: they are brought to the cache meanwhile; or null
 template <class Arch, storage T>
 void encode_packed(int4_grid<arithmetic_t<T>> const& grid, T const* x, std::size_t count, std::uint8_t* out,
-                   bool clamp = true) {
+                   bool clamp = true, T const* upcoming = nullptr) {
   if constexpr (in_registers<Arch, T>) {
-    detail::nibble_writer const writer(grid);
+    T const* const next = upcoming == nullptr ? x : upcoming;
     if (clamp) {
-      detail::encode_blocks<Arch, true>(grid, x, count, writer, out);
+      detail::encode_packed_blocks<Arch, true>(grid, x, count, out, next);
     } else {
-      detail::encode_blocks<Arch, false>(grid, x, count, writer, out);
+      detail::encode_packed_blocks<Arch, false>(grid, x, count, out, next);
     }
     if (count % 2 != 0) {
       out[count / 2] &= 15;

@@ -53,7 +53,7 @@ template <class Arch, storage T>
 template <class Arch, storage T>
 [[nodiscard]] chosen_grid<arithmetic_t<T>> choose_grid(int4_scheme const& scheme, T const* x, std::size_t count) {
   using Real = arithmetic_t<T>;
-  group_range<Real> const range = find_range<Arch>(x, count);
+  group_range<Real> const range = scheme.symmetric ? find_absmax<Arch>(x, count) : find_range<Arch>(x, count);
   if (!range.finite) [[unlikely]] {
     return {{}, false};
   }

@@ -19,15 +19,17 @@ inline namespace DFROT_CPU_ISA {
 
 namespace detail {
 
-/// Encodes one group into a packed row. A group that starts in an odd column shares a byte with the one before.
+/// Encodes one group into a packed row, while the same columns of another row come to the cache. A group that starts in
+/// an odd column shares a byte with the one before.
 template <class Arch, storage T>
 void encode_packed_group(int4_grid<arithmetic_t<T>> const& grid, T const* row, std::size_t first, std::size_t count,
-                         std::uint8_t* packed, bool clamp) {
+                         std::uint8_t* packed, bool clamp, T const* next_row) {
   std::size_t const shared = first % 2;
   if (shared != 0) {
     packed[first / 2] = pack_int4(packed[first / 2], grid.encode(load(row[first])));
   }
-  encode_packed<Arch>(grid, row + first + shared, count - shared, packed + (first + shared) / 2, clamp);
+  encode_packed<Arch>(grid, row + first + shared, count - shared, packed + (first + shared) / 2, clamp,
+                      next_row + first + shared);
 }
 
 /// Decodes one group of a packed row.
@@ -45,9 +47,10 @@ void decode_packed_group(int4_grid<arithmetic_t<T>> const& grid, std::uint8_t co
 }  // namespace detail
 
 /// Quantizes one row to row i of the output. Returns whether all its values are finite; codes are written only then.
+/// @param next_row brought to the cache meanwhile: the row that will be quantized next, or this one again
 template <class Arch, storage T>
 [[nodiscard]] bool quantize_packed_row(int4_scheme const& scheme, T const* row, std::size_t columns, std::size_t i,
-                                       packed_view<std::uint8_t, arithmetic_t<T>> const& out) {
+                                       packed_view<std::uint8_t, arithmetic_t<T>> const& out, T const* next_row) {
   arithmetic_t<T>* const scales = out.scales.row(i);
   std::int8_t* const zeros = scheme.symmetric ? nullptr : out.zero_points.row(i);
   if (!choose_row_grids<Arch>(scheme, row, columns, scales, zeros)) [[unlikely]] {
@@ -55,7 +58,7 @@ template <class Arch, storage T>
   }
   for_each_group(scheme, columns, [&](std::size_t g, std::size_t first, std::size_t count) {
     auto const grid = grid_from_scale(scheme, scales[g], scheme.symmetric ? 0 : zeros[g]);
-    detail::encode_packed_group<Arch>(grid, row, first, count, out.packed.row(i), may_clip(scheme));
+    detail::encode_packed_group<Arch>(grid, row, first, count, out.packed.row(i), may_clip(scheme), next_row);
   });
   return true;
 }
@@ -66,7 +69,10 @@ template <class Arch, storage T>
 std::size_t quantize_packed_rows(basic_policy<Arch> const& on, int4_scheme const& scheme, matrix_view<T const> x,
                                  packed_view<std::uint8_t, arithmetic_t<T>> const& out) noexcept {
   return for_each_finite_row(on, x.rows, x.columns, [&](std::size_t i) {
-    return quantize_packed_row<Arch>(scheme, x.row(i), x.columns, i, out);
+    T const* const row = x.row(i);
+    bool const cache_holds_two_rows = x.columns * sizeof(T) <= std::size_t{1} << 14U;
+    T const* const next_row = cache_holds_two_rows && i + 1 < x.rows ? x.row(i + 1) : row;
+    return quantize_packed_row<Arch>(scheme, row, x.columns, i, out, next_row);
   });
 }
 

@@ -35,7 +35,8 @@ std::size_t rotate_quantize_rows(basic_policy<Arch> const& on, hadamard_order co
     Real* const rotated = workspace.data + part * order.size();
     for (std::size_t i = x.rows * part / parts; i < x.rows * (part + 1) / parts; ++i) {
       detail::hadamard_to_workspace<Arch>(task, x.row(i), rotated);
-      if (!quantize_packed_row<Arch>(scheme, static_cast<Real const*>(rotated), x.columns, i, out)) [[unlikely]] {
+      Real const* const row = rotated;
+      if (!quantize_packed_row<Arch>(scheme, row, x.columns, i, out, row)) [[unlikely]] {
         bad_row.note(i);
       }
     }
