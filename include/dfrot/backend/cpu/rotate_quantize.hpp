@@ -36,7 +36,11 @@ std::size_t rotate_quantize_rows(basic_policy<Arch> const& on, hadamard_order co
     for (std::size_t i = x.rows * part / parts; i < x.rows * (part + 1) / parts; ++i) {
       detail::hadamard_to_workspace<Arch>(task, x.row(i), rotated);
       Real const* const row = rotated;
-      if (!quantize_packed_row<Arch>(scheme, row, x.columns, i, out, row)) [[unlikely]] {
+      Real const* next_row = row;
+      if constexpr (std::is_same_v<T, Real>) {
+        next_row = i + 1 < x.rows ? x.row(i + 1) : row;
+      }
+      if (!quantize_packed_row<Arch>(scheme, row, x.columns, i, out, next_row)) [[unlikely]] {
         bad_row.note(i);
       }
     }
