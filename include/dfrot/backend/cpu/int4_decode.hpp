@@ -17,6 +17,10 @@ inline namespace DFROT_CPU_ISA {
 
 namespace detail {
 
+/// Codes in a byte: nibbles in uint8_t, whole ones in int8_t.
+template <class Byte>
+inline constexpr std::size_t codes_per = std::is_same_v<Byte, std::uint8_t> ? 2 : 1;
+
 /// Decodes 32 codes: nibbles from uint8_t, one code a byte from int8_t.
 template <class Arch, class Byte, storage T>
 void decode_block(nibble_lanes<Arch> const& grid, Byte const* codes, T* out) {
@@ -32,22 +36,32 @@ void decode_block(nibble_lanes<Arch> const& grid, Byte const* codes, T* out) {
   }
 }
 
-/// Decodes block by block; the rest has a block of its own, which is cut.
+/// Decodes up to 32 codes in a block of their own, which is cut.
+template <class Arch, class Byte, storage T>
+void decode_part(nibble_lanes<Arch> const& grid, Byte const* codes, std::size_t count, T* out) {
+  constexpr std::size_t per_byte = codes_per<Byte>;
+  Byte padded[code_block / per_byte] = {};
+  T values[code_block];
+  std::copy_n(codes, (count + per_byte - 1) / per_byte, padded);
+  decode_block(grid, padded, values);
+  std::copy_n(values, count, out);
+}
+
+/// Decodes block by block. In long runs, a few codes go first, so that the blocks do not lie across cache lines.
 template <class Arch, class Byte, storage T>
 void decode_blocks(int4_grid<float> const& grid, Byte const* codes, std::size_t count, T* out) {
-  constexpr std::size_t block = 32;
-  constexpr std::size_t per_byte = std::is_same_v<Byte, std::uint8_t> ? 2 : 1;
+  constexpr std::size_t per_byte = codes_per<Byte>;
   nibble_lanes<Arch> const in_lanes(grid);
   std::size_t j = 0;
-  for (; j + block <= count; j += block) {
+  if (count >= 16 * code_block) {
+    j = values_before_boundary<64>(out) / 2 * 2;
+    decode_part(in_lanes, codes, j, out);
+  }
+  for (; j + code_block <= count; j += code_block) {
     decode_block(in_lanes, codes + j / per_byte, out + j);
   }
   if (j < count) {
-    Byte padded[block / per_byte] = {};
-    T values[block];
-    std::copy_n(codes + j / per_byte, (count - j + per_byte - 1) / per_byte, padded);
-    decode_block(in_lanes, padded, values);
-    std::copy_n(values, count - j, out + j);
+    decode_part(in_lanes, codes + j / per_byte, count - j, out + j);
   }
 }
 

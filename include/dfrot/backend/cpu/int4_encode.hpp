@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 
 #include <dfrot/backend/cpu/code_lanes.hpp>
@@ -14,6 +15,16 @@
 
 namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
+
+/// The reach of values that nothing is known about.
+inline constexpr float unknown_reach = std::numeric_limits<float>::infinity();
+
+/// True if a value of magnitude up to reach * scale may lie beyond the ends of a grid.
+[[nodiscard]] inline bool may_clip(int4_grid<float> const& grid, float reach) {
+  auto const steps_down = static_cast<float>(grid.zero_point - grid.lowest);
+  auto const steps_up = static_cast<float>(grid.highest - grid.zero_point);
+  return reach > std::min(steps_down, steps_up) + 0.25F;
+}
 
 namespace detail {
 
@@ -73,14 +84,19 @@ void encode_blocks(int4_grid<float> const& grid, T const* x, std::size_t count, 
   }
 }
 
-/// Packs what it can in wide blocks, and the rest in small ones.
+/// Packs what it can in wide blocks, and the rest in small ones. In long runs, a few small ones go first, so that the
+/// wide ones do not lie across cache lines.
 template <class Arch, bool Clamp, storage T>
-void encode_packed_blocks(int4_grid<float> const& grid, T const* x, std::size_t count, std::uint8_t* out,
+void encode_packed_blocks(int4_grid<float> const& grid, T const* x, std::size_t count, std::uint8_t* out, float reach,
                           T const* upcoming) {
   std::size_t done = 0;
   if constexpr (has<Arch, avx512>) {
-    if (wide_pack<Arch>::fits(grid)) {
-      wide_pack<Arch> const wide(grid);
+    if (wide_pack<Arch>::fits(grid, reach)) {
+      if (count >= 4 * wide_block) {
+        done = values_before_boundary<64>(x) / 2 * 2;
+        encode_blocks<Arch, Clamp>(grid, x, done, nibble_writer(grid), out);
+      }
+      wide_pack<Arch> const wide(grid, Clamp);
       for (; done + wide_block <= count; done += wide_block) {
         prefetch<wide_block>(upcoming + done);
         wide.template pack<Clamp>(x + done, out + done / 2);
@@ -96,17 +112,18 @@ void encode_packed_blocks(int4_grid<float> const& grid, T const* x, std::size_t 
 
 /// Rounds a run of values to a grid and packs their codes, the first one into a low nibble; the last high nibble of an
 /// odd run is 0. The bytes are those of int4_grid::encode() and pack_int4().
-/// @param out packed_columns(count) bytes   @param clamp false if no value lies more than half a step beyond the grid
+/// @param out packed_columns(count) bytes   @param reach no |x| exceeds reach * scale: below 120, this is faster, and
+/// more so if it excludes values beyond the grid's ends (see grid_reach() for what a scheme knows)
 /// @param upcoming as many values that are read next: they are brought to the cache meanwhile; or null
 template <class Arch, storage T>
 void encode_packed(int4_grid<arithmetic_t<T>> const& grid, T const* x, std::size_t count, std::uint8_t* out,
-                   bool clamp = true, T const* upcoming = nullptr) {
+                   float reach = unknown_reach, T const* upcoming = nullptr) {
   if constexpr (in_registers<Arch, T>) {
     T const* const next = upcoming == nullptr ? x : upcoming;
-    if (clamp) {
-      detail::encode_packed_blocks<Arch, true>(grid, x, count, out, next);
+    if (may_clip(grid, reach)) {
+      detail::encode_packed_blocks<Arch, true>(grid, x, count, out, reach, next);
     } else {
-      detail::encode_packed_blocks<Arch, false>(grid, x, count, out, next);
+      detail::encode_packed_blocks<Arch, false>(grid, x, count, out, reach, next);
     }
     if (count % 2 != 0) {
       out[count / 2] &= 15;
@@ -122,13 +139,13 @@ void encode_packed(int4_grid<arithmetic_t<T>> const& grid, T const* x, std::size
 }
 
 /// Rounds a run of values to a grid: one code a byte, as int4_grid::encode() gives it.
-/// @param clamp as for encode_packed()
+/// @param reach as for encode_packed()
 template <class Arch, storage T>
 void encode(int4_grid<arithmetic_t<T>> const& grid, T const* x, std::size_t count, std::int8_t* out,
-            bool clamp = true) {
+            float reach = unknown_reach) {
   if constexpr (in_registers<Arch, T>) {
     detail::byte_writer const writer(grid);
-    if (clamp) {
+    if (may_clip(grid, reach)) {
       detail::encode_blocks<Arch, true>(grid, x, count, writer, out);
     } else {
       detail::encode_blocks<Arch, false>(grid, x, count, writer, out);
