@@ -68,7 +68,7 @@ template <storage T>
   return range;
 }
 
-/// The same in registers, two pairs of them; the last load overlaps others, which a largest value does not mind.
+/// The same in registers, two pairs of them; the first and the last load overlap others, which does no harm.
 template <class Arch, storage T>
 [[nodiscard]] bit_range<bits_of<T>> find_bit_range_in_registers(T const* x, std::size_t count) {
   using U = bits_of<T>;
@@ -81,11 +81,11 @@ template <class Arch, storage T>
     }
     return range;
   }
-  auto negative = lanes::zero();
-  auto positive = lanes::zero();
-  auto more_negative = lanes::zero();
-  auto more_positive = lanes::zero();
-  std::size_t j = 0;
+  auto negative = lanes::load(x);
+  auto positive = lanes::template max_signed<U>(negative, lanes::zero());
+  auto more_negative = negative;
+  auto more_positive = positive;
+  std::size_t j = count < 16 * step ? 0 : values_before_boundary<lanes::bytes>(x);
   for (; j + 2 * step <= count; j += 2 * step) {
     auto const first = lanes::load(x + j);
     auto const second = lanes::load(x + j + step);
@@ -137,7 +137,7 @@ template <class Arch, storage T>
   auto const at = [x](std::size_t j) { return lanes::template magnitude<U>(lanes::load(x + j)); };
   auto const larger = [](reg a, reg b) { return lanes::template max_unsigned<U>(a, b); };
   reg largest[4] = {at(0), lanes::zero(), lanes::zero(), lanes::zero()};
-  std::size_t j = values_before_boundary<lanes::bytes>(x);
+  std::size_t j = count < 16 * step ? 0 : values_before_boundary<lanes::bytes>(x);
   for (; j + 4 * step <= count; j += 4 * step) {
     for (std::size_t k = 0; k < 4; ++k) {
       largest[k] = larger(largest[k], at(j + k * step));

@@ -36,32 +36,21 @@ void decode_block(nibble_lanes<Arch> const& grid, Byte const* codes, T* out) {
   }
 }
 
-/// Decodes up to 32 codes in a block of their own, which is cut.
-template <class Arch, class Byte, storage T>
-void decode_part(nibble_lanes<Arch> const& grid, Byte const* codes, std::size_t count, T* out) {
-  constexpr std::size_t per_byte = codes_per<Byte>;
-  Byte padded[code_block / per_byte] = {};
-  T values[code_block];
-  std::copy_n(codes, (count + per_byte - 1) / per_byte, padded);
-  decode_block(grid, padded, values);
-  std::copy_n(values, count, out);
-}
-
-/// Decodes block by block. In long runs, a few codes go first, so that the blocks do not lie across cache lines.
+/// Decodes in blocks that do not lie across cache lines; less than one block is padded.
+/// @pre count is even where two codes share a byte
 template <class Arch, class Byte, storage T>
 void decode_blocks(int4_grid<float> const& grid, Byte const* codes, std::size_t count, T* out) {
   constexpr std::size_t per_byte = codes_per<Byte>;
   nibble_lanes<Arch> const in_lanes(grid);
-  std::size_t j = 0;
-  if (count >= 16 * code_block) {
-    j = values_before_boundary<64>(out) / 2 * 2;
-    decode_part(in_lanes, codes, j, out);
-  }
-  for (; j + code_block <= count; j += code_block) {
-    decode_block(in_lanes, codes + j / per_byte, out + j);
-  }
-  if (j < count) {
-    decode_part(in_lanes, codes + j / per_byte, count - j, out + j);
+  if (count >= code_block) {
+    for_overlapping_blocks<code_block>(count, values_before_boundary<64>(out) / 2 * 2,
+                                       [&](std::size_t j) { decode_block(in_lanes, codes + j / per_byte, out + j); });
+  } else if (count > 0) {
+    Byte padded[code_block / per_byte] = {};
+    T values[code_block];
+    std::copy_n(codes, count / per_byte, padded);
+    decode_block(in_lanes, padded, values);
+    std::copy_n(values, count, out);
   }
 }
 
@@ -70,18 +59,18 @@ void decode_blocks(int4_grid<float> const& grid, Byte const* codes, std::size_t 
 /// The values of a run of packed codes, the first one in a low nibble: int4_grid::decode(), rounded to T.
 template <class Arch, storage T>
 void decode_packed(int4_grid<arithmetic_t<T>> const& grid, std::uint8_t const* packed, std::size_t count, T* out) {
+  int const flip = grid.lowest < 0 ? 8 : 0;
+  auto const value = [&](int nibble) { return store<T>(grid.decode((nibble ^ flip) - flip)); };
   if constexpr (in_registers<Arch, T>) {
-    detail::decode_blocks<Arch>(grid, packed, count, out);
+    detail::decode_blocks<Arch>(grid, packed, count / 2 * 2, out);
   } else {
-    int const flip = grid.lowest < 0 ? 8 : 0;
-    auto const value = [&](unsigned nibble) { return store<T>(grid.decode((static_cast<int>(nibble) ^ flip) - flip)); };
     for (std::size_t b = 0; b < count / 2; ++b) {
-      out[2 * b] = value(packed[b] & 15U);
-      out[2 * b + 1] = value(packed[b] >> 4U);
+      out[2 * b] = value(packed[b] & 15);
+      out[2 * b + 1] = value(packed[b] >> 4);
     }
-    if (count % 2 != 0) {
-      out[count - 1] = value(packed[count / 2] & 15U);
-    }
+  }
+  if (count % 2 != 0) {
+    out[count - 1] = value(packed[count / 2] & 15);
   }
 }
 

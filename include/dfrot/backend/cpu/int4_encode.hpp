@@ -8,6 +8,7 @@
 
 #include <dfrot/backend/cpu/code_lanes.hpp>
 #include <dfrot/backend/cpu/grid_lanes.hpp>
+#include <dfrot/backend/cpu/row_blocks.hpp>
 #include <dfrot/backend/cpu/wide_pack.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/format/int4.hpp>
@@ -65,47 +66,39 @@ void encode_block(grid_lanes<Arch> const& grid, T const* x, Writer writer, Byte*
   writer.template write<Arch>(placed, out);
 }
 
-/// Encodes block by block; the rest is padded with zeros. (The writer is a copy, since bytes that are written may alias
-/// everything else.)
+/// Encodes in blocks; less than one is padded with zeros. (The writer is a copy, since bytes that are written may alias
+/// everything else.) @pre count is even where two codes share a byte
 template <class Arch, bool Clamp, storage T, class Writer, class Byte>
 void encode_blocks(int4_grid<float> const& grid, T const* x, std::size_t count, Writer writer, Byte* out) {
   constexpr std::size_t per_byte = Writer::codes_per_byte;
   grid_lanes<Arch> const in_lanes(grid);
-  std::size_t j = 0;
-  for (; j + code_block <= count; j += code_block) {
-    encode_block<Arch, Clamp>(in_lanes, x + j, writer, out + j / per_byte);
-  }
-  if (j < count) {
+  if (count >= code_block) {
+    for_overlapping_blocks<code_block>(
+        count, 0, [&](std::size_t j) { encode_block<Arch, Clamp>(in_lanes, x + j, writer, out + j / per_byte); });
+  } else if (count > 0) {
     T padded[code_block] = {};
     Byte bytes[code_block / per_byte];
-    std::copy_n(x + j, count - j, padded);
+    std::copy_n(x, count, padded);
     encode_block<Arch, Clamp>(in_lanes, padded, writer, bytes);
-    std::copy_n(bytes, (count - j + per_byte - 1) / per_byte, out + j / per_byte);
+    std::copy_n(bytes, count / per_byte, out);
   }
 }
 
-/// Packs what it can in wide blocks, and the rest in small ones. In long runs, a few small ones go first, so that the
-/// wide ones do not lie across cache lines.
+/// Packs an even number of codes, in wide blocks where there are enough for one.
 template <class Arch, bool Clamp, storage T>
 void encode_packed_blocks(int4_grid<float> const& grid, T const* x, std::size_t count, std::uint8_t* out, float reach,
                           T const* upcoming) {
-  std::size_t done = 0;
   if constexpr (has<Arch, avx512>) {
-    if (wide_pack<Arch>::fits(grid, reach)) {
-      if (count >= 4 * wide_block) {
-        done = values_before_boundary<64>(x) / 2 * 2;
-        encode_blocks<Arch, Clamp>(grid, x, done, nibble_writer(grid), out);
-      }
+    if (count >= wide_block && wide_pack<Arch>::fits(grid, reach)) {
       wide_pack<Arch> const wide(grid, Clamp);
-      for (; done + wide_block <= count; done += wide_block) {
-        prefetch<wide_block>(upcoming + done);
-        wide.template pack<Clamp>(x + done, out + done / 2);
-      }
+      for_overlapping_blocks<wide_block>(count, values_before_boundary<64>(x) / 2 * 2, [&](std::size_t j) {
+        prefetch<wide_block>(upcoming + j);
+        wide.template pack<Clamp>(x + j, out + j / 2);
+      });
+      return;
     }
   }
-  if (done < count) {
-    encode_blocks<Arch, Clamp>(grid, x + done, count - done, nibble_writer(grid), out + done / 2);
-  }
+  encode_blocks<Arch, Clamp>(grid, x, count, nibble_writer(grid), out);
 }
 
 }  // namespace detail
@@ -120,21 +113,19 @@ void encode_packed(int4_grid<arithmetic_t<T>> const& grid, T const* x, std::size
                    float reach = unknown_reach, T const* upcoming = nullptr) {
   if constexpr (in_registers<Arch, T>) {
     T const* const next = upcoming == nullptr ? x : upcoming;
+    std::size_t const even = count / 2 * 2;
     if (may_clip(grid, reach)) {
-      detail::encode_packed_blocks<Arch, true>(grid, x, count, out, reach, next);
+      detail::encode_packed_blocks<Arch, true>(grid, x, even, out, reach, next);
     } else {
-      detail::encode_packed_blocks<Arch, false>(grid, x, count, out, reach, next);
-    }
-    if (count % 2 != 0) {
-      out[count / 2] &= 15;
+      detail::encode_packed_blocks<Arch, false>(grid, x, even, out, reach, next);
     }
   } else {
     for (std::size_t b = 0; b < count / 2; ++b) {
       out[b] = pack_int4(grid.encode(load(x[2 * b])), grid.encode(load(x[2 * b + 1])));
     }
-    if (count % 2 != 0) {
-      out[count / 2] = pack_int4(grid.encode(load(x[count - 1])), 0);
-    }
+  }
+  if (count % 2 != 0) {
+    out[count / 2] = pack_int4(grid.encode(load(x[count - 1])), 0);
   }
 }
 
