@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstddef>
+#include <type_traits>
+
+#include <dfrot/backend/cpu/base_matrix_by_table.hpp>
+#include <dfrot/backend/cpu/base_matrix_plain.hpp>
+#include <dfrot/backend/cpu/isa.hpp>
+#include <dfrot/backend/cpu/paley_2_kernel.hpp>
+#include <dfrot/transform/hadamard_order.hpp>
+
+namespace dfrot::cpu {
+inline namespace DFROT_CPU_ISA {
+
+namespace detail {
+
+/// H_K by the kernel that suits it. False where there is none but the plain loops.
+template <class Arch>
+bool fast_base_matrix(hadamard_order const& order, bool transpose, float* values, float scale) {
+  base_matrix_runs const runs{values, order.rest(), values, order.rest()};
+  if (order.construction() == hadamard_construction::paley_2) {  // symmetric
+    switch (order.base()) {
+      case 12:
+        paley_2_product<Arch, 5>(runs, order.rest(), scale);
+        return true;
+      case 20:
+        paley_2_product<Arch, 9>(runs, order.rest(), scale);
+        return true;
+      case 28:
+        paley_2_product<Arch, 13>(runs, order.rest(), scale);
+        return true;
+      default:
+        break;
+    }
+  }
+  if (order.base() > largest_table_base || order.construction() == hadamard_construction::kronecker) {
+    return false;
+  }
+  if (order.base() <= 256) {
+    base_matrix_by_table<Arch, 256>(order, transpose, values, scale);
+  } else {
+    base_matrix_by_table<Arch, largest_table_base>(order, transpose, values, scale);
+  }
+  return true;
+}
+
+}  // namespace detail
+
+/// The base matrix H_K, or its transpose, across the K runs of 2^m values of one row, in place:
+///   values[c][d] <- scale sum_a values[a][d] H_K(a, c)      (transpose: H_K(c, a))
+/// @param order n = K 2^m, K > 1   @param values K runs of 2^m values, at any alignment
+/// Complexity: additions a value, each also a load or less:  K / 8 + 2.5 in registers for K = 12, 20, 28;
+/// K / 8 + 8 with tables for other orders of Paley's second construction, K / 4 + 5 for other orders up to 1024; K
+/// products in plain loops for Kronecker products, K above 1024, double, and portable code.
+/// Sums are taken in blocks, so that their rounding grows as that of 32 + K / 32 terms at most.
+template <class Arch, class T>
+void base_matrix(hadamard_order const& order, bool transpose, T* values, T scale) noexcept {
+  if constexpr (std::is_same_v<T, float> && !std::is_same_v<Arch, portable>) {
+    if (detail::fast_base_matrix<Arch>(order, transpose, values, scale)) {
+      return;
+    }
+  }
+  detail::plain_base_matrix(order, transpose, values, scale);
+}
+
+}  // namespace DFROT_CPU_ISA
+}  // namespace dfrot::cpu
