@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <type_traits>
 
@@ -14,6 +15,27 @@ inline namespace DFROT_CPU_ISA {
 
 namespace detail {
 
+/// H_K by a kernel for its order, across the runs. Columns that fill no register go through a copy.
+template <class Kernel>
+void base_matrix_by_kernel(base_matrix_runs const& runs, std::size_t columns, float scale) {
+  constexpr std::size_t width = Kernel::lanes::width;
+  for (std::size_t first = 0; first < columns; first += width) {
+    base_matrix_runs const here{runs.from + first, runs.from_step, runs.to + first, runs.to_step};
+    if (first + width <= columns) {
+      Kernel::columns(here, scale);
+      continue;
+    }
+    alignas(64) float copy[Kernel::order * width] = {};
+    for (std::size_t i = 0; i < Kernel::order; ++i) {
+      std::copy_n(here.from + i * here.from_step, columns - first, copy + i * width);
+    }
+    base_matrix_by_kernel<Kernel>({copy, width, copy, width}, width, scale);
+    for (std::size_t i = 0; i < Kernel::order; ++i) {
+      std::copy_n(copy + i * width, columns - first, here.to + i * here.to_step);
+    }
+  }
+}
+
 /// H_K by the kernel that suits it. False where there is none but the plain loops.
 template <class Arch>
 bool fast_base_matrix(hadamard_order const& order, bool transpose, float* values, float scale) {
@@ -21,13 +43,19 @@ bool fast_base_matrix(hadamard_order const& order, bool transpose, float* values
   if (order.construction() == hadamard_construction::paley_2) {  // symmetric
     switch (order.base()) {
       case 12:
-        paley_2_product<Arch, 5>(runs, order.rest(), scale);
+        base_matrix_by_kernel<paley_2_kernel<Arch, 5>>(runs, order.rest(), scale);
         return true;
       case 20:
-        paley_2_product<Arch, 9>(runs, order.rest(), scale);
+        base_matrix_by_kernel<paley_2_kernel<Arch, 9>>(runs, order.rest(), scale);
         return true;
       case 28:
-        paley_2_product<Arch, 13>(runs, order.rest(), scale);
+        base_matrix_by_kernel<paley_2_kernel<Arch, 13>>(runs, order.rest(), scale);
+        return true;
+      case 36:
+        base_matrix_by_kernel<paley_2_kernel<Arch, 17>>(runs, order.rest(), scale);
+        return true;
+      case 52:
+        base_matrix_by_kernel<paley_2_kernel<Arch, 25>>(runs, order.rest(), scale);
         return true;
       default:
         break;
