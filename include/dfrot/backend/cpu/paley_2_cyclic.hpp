@@ -133,7 +133,9 @@ class paley_2_cyclic {
 #if defined(__GNUC__) && DFROT_CPU_AVX512
     if constexpr (has<Arch, avx512>) {
       unroll<Block>([&](auto k) DFROT_CPU_INLINE {
-        asm volatile("" : "+v"(even[k].value.data), "+v"(odd[k].value.data));
+        lanes& p = even[k];  // named, as clang++ captures nothing that only assembly mentions
+        lanes& q = odd[k];
+        asm volatile("" : "+v"(p.value.data), "+v"(q.value.data));
       });
     }
 #else

@@ -9,8 +9,20 @@
 namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
 
+// Sanitizers put checks around every variable and access; in functions of a thousand steps, those take compilers minutes.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define DFROT_CPU_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(undefined_behavior_sanitizer)
+#define DFROT_CPU_SANITIZED 1
+#endif
+#endif
+#ifndef DFROT_CPU_SANITIZED
+#define DFROT_CPU_SANITIZED 0
+#endif
+
 // DFROT_CPU_INLINE stands between a lambda's parameters and its body, or before a function.
-#if defined(__GNUC__)
+#if defined(__GNUC__) && !DFROT_CPU_SANITIZED
 #define DFROT_CPU_INLINE __attribute__((always_inline))
 #else
 #define DFROT_CPU_INLINE
