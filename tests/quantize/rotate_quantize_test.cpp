@@ -87,6 +87,23 @@ TEMPLATE_TEST_CASE("rotate_quantize gives the bytes of rotating and then quantiz
   }
 }
 
+TEMPLATE_TEST_CASE("so it does at the sizes of models", "", float, half) {
+  for (std::size_t const n : std::initializer_list<std::size_t>{5120, 8960, 11008, 13824, 14336}) {
+    randomized_hadamard const rotation(n, 3);
+    auto const x = gaussian_matrix<TestType>(2, n, n);
+    for_each_policy([&](auto const& on) {
+      CAPTURE(n, threads_of(on));
+      auto rotated = widened(x);
+      rotation.apply(on, rotated.view());
+      packed<float> expected({}, 2, n);
+      packed<float> result({}, 2, n);
+      quantize(on, {}, std::as_const(rotated).view(), expected.view());
+      rotate_quantize(on, rotation, {}, x.view(), result.view());
+      CHECK(same(result, expected));
+    });
+  }
+}
+
 TEST_CASE("an order without signs rotates by the Hadamard matrix alone") {
   hadamard_order const order(768);
   auto const x = gaussian_matrix<float>(3, 768, 8);
