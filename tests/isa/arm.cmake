@@ -27,7 +27,7 @@ set(arm_include "${CMAKE_CURRENT_BINARY_DIR}/arm_include")
 file(MAKE_DIRECTORY "${arm_include}")
 file(CREATE_LINK "${catch2_header}/catch2" "${arm_include}/catch2" SYMBOLIC)
 file(CREATE_LINK "${xsimd_headers}/xsimd" "${arm_include}/xsimd" SYMBOLIC)
-set(arm_command "${DFROT_ARM_CXX}" -std=c++20 -DNDEBUG -D${catch_definition} -isystem "${arm_include}"
+set(arm_command "${DFROT_ARM_CXX}" -std=c++20 -DNDEBUG -Wno-psabi -D${catch_definition} -isystem "${arm_include}"
   -I "${PROJECT_SOURCE_DIR}/include" -I "${PROJECT_SOURCE_DIR}/tests")
 
 # Compiles one source to an object, whose path is set in the variable `result`.
