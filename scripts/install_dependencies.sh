@@ -11,6 +11,7 @@ packages=(
   catch2 libbenchmark-dev             # tests, benchmarks
   python3 python3-numpy               # tests from the outside
   clang-format clang-tidy             # scripts/lint.sh
+  g++-aarch64-linux-gnu qemu-user-static # the kernels for 64-bit ARM, compiled and run here
 )
 
 is_installed() { dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }

@@ -2,14 +2,72 @@
 
 // The library's configuration macros. None of them changes the layout of a type.
 
-/// Marks a function that runs on the host and, when nvcc compiles it, on the device.
-#if defined(__CUDACC__)
-#define DFROT_HOST_DEVICE __host__ __device__
-#else
-#define DFROT_HOST_DEVICE
-#endif
-
 /// 1 switches on costly precondition checks (is this matrix orthogonal?); 0, the default, leaves them out.
 #if !defined(DFROT_AUDIT)
 #define DFROT_AUDIT 0
+#endif
+
+// What this translation unit's -m flags allow, 0 or 1; the library itself never adds a flag. AVX2 comes with fused
+// multiply-add and half-precision conversion, AVX-512 with bytes, words and doublewords at every length.
+#if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
+#define DFROT_CPU_AVX2 1
+#else
+#define DFROT_CPU_AVX2 0
+#endif
+#if DFROT_CPU_AVX2 && defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
+#define DFROT_CPU_AVX512 1
+#else
+#define DFROT_CPU_AVX512 0
+#endif
+#if DFROT_CPU_AVX512 && defined(__AVX512VBMI__) && defined(__AVX512VNNI__)
+#define DFROT_CPU_AVX512_VNNI 1
+#else
+#define DFROT_CPU_AVX512_VNNI 0
+#endif
+#if defined(__aarch64__) && defined(__ARM_NEON)
+#define DFROT_CPU_NEON 1
+#else
+#define DFROT_CPU_NEON 0
+#endif
+
+/// A name for those flags. It is part of the symbol of every function of the kernel rooms, so that a program may link
+/// translation units built with different flags, and each runs its own code: the cpu backend lives in an inline namespace
+/// of this name, all other functions carry it as a tag (DFROT_PER_ISA).
+#if DFROT_CPU_AVX512_VNNI
+#define DFROT_CPU_ISA isa_avx512_vnni
+#elif DFROT_CPU_AVX512
+#define DFROT_CPU_ISA isa_avx512
+#elif DFROT_CPU_AVX2
+#define DFROT_CPU_ISA isa_avx2
+#elif DFROT_CPU_NEON && defined(__ARM_FEATURE_DOTPROD)
+#define DFROT_CPU_ISA isa_neon_dotprod
+#elif DFROT_CPU_NEON
+#define DFROT_CPU_ISA isa_neon
+#elif defined(__AVX__)
+#define DFROT_CPU_ISA isa_portable_avx
+#elif defined(__SSE4_1__)
+#define DFROT_CPU_ISA isa_portable_sse4
+#elif defined(__SSSE3__)
+#define DFROT_CPU_ISA isa_portable_ssse3
+#else
+#define DFROT_CPU_ISA isa_portable
+#endif
+
+/// Marks a function outside the cpu backend that is compiled for the flags at hand: they become part of its symbol. Types
+/// stay the same, so that views and orders can be handed from one translation unit to another. Functions with a policy among
+/// their template arguments need no mark, the policy's name does it.
+#if defined(__GNUC__) && !defined(__CUDACC__)
+#define DFROT_QUOTED_(name) #name
+#define DFROT_QUOTED(name) DFROT_QUOTED_(name)
+#define DFROT_PER_ISA __attribute__((abi_tag(DFROT_QUOTED(DFROT_CPU_ISA))))
+#else
+#define DFROT_PER_ISA
+#endif
+
+/// Marks a function that runs on the host and, when nvcc compiles it, on the device; on the host it is marked
+/// DFROT_PER_ISA, too.
+#if defined(__CUDACC__)
+#define DFROT_HOST_DEVICE __host__ __device__
+#else
+#define DFROT_HOST_DEVICE DFROT_PER_ISA
 #endif

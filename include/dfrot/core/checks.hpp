@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstddef>
 
+#include <dfrot/config.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>
@@ -14,7 +15,7 @@ inline constexpr std::size_t all_finite = static_cast<std::size_t>(-1);
 
 /// Checks that a view's rows do not overlap. Throws: std::invalid_argument naming the operand and both numbers.
 template <class T, class Space>
-void check_stride(char const* operand, matrix_view<T, Space> const& x) {
+DFROT_PER_ISA void check_stride(char const* operand, matrix_view<T, Space> const& x) {
   expects(x.row_stride >= x.columns || x.rows <= 1, operand, ": row stride ", x.row_stride, " is less than the ",
           x.columns, " columns");
 }
@@ -22,7 +23,8 @@ void check_stride(char const* operand, matrix_view<T, Space> const& x) {
 /// Checks the shape of an operand. Throws: std::invalid_argument naming the operand, the shape found and the one
 /// expected.
 template <class T, class Space>
-void check_shape(char const* operand, matrix_view<T, Space> const& x, std::size_t rows, std::size_t columns) {
+DFROT_PER_ISA void check_shape(char const* operand, matrix_view<T, Space> const& x, std::size_t rows,
+                               std::size_t columns) {
   expects(x.rows == rows && x.columns == columns, operand, " is ", x.rows, " x ", x.columns, ", expected ", rows, " x ",
           columns);
   check_stride(operand, x);
@@ -30,7 +32,7 @@ void check_shape(char const* operand, matrix_view<T, Space> const& x, std::size_
 
 /// The first row that holds a NaN or an infinity, or all_finite. Complexity: O(m n).
 template <storage T>
-[[nodiscard]] std::size_t first_non_finite_row(matrix_view<T const> x) {
+[[nodiscard]] DFROT_PER_ISA std::size_t first_non_finite_row(matrix_view<T const> x) {
   for (std::size_t i = 0; i < x.rows; ++i) {
     for (std::size_t j = 0; j < x.columns; ++j) {
       if (!std::isfinite(load(x(i, j)))) {
@@ -44,7 +46,7 @@ template <storage T>
 /// Turns the row that a hook found into an error that names its first non-finite value; does nothing for all_finite.
 /// Throws: std::invalid_argument "row 7, column 3 holds nan: …" (rows and columns count from 0).
 template <storage T>
-void reject_non_finite(matrix_view<T const> const& x, std::size_t row) {
+DFROT_PER_ISA void reject_non_finite(matrix_view<T const> const& x, std::size_t row) {
   if (row == all_finite) {
     return;
   }

@@ -8,15 +8,16 @@
 #include <string_view>
 #include <type_traits>
 
+#include <dfrot/config.hpp>
+
 namespace dfrot {
 
 namespace detail {
 
-inline void append(std::string& text, std::string_view part) { text += part; }
+DFROT_PER_ISA inline void append(std::string& text, std::string_view part) { text += part; }
 
 template <class Number>
-requires std::is_arithmetic_v<Number>
-void append(std::string& text, Number part) {
+requires std::is_arithmetic_v<Number> DFROT_PER_ISA void append(std::string& text, Number part) {
   if constexpr (std::is_floating_point_v<Number>) {
     char digits[32];
     std::snprintf(digits, sizeof digits, "%.6g", static_cast<double>(part));
@@ -33,7 +34,7 @@ void append(std::string& text, Number part) {
 /// @param parts strings and arithmetic values, in order; floating-point values with 6 significant digits
 /// Complexity: linear in the length of the text.   Errors: std::bad_alloc.
 template <class... Parts>
-[[nodiscard]] std::string message(Parts const&... parts) {
+[[nodiscard]] DFROT_PER_ISA std::string message(Parts const&... parts) {
   std::string text;
   (detail::append(text, parts), ...);
   return text;
@@ -42,7 +43,7 @@ template <class... Parts>
 /// Reports a broken precondition: throws std::invalid_argument, or, where exceptions are switched off, prints the text
 /// to standard error and aborts.
 /// @param text one line that names the offending numbers and what would be right
-[[noreturn]] inline void reject(std::string const& text) {
+[[noreturn]] DFROT_PER_ISA inline void reject(std::string const& text) {
 #if defined(__cpp_exceptions)
   throw std::invalid_argument(text);
 #else
@@ -55,7 +56,7 @@ template <class... Parts>
 /// @param condition what must hold   @param parts the message, as for message()
 /// Complexity: O(1).   Throws: std::invalid_argument if the condition is false (see reject()).
 template <class... Parts>
-constexpr void expects(bool condition, Parts const&... parts) {
+DFROT_PER_ISA constexpr void expects(bool condition, Parts const&... parts) {
   if (!condition) [[unlikely]] {
     reject(message(parts...));
   }

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 
+#include <dfrot/config.hpp>
 #include <dfrot/core/aligned_vector.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/view.hpp>
@@ -18,7 +19,7 @@ class matrix {
   using value_type = T;
 
   matrix() = default;
-  matrix(std::size_t rows, std::size_t columns) : rows_(rows), columns_(columns) {
+  DFROT_PER_ISA matrix(std::size_t rows, std::size_t columns) : rows_(rows), columns_(columns) {
     expects(columns == 0 || rows <= static_cast<std::size_t>(-1) / sizeof(T) / columns, "a matrix of ", rows, " x ",
             columns, " values does not fit into memory");
     values_.resize(rows * columns);

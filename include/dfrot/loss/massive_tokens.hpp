@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <dfrot/config.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/core/numeric.hpp>
@@ -30,8 +31,8 @@ struct massive_tokens {
 namespace detail {
 
 template <class IsMassive>
-[[nodiscard]] massive_tokens mark_massive(std::size_t tokens, std::string rule, double threshold,
-                                          IsMassive const& test) {
+[[nodiscard]] DFROT_PER_ISA massive_tokens mark_massive(std::size_t tokens, std::string rule, double threshold,
+                                                        IsMassive const& test) {
   massive_tokens result{std::vector<std::uint8_t>(tokens), 0, std::move(rule), threshold};
   for (std::size_t i = 0; i < tokens; ++i) {
     result.is_massive[i] = test(i) ? 1 : 0;
@@ -47,7 +48,8 @@ template <class IsMassive>
 /// @param unrotated token errors without rotation   @param threshold in the units of the activations; the paper has 8.5
 /// at 4096 RMS-normalised channels   Complexity: O(m).   Determinism: exact.
 /// Throws: std::invalid_argument unless threshold > 0.   Source: arXiv 2412.00648, section 3 and the authors' code.
-[[nodiscard]] inline massive_tokens massive_by_threshold(vector_view<token_error const> unrotated, double threshold) {
+[[nodiscard]] DFROT_PER_ISA inline massive_tokens massive_by_threshold(vector_view<token_error const> unrotated,
+                                                                       double threshold) {
   expects(threshold > 0, "massive tokens: the threshold is ", threshold, "; it must be above 0");
   return detail::mark_massive(unrotated.size, "threshold", threshold,
                               [&](std::size_t i) { return unrotated[i].error() < threshold; });
@@ -60,8 +62,8 @@ template <class IsMassive>
 /// rotation
 /// Complexity: O(m).   Determinism: exact.   Throws: std::invalid_argument if the lengths differ.
 /// Source: arXiv 2412.00648, the authors' code.
-[[nodiscard]] inline massive_tokens massive_by_comparison(vector_view<token_error const> unrotated,
-                                                          vector_view<token_error const> orthogonal) {
+[[nodiscard]] DFROT_PER_ISA inline massive_tokens massive_by_comparison(vector_view<token_error const> unrotated,
+                                                                        vector_view<token_error const> orthogonal) {
   expects(unrotated.size == orthogonal.size, "massive tokens: ", unrotated.size, " unrotated errors, but ",
           orthogonal.size, " under the orthogonal rotation");
   return detail::mark_massive(unrotated.size, "compare", 1.0, [&](std::size_t i) {
@@ -77,7 +79,7 @@ template <class IsMassive>
 /// Source: Sun, Chen, Kolter, Liu, "Massive activations in large language models", arXiv 2402.17762, section 2 (magnitude
 /// relative to the median).
 template <storage T>
-[[nodiscard]] double peak_ratio(vector_view<T const> x, vector_view<arithmetic_t<T>> scratch) {
+[[nodiscard]] DFROT_PER_ISA double peak_ratio(vector_view<T const> x, vector_view<arithmetic_t<T>> scratch) {
   if (x.size == 0) {
     return 1;
   }
@@ -85,7 +87,8 @@ template <storage T>
   auto* const last = std::transform(x.begin(), x.end(), first, [](T value) { return std::abs(load(value)); });
   double const peak = static_cast<double>(*std::max_element(first, last));
   auto* const middle = first + x.size / 2;
-  std::nth_element(first, middle, last);
+  // A comparison of our own carries our instruction set into the name of what the standard library does here.
+  std::nth_element(first, middle, last, [](auto a, auto b) { return a < b; });
   double const median = static_cast<double>(*middle);
   return median > 0 ? peak / median : 1;
 }
@@ -97,9 +100,10 @@ template <storage T>
 /// all massive stand out, too; the first gap, not the widest, counts, so that several kinds of massive token are all
 /// found.
 /// @param ratios one a token, in any order   Complexity: O(m log m).   Determinism: exact.
-[[nodiscard]] inline double massive_ratio_threshold(std::vector<double> ratios) {
+[[nodiscard]] DFROT_PER_ISA inline double massive_ratio_threshold(std::vector<double> ratios) {
   constexpr double least_gap = 3;
-  std::sort(ratios.begin(), ratios.end());
+  // Compared by our own function for the reason given in peak_ratio().
+  std::sort(ratios.begin(), ratios.end(), [](double a, double b) { return a < b; });
   double below = 100;
   for (double const ratio : ratios) {
     if (ratio >= least_gap * below) {

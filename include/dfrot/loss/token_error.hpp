@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstddef>
 
+#include <dfrot/config.hpp>
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/policy.hpp>
@@ -16,9 +17,9 @@ struct token_error {
   double squared_norm = 0;   ///< ||x||^2
 
   /// ||x - Q(x)||_2, the quantity that the paper's fixed threshold is compared with.
-  [[nodiscard]] double error() const { return std::sqrt(squared_error); }
+  [[nodiscard]] DFROT_PER_ISA double error() const { return std::sqrt(squared_error); }
   /// ||x - Q(x)||^2 / ||x||^2; 0 for a token of zeros, which is represented exactly.
-  [[nodiscard]] double relative() const { return squared_norm > 0 ? squared_error / squared_norm : 0; }
+  [[nodiscard]] DFROT_PER_ISA double relative() const { return squared_norm > 0 ? squared_error / squared_norm : 0; }
 };
 
 /// True if policy P can measure the error of rows of T under a quantization scheme.

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <limits>
 
+#include <dfrot/config.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/loss/massive_tokens.hpp>
@@ -26,8 +27,8 @@ struct error_summary {
 /// Complexity: O(m), sums in double.   Determinism: exact, tokens in order.
 /// Throws: std::invalid_argument if the lengths differ or alpha is negative or not finite.
 /// Source: Xiang, Zhang, arXiv 2412.00648, section 3 (weighted loss).
-[[nodiscard]] inline error_summary summarize(vector_view<token_error const> errors, massive_tokens const& massive,
-                                             double alpha) {
+[[nodiscard]] DFROT_PER_ISA inline error_summary summarize(vector_view<token_error const> errors,
+                                                           massive_tokens const& massive, double alpha) {
   expects(errors.size == massive.is_massive.size(), "weighted error: ", errors.size, " token errors, but ",
           massive.is_massive.size(), " massive flags");
   expects(std::isfinite(alpha) && alpha >= 0, "weighted error: alpha is ", alpha, "; it must be finite and at least 0");

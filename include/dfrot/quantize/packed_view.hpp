@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include <dfrot/config.hpp>
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/format/int4.hpp>
@@ -27,8 +28,8 @@ namespace detail {
 
 /// Checks that packed codes, scales and zero points fit to m x n activations under a scheme.
 template <class Byte, class Real, class Space>
-void check_packed(int4_scheme const& scheme, packed_view<Byte, Real, Space> const& q, std::size_t rows,
-                  std::size_t columns) {
+DFROT_PER_ISA void check_packed(int4_scheme const& scheme, packed_view<Byte, Real, Space> const& q, std::size_t rows,
+                                std::size_t columns) {
   check_scheme(scheme);
   check_shape("packed codes", q.packed, rows, packed_columns(columns));
   check_shape("scales", q.scales, rows, group_count(scheme, columns));

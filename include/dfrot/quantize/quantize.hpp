@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <dfrot/config.hpp>
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/policy.hpp>
@@ -16,8 +17,8 @@ namespace detail {
 
 /// Checks that codes, scales and zero points fit to m x n activations under a scheme.
 template <class Code, class Real, class Space>
-void check_quantized(int4_scheme const& scheme, quantized_view<Code, Real, Space> const& q, std::size_t rows,
-                     std::size_t columns) {
+DFROT_PER_ISA void check_quantized(int4_scheme const& scheme, quantized_view<Code, Real, Space> const& q,
+                                   std::size_t rows, std::size_t columns) {
   check_scheme(scheme);
   check_shape("codes", q.codes, rows, columns);
   check_shape("scales", q.scales, rows, group_count(scheme, columns));

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include <dfrot/config.hpp>
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
@@ -44,7 +45,7 @@ template <execution_policy P>
 namespace detail {
 
 /// Checks that rows of k codes can be multiplied.
-inline void check_gemm_row(std::size_t k) {
+DFROT_PER_ISA inline void check_gemm_row(std::size_t k) {
   expects(k <= longest_gemm_row, "rows of ", k, " codes: products are summed in 32 bits, for at most ",
           longest_gemm_row, " codes");
 }

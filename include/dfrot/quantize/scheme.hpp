@@ -27,18 +27,18 @@ struct int4_scheme {
 };
 
 /// Columns that share a scale in rows of the given length.
-[[nodiscard]] constexpr std::size_t group_size(int4_scheme const& scheme, std::size_t columns) {
+[[nodiscard]] DFROT_PER_ISA constexpr std::size_t group_size(int4_scheme const& scheme, std::size_t columns) {
   return scheme.group == 0 || scheme.group > columns ? columns : scheme.group;
 }
 
 /// Scales per row of the given length: ceil(columns / group size); 0 for empty rows.
-[[nodiscard]] constexpr std::size_t group_count(int4_scheme const& scheme, std::size_t columns) {
+[[nodiscard]] DFROT_PER_ISA constexpr std::size_t group_count(int4_scheme const& scheme, std::size_t columns) {
   std::size_t const size = group_size(scheme, columns);
   return size == 0 ? 0 : (columns + size - 1) / size;
 }
 
 /// Checks a scheme. Throws: std::invalid_argument if clip is not in (0, 1].
-inline void check_scheme(int4_scheme const& scheme) {
+DFROT_PER_ISA inline void check_scheme(int4_scheme const& scheme) {
   expects(scheme.clip > 0.0F && scheme.clip <= 1.0F, "int4_scheme: clip is ", scheme.clip, "; it must be in (0, 1]");
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include <dfrot/config.hpp>
 #include <dfrot/core/expects.hpp>
 
 namespace dfrot {
@@ -16,7 +17,7 @@ struct prime_power {
 
 /// Writes q as p^k with p prime, or says that it is no prime power ({0, 0}).
 /// Complexity: O(sqrt(q)) divisions.
-[[nodiscard]] constexpr prime_power factor_prime_power(std::size_t q) {
+[[nodiscard]] DFROT_PER_ISA constexpr prime_power factor_prime_power(std::size_t q) {
   if (q < 2) {
     return {};
   }
@@ -42,7 +43,7 @@ struct prime_power {
 /// O(k).
 /// Errors: std::invalid_argument if q is no odd prime power or above 65535.
 /// Source: Lidl, Niederreiter, "Finite fields", 1997, sections 2.5 and 3.1.
-class galois_field {
+class DFROT_PER_ISA galois_field {
  public:
   using element = std::uint32_t;
 

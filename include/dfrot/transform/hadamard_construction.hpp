@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <string>
 
+#include <dfrot/config.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/transform/paley.hpp>
 #include <dfrot/transform/sign_matrix.hpp>
@@ -36,7 +37,7 @@ inline constexpr std::size_t largest_hadamard_base = 4096;
 /// Powers of two above 1 are no bases: H_n = H_K (x) H_{2^m} has them on its right side.
 /// @param order up to largest_hadamard_base; above that there is no recipe
 /// Complexity: a few sqrt(order) divisions; for orders that only a product reaches, times the number of divisors.
-[[nodiscard]] constexpr hadamard_recipe find_hadamard_recipe(std::size_t order) {
+[[nodiscard]] DFROT_PER_ISA constexpr hadamard_recipe find_hadamard_recipe(std::size_t order) {
   using enum hadamard_construction;
   if (order == 1) {
     return {sylvester, order, 0};
@@ -65,7 +66,7 @@ inline constexpr std::size_t largest_hadamard_base = 4096;
 /// Carries a recipe out.
 /// @pre recipe.construction is not none
 /// Complexity: O(order^2) time and bytes.   Errors: std::bad_alloc.
-[[nodiscard]] inline sign_matrix build_hadamard(hadamard_recipe const& recipe) {
+[[nodiscard]] DFROT_PER_ISA inline sign_matrix build_hadamard(hadamard_recipe const& recipe) {
   switch (recipe.construction) {
     case hadamard_construction::paley_1:
       return paley_1(recipe.order);
@@ -85,7 +86,7 @@ inline constexpr std::size_t largest_hadamard_base = 4096;
 }
 
 /// A recipe in words: "Paley II over GF(13)", "Williamson with circulants of order 43", "Kronecker product of …".
-[[nodiscard]] inline std::string describe(hadamard_recipe const& recipe) {
+[[nodiscard]] DFROT_PER_ISA inline std::string describe(hadamard_recipe const& recipe) {
   switch (recipe.construction) {
     case hadamard_construction::none:
       return "none";

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <dfrot/config.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/transform/hadamard_construction.hpp>
 #include <dfrot/transform/sign_matrix.hpp>
@@ -24,7 +25,7 @@ namespace dfrot {
 /// Example: examples/01_hadamard.cpp
 class hadamard_order {
  public:
-  explicit hadamard_order(std::size_t n) : size_(n), recipe_(find_base(n)) {
+  DFROT_PER_ISA explicit hadamard_order(std::size_t n) : size_(n), recipe_(find_base(n)) {
     if (recipe_.construction == hadamard_construction::none) {
       reject(unsupported(n));
     }
@@ -39,14 +40,14 @@ class hadamard_order {
   /// m, with n = K 2^m.
   [[nodiscard]] std::size_t log2_rest() const { return log2_rest_; }
   /// 2^m = n / K.
-  [[nodiscard]] std::size_t rest() const { return std::size_t{1} << log2_rest_; }
+  [[nodiscard]] DFROT_PER_ISA std::size_t rest() const { return std::size_t{1} << log2_rest_; }
   /// How the base matrix was made.
   [[nodiscard]] hadamard_construction construction() const { return recipe_.construction; }
   /// The same in words: "Paley II over GF(13)".
   [[nodiscard]] std::string construction_name() const { return describe(recipe_); }
 
   /// Entry (i, j) of H_n: -1 or +1. @pre i, j < n
-  [[nodiscard]] int sign(std::size_t i, std::size_t j) const {
+  [[nodiscard]] DFROT_PER_ISA int sign(std::size_t i, std::size_t j) const {
     std::size_t const common_bits = i & j & (rest() - 1);
     int const walsh = std::popcount(common_bits) % 2 == 0 ? 1 : -1;
     return walsh * base_(i >> log2_rest_, j >> log2_rest_);
@@ -56,14 +57,14 @@ class hadamard_order {
 
   /// True if hadamard_order(n) works. No matrix is built: arithmetic only.
   /// Complexity: a few sqrt(K) divisions for each K tried.
-  [[nodiscard]] static bool is_constructible(std::size_t n) {
+  [[nodiscard]] DFROT_PER_ISA static bool is_constructible(std::size_t n) {
     return find_base(n).construction != hadamard_construction::none;
   }
 
   /// The nearest orders below and above n that work, in this order; n itself is not among them. One is missing where
   /// there is none (below 2, or beyond the range of std::size_t).
   /// Complexity: at most 4096 orders looked at.
-  [[nodiscard]] static std::vector<std::size_t> nearest(std::size_t n) {
+  [[nodiscard]] DFROT_PER_ISA static std::vector<std::size_t> nearest(std::size_t n) {
     std::vector<std::size_t> found;
     if (n >= 2) {
       std::size_t const step = step_at(n - 1);
@@ -86,7 +87,7 @@ class hadamard_order {
 
  private:
   /// The smallest base that divides n and leaves a power of two.
-  [[nodiscard]] static hadamard_recipe find_base(std::size_t n) {
+  [[nodiscard]] DFROT_PER_ISA static hadamard_recipe find_base(std::size_t n) {
     if (std::has_single_bit(n)) {
       return find_hadamard_recipe(1);
     }
@@ -102,12 +103,12 @@ class hadamard_order {
 
   /// Between two powers of two, 2^e and 2^(e+1), the orders K 2^m with K <= 4096 are multiples of 2^(e-11): what to
   /// step by.
-  [[nodiscard]] static std::size_t step_at(std::size_t n) {
+  [[nodiscard]] DFROT_PER_ISA static std::size_t step_at(std::size_t n) {
     std::size_t const step = std::bit_floor(n) / (largest_hadamard_base / 2);
     return step == 0 ? 1 : step;
   }
 
-  [[nodiscard]] static std::string unsupported(std::size_t n) {
+  [[nodiscard]] DFROT_PER_ISA static std::string unsupported(std::size_t n) {
     if (n == 0) {
       return "a Hadamard matrix of order 0 does not exist; the smallest order is 1";
     }
@@ -128,7 +129,7 @@ class hadamard_order {
 
 /// 1 / sqrt(n): what the transforms multiply the signs with, rounded once to T.
 template <class T>
-[[nodiscard]] T hadamard_scale(hadamard_order const& order) {
+[[nodiscard]] DFROT_PER_ISA T hadamard_scale(hadamard_order const& order) {
   return static_cast<T>(1.0 / std::sqrt(static_cast<double>(order.size())));
 }
 

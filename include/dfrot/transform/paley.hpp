@@ -2,6 +2,7 @@
 
 #include <cstddef>
 
+#include <dfrot/config.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/transform/galois_field.hpp>
 #include <dfrot/transform/sign_matrix.hpp>
@@ -10,13 +11,13 @@ namespace dfrot {
 
 /// True if Paley's first construction reaches this order: order - 1 = q is a prime power with q = 3 mod 4.
 /// Complexity: O(sqrt(order)).
-[[nodiscard]] constexpr bool is_paley_1_order(std::size_t order) {
+[[nodiscard]] DFROT_PER_ISA constexpr bool is_paley_1_order(std::size_t order) {
   return order >= 4 && order % 4 == 0 && factor_prime_power(order - 1).prime != 0;
 }
 
 /// True if Paley's second construction reaches this order: order / 2 - 1 = q is a prime power with q = 1 mod 4.
 /// Complexity: O(sqrt(order)).
-[[nodiscard]] constexpr bool is_paley_2_order(std::size_t order) {
+[[nodiscard]] DFROT_PER_ISA constexpr bool is_paley_2_order(std::size_t order) {
   return order >= 12 && order % 4 == 0 && (order / 2 - 1) % 4 == 1 && factor_prime_power(order / 2 - 1).prime != 0;
 }
 
@@ -26,7 +27,7 @@ namespace dfrot {
 /// @param order q + 1   @pre is_paley_1_order(order)
 /// Complexity: O(k order^2), q = p^k.   Throws: std::invalid_argument on any other order.
 /// Source: Paley, "On orthogonal matrices", 1933, lemma 2.
-[[nodiscard]] inline sign_matrix paley_1(std::size_t order) {
+[[nodiscard]] DFROT_PER_ISA inline sign_matrix paley_1(std::size_t order) {
   expects(is_paley_1_order(order), "Paley's first construction does not reach order ", order,
           ": it takes a prime power plus 1, divisible by 4");
   galois_field const field(order - 1);
@@ -59,7 +60,7 @@ namespace dfrot {
 /// @param order 2 (q + 1)   @pre is_paley_2_order(order)
 /// Complexity: O(k order^2), q = p^k.   Throws: std::invalid_argument on any other order.
 /// Source: Paley, "On orthogonal matrices", 1933, lemma 3.
-[[nodiscard]] inline sign_matrix paley_2(std::size_t order) {
+[[nodiscard]] DFROT_PER_ISA inline sign_matrix paley_2(std::size_t order) {
   expects(is_paley_2_order(order), "Paley's second construction does not reach order ", order,
           ": it takes twice a prime power plus 1, where that power is 1 mod 4");
   galois_field const field(order / 2 - 1);

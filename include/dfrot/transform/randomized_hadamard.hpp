@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include <dfrot/config.hpp>
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/numeric.hpp>
@@ -24,7 +25,7 @@ namespace dfrot {
 /// Example: examples/01_hadamard.cpp
 class randomized_hadamard {
  public:
-  randomized_hadamard(std::size_t n, std::uint64_t seed) : order_(n), signs_(n) {
+  DFROT_PER_ISA randomized_hadamard(std::size_t n, std::uint64_t seed) : order_(n), signs_(n) {
     for (std::size_t i = 0; i < n; ++i) {
       signs_[i] = static_cast<std::int8_t>(random_sign(seed, random_stream::hadamard_signs, i));
     }
@@ -65,7 +66,7 @@ class randomized_hadamard {
   /// Writes R as a dense matrix: bit for bit what apply() makes of the identity.
   /// @param result (n x n)    Complexity: O(n^2).    Throws: std::invalid_argument on shape.
   template <storage T>
-  void to_dense(matrix_view<T> result) const {
+  DFROT_PER_ISA void to_dense(matrix_view<T> result) const {
     check_shape("the dense rotation", result, size(), size());
     auto const scale = hadamard_scale<arithmetic_t<T>>(order_);
     for (std::size_t i = 0; i < size(); ++i) {

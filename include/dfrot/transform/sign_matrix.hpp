@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include <dfrot/config.hpp>
+
 namespace dfrot {
 
 /// A square matrix of signs, row-major: what a Hadamard matrix is generated into. One byte an entry, -1 or +1.
@@ -26,7 +28,7 @@ class sign_matrix {
 
 /// The Kronecker product: every entry a_ij of the left matrix becomes the block a_ij B. A product of Hadamard matrices
 /// is one. Complexity: O(order^2) of the product.
-[[nodiscard]] inline sign_matrix kronecker_product(sign_matrix const& left, sign_matrix const& right) {
+[[nodiscard]] DFROT_PER_ISA inline sign_matrix kronecker_product(sign_matrix const& left, sign_matrix const& right) {
   std::size_t const inner = right.order();
   sign_matrix product(left.order() * inner);
   for (std::size_t i = 0; i < product.order(); ++i) {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <dfrot/config.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/transform/sign_matrix.hpp>
 
@@ -18,7 +19,7 @@ struct williamson_rows {
   std::uint32_t row[4] = {};
 
   /// Sign j of row r: -1 or +1. @pre j < length, r < 4
-  [[nodiscard]] constexpr int sign(std::size_t r, std::size_t j) const {
+  [[nodiscard]] DFROT_PER_ISA constexpr int sign(std::size_t r, std::size_t j) const {
     std::size_t const folded = j <= length / 2 ? j : length - j;
     return ((row[r] >> (length / 2 - folded)) & 1u) != 0u ? 1 : -1;
   }
@@ -34,7 +35,7 @@ inline constexpr williamson_rows known_williamson_rows[] = {
 
 /// The known rows for a Hadamard matrix of this order (4 times their length), or none (length 0).
 /// Complexity: O(1).
-[[nodiscard]] constexpr williamson_rows find_williamson_rows(std::size_t order) {
+[[nodiscard]] DFROT_PER_ISA constexpr williamson_rows find_williamson_rows(std::size_t order) {
   for (williamson_rows const& rows : known_williamson_rows) {
     if (4 * rows.length == order) {
       return rows;
@@ -52,7 +53,7 @@ inline constexpr williamson_rows known_williamson_rows[] = {
 /// @param rows the four first rows   @pre they satisfy A^2 + B^2 + C^2 + D^2 = 4 n I
 /// Complexity: O(n^2).   Errors: std::invalid_argument on length 0.
 /// Source: Williamson, "Hadamard's determinant theorem and the sum of four squares", 1944.
-[[nodiscard]] inline sign_matrix williamson(williamson_rows const& rows) {
+[[nodiscard]] DFROT_PER_ISA inline sign_matrix williamson(williamson_rows const& rows) {
   constexpr int block_of[4][4] = {{0, 1, 2, 3}, {1, 0, 3, 2}, {2, 3, 0, 1}, {3, 2, 1, 0}};
   constexpr int sign_of[4][4] = {{1, 1, 1, 1}, {-1, 1, -1, 1}, {-1, 1, 1, -1}, {-1, -1, 1, 1}};
   std::size_t const n = rows.length;

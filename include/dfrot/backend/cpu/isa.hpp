@@ -3,52 +3,10 @@
 #include <tuple>
 #include <type_traits>
 
-// What this translation unit's -m flags allow, 0 or 1; the library itself never adds a flag. AVX2 comes with fused
-// multiply-add and half-precision conversion, AVX-512 with bytes, words and doublewords at every length.
-#if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
-#define DFROT_CPU_AVX2 1
-#else
-#define DFROT_CPU_AVX2 0
-#endif
-#if DFROT_CPU_AVX2 && defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
-#define DFROT_CPU_AVX512 1
-#else
-#define DFROT_CPU_AVX512 0
-#endif
-#if DFROT_CPU_AVX512 && defined(__AVX512VBMI__) && defined(__AVX512VNNI__)
-#define DFROT_CPU_AVX512_VNNI 1
-#else
-#define DFROT_CPU_AVX512_VNNI 0
-#endif
-#if defined(__aarch64__) && defined(__ARM_NEON)
-#define DFROT_CPU_NEON 1
-#else
-#define DFROT_CPU_NEON 0
-#endif
+#include <dfrot/config.hpp>
 
-// DFROT_CPU_ISA names an inline namespace after those flags. All of backend/cpu lives in it, policies included, so that the
-// symbols of translation units built with different flags differ: a program may link both, and each runs its own code.
-// Portable code counts, too: the compiler puts into it whatever its flags allow.
-#if DFROT_CPU_AVX512_VNNI
-#define DFROT_CPU_ISA isa_avx512_vnni
-#elif DFROT_CPU_AVX512
-#define DFROT_CPU_ISA isa_avx512
-#elif DFROT_CPU_AVX2
-#define DFROT_CPU_ISA isa_avx2
-#elif DFROT_CPU_NEON && defined(__ARM_FEATURE_DOTPROD)
-#define DFROT_CPU_ISA isa_neon_dotprod
-#elif DFROT_CPU_NEON
-#define DFROT_CPU_ISA isa_neon
-#elif defined(__AVX__)
-#define DFROT_CPU_ISA isa_portable_avx
-#elif defined(__SSE4_1__)
-#define DFROT_CPU_ISA isa_portable_sse4
-#elif defined(__SSSE3__)
-#define DFROT_CPU_ISA isa_portable_ssse3
-#else
-#define DFROT_CPU_ISA isa_portable
-#endif
-
+// All of backend/cpu lives in an inline namespace named after the -m flags, policies included (see config.hpp). Portable code
+// counts, too: the compiler puts into it whatever its flags allow.
 namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
 

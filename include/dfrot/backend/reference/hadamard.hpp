@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include <dfrot/backend/reference/policy.hpp>
+#include <dfrot/config.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
@@ -15,7 +16,7 @@ namespace detail {
 
 /// The Walsh-Hadamard matrix of order `count` = 2^m on one run of values: H_{2h} = [H_h H_h; H_h -H_h], from h = 1 up.
 template <class T>
-void walsh_hadamard(T* values, std::size_t count) {
+DFROT_PER_ISA void walsh_hadamard(T* values, std::size_t count) {
   for (std::size_t half_size = 1; half_size < count; half_size *= 2) {
     for (std::size_t first = 0; first < count; first += 2 * half_size) {
       for (std::size_t i = first; i < first + half_size; ++i) {
@@ -33,7 +34,7 @@ void walsh_hadamard(T* values, std::size_t count) {
 ///   transpose: values[a][d] <- scale sum_c values[c][d] H_K(a, c)
 /// Sums are taken in double: K terms one after the other would cost float a digit.
 template <class T>
-void base_matrix(hadamard_order const& order, bool transpose, T* values) {
+DFROT_PER_ISA void base_matrix(hadamard_order const& order, bool transpose, T* values) {
   std::size_t const base = order.base();
   std::size_t const rest = order.rest();
   T const scale = hadamard_scale<T>(order);
@@ -55,8 +56,8 @@ void base_matrix(hadamard_order const& order, bool transpose, T* values) {
 
 /// x <- (x . s) H / sqrt(n), or x <- (x H^T / sqrt(n)) . s, for each run of n columns; no signs means s = 1.
 template <class T>
-void hadamard_on_rows(hadamard_order const& order, bool transpose, vector_view<std::int8_t const> signs,
-                      matrix_view<T> x, arithmetic_t<T>* workspace) {
+DFROT_PER_ISA void hadamard_on_rows(hadamard_order const& order, bool transpose, vector_view<std::int8_t const> signs,
+                                    matrix_view<T> x, arithmetic_t<T>* workspace) {
   std::size_t const n = order.size();
   auto const sign = [signs](std::size_t i) { return static_cast<arithmetic_t<T>>(signs.size == 0 ? 1 : signs[i]); };
   for (std::size_t row = 0; row < x.rows; ++row) {

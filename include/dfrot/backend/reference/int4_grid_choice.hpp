@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 
+#include <dfrot/config.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/format/int4_grid.hpp>
 #include <dfrot/quantize/scheme.hpp>
@@ -12,7 +13,7 @@ namespace dfrot::reference {
 
 /// sum over the group of (x - Q(x))^2, in double, one value after the other.
 template <storage T>
-[[nodiscard]] double grid_error(int4_grid<arithmetic_t<T>> const& grid, T const* x, std::size_t count) {
+[[nodiscard]] DFROT_PER_ISA double grid_error(int4_grid<arithmetic_t<T>> const& grid, T const* x, std::size_t count) {
   double sum = 0;
   for (std::size_t j = 0; j < count; ++j) {
     auto const value = load(x[j]);
@@ -25,7 +26,8 @@ template <storage T>
 /// The grid that a scheme gives to one group of finite values: from its range, or by trying the clip ratios of
 /// clip_search.
 template <storage T>
-[[nodiscard]] int4_grid<arithmetic_t<T>> choose_grid(int4_scheme const& scheme, T const* x, std::size_t count) {
+[[nodiscard]] DFROT_PER_ISA int4_grid<arithmetic_t<T>> choose_grid(int4_scheme const& scheme, T const* x,
+                                                                   std::size_t count) {
   using Real = arithmetic_t<T>;
   Real minimum = 0;
   Real maximum = 0;
@@ -52,7 +54,7 @@ template <storage T>
 
 /// True if every value of the row is finite.
 template <storage T>
-[[nodiscard]] bool finite_row(T const* x, std::size_t count) {
+[[nodiscard]] DFROT_PER_ISA bool finite_row(T const* x, std::size_t count) {
   return std::all_of(x, x + count, [](T value) { return std::isfinite(load(value)); });
 }
 
