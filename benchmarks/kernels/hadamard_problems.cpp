@@ -43,9 +43,13 @@ problem rows_of(environment const& with, std::string const& name, std::size_t n)
   auto const order = std::make_shared<hadamard_order const>(n);
   auto const x = gaussian_rows<T>(rows, n);
   problem made{name, nanoseconds_a_row, {}};
-  for_each_float_isa([&]<class Arch>() {
-    made.contenders.push_back(transform(ours<Arch>(), cpu::basic_policy<Arch>{}, order, x, work));
-  });
+  if constexpr (std::is_same_v<T, float>) {
+    for_each_float_isa([&]<class Arch>() {
+      made.contenders.push_back(transform(ours<Arch>(), cpu::basic_policy<Arch>{}, order, x, work));
+    });
+  } else {
+    made.contenders.push_back(transform(ours<cpu::native>(), cpu::policy{}, order, x, work));
+  }
   made.contenders.push_back(transform("dfrot reference", reference::policy{}, order, x, work));
   if (with.fht && std::has_single_bit(n) && std::is_same_v<T, float>) {
     made.contenders.push_back(fht(*with.fht, rows, n, work));

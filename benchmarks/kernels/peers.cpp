@@ -36,6 +36,9 @@ ggml::ggml(std::string const& file) : library(file) {
   void (*initialize)() = nullptr;
   library.find(initialize, "ggml_cpu_init");
   initialize();
+  void (*set_log)(void (*)(int, char const*, void*), void*) = nullptr;
+  library.find(set_log, "ggml_log_set");
+  set_log([](int, char const*, void*) {}, nullptr);
 }
 
 #if DFROT_BENCH_OPENBLAS

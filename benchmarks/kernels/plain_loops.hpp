@@ -14,7 +14,10 @@ void plain_pack(std::int8_t const* codes, std::uint8_t* packed, std::size_t n);
 void plain_unpack(std::uint8_t const* packed, std::int8_t* codes, std::size_t n);
 
 /// Symmetric INT4: the largest magnitude, then round to nearest even, clamp and pack. Returns: the scale.
+/// std::nearbyint is one instruction.
 float plain_quantize(float const* x, std::uint8_t* packed, std::size_t n);
+/// The same with std::lrint, which g++ calls as a function as long as it may set errno.
+float plain_quantize_lrint(float const* x, std::uint8_t* packed, std::size_t n);
 
 /// x <- x . s
 void plain_multiply(float* x, float const* s, std::size_t n);

@@ -76,6 +76,9 @@ problem quantize_problem(environment const& with, std::string const& name, int4_
   add_rows_of_peer(made, "plain loop", bench, float_bytes, [](workbench& b, std::size_t i) {
     b.scales(i, 0) = plain_quantize(b.x->view().row(i), b.packed.view().row(i), channels);
   });
+  add_rows_of_peer(made, "plain loop with lrint", bench, float_bytes, [](workbench& b, std::size_t i) {
+    b.scales(i, 0) = plain_quantize_lrint(b.x->view().row(i), b.packed.view().row(i), channels);
+  });
   made.contenders.push_back(copy_within(rows * channels * sizeof(float), float_bytes));
   return made;
 }

@@ -49,11 +49,11 @@ contender fused(std::string name, P const& on, std::shared_ptr<workbench> const&
           }};
 }
 
-/// What is done to each row by the peers: steps, then FFHT, then one of two quantizers.
+/// What is done to each row by the peers: steps, then FFHT, then a quantizer.
 struct steps {
   bool copy = false;
   bool signs = false;
-  bool plain = false;  ///< quantizes by a plain loop, not by dfrot
+  float (*quantizer)(float const* x, std::uint8_t* packed, std::size_t n) = nullptr;  ///< a plain loop; null: dfrot's
 };
 
 contender in_steps(std::string name, ffht const& from, std::shared_ptr<workbench> const& bench, steps which) {
@@ -67,8 +67,8 @@ contender in_steps(std::string name, ffht const& from, std::shared_ptr<workbench
                 plain_multiply(row.data, bench->signs.data(), channels);
               }
               transform(row.data, std::countr_zero(channels));
-              if (which.plain) {
-                bench->scales(i, 0) = plain_quantize(row.data, bench->packed.view().row(i), channels);
+              if (which.quantizer != nullptr) {
+                bench->scales(i, 0) = which.quantizer(row.data, bench->packed.view().row(i), channels);
               } else {
                 quantize(cpu::policy{}, scheme, row, bench->q(i, 1));
               }
@@ -85,12 +85,14 @@ problem fused_problem(environment const& with, std::string const& name, bool wit
   made.contenders.push_back(fused("dfrot reference", reference::policy{}, bench, with_signs));
   if (with.fht) {
     std::string const first = with_signs ? "signs + FFHT" : "FFHT";
-    auto const add = [&](std::string const& title, bool copy, bool plain) {
-      made.contenders.push_back(in_steps(title, *with.fht, std::make_shared<workbench>(), {copy, with_signs, plain}));
+    auto const add = [&](std::string const& title, steps which) {
+      which.signs = with_signs;
+      made.contenders.push_back(in_steps(title, *with.fht, std::make_shared<workbench>(), which));
     };
-    add(first + " + dfrot quantize", false, false);
-    add("copy + " + first + " + dfrot quantize", true, false);
-    add(first + " + plain loop", false, true);
+    add(first + " + dfrot quantize", {});
+    add("copy + " + first + " + dfrot quantize", {.copy = true});
+    add(first + " + plain loop", {.quantizer = plain_quantize});
+    add(first + " + plain loop with lrint", {.quantizer = plain_quantize_lrint});
   }
   made.contenders.push_back(copy_within(rows * channels * sizeof(float), row_count));
   return made;
