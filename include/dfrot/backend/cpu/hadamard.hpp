@@ -34,6 +34,17 @@ void multiply_signs(T* __restrict values, std::int8_t const* signs, std::size_t 
   }
 }
 
+/// Rounds a run of floats to T.
+template <class Arch, class T>
+void store_run(float const* values, std::size_t count, T* run) {
+  using lanes = float_lanes<Arch>;
+  std::size_t i = 0;
+  for (; i + lanes::width <= count; i += lanes::width) {
+    lanes::load(values + i).store(run + i);
+  }
+  lanes::load(values + i, count - i).store(run + i, count - i);
+}
+
 /// One run in plain code, through a workspace of arithmetic values unless T is one.
 template <class Arch, class T>
 void hadamard_plain(hadamard_task const& task, T* run, arithmetic_t<T>* workspace) {
@@ -63,85 +74,49 @@ void hadamard_plain(hadamard_task const& task, T* run, arithmetic_t<T>* workspac
   }
 }
 
-/// `count` neighbouring runs of 2^m values, signs read or written with the values.
-template <class Arch, class T>
-void walsh_hadamard_runs(hadamard_task const& task, T* runs, std::size_t count, float* workspace) {
-  std::size_t const m = task.order.log2_rest();
-  float const scale = hadamard_scale<float>(task.order);
-  stored_run<Arch, T> const plain{runs};
-  signed_run<Arch, T> const with_signs{runs, task.signs};
-  auto const transform = [=](auto const from, auto const to) {
-    if constexpr (std::is_same_v<T, float>) {
-      walsh_hadamard<true, Arch>(m, count, scale, from, in_place{}, to);
-    } else {
-      walsh_hadamard<true, Arch>(m, count, scale, from, stored_run<Arch, float>{workspace}, to);
-    }
-  };
-  auto const here = [=] {
-    if constexpr (std::is_same_v<T, float>) {
-      return in_place{};
-    } else {
-      return plain;  // the passes before worked elsewhere
-    }
-  }();
-  if (task.signs == nullptr) {
-    transform(plain, here);
-  } else if (!task.transpose) {
-    transform(with_signs, here);
-  } else {
-    transform(plain, with_signs);
-  }
-}
-
-/// One run of n = K 2^m values, K > 1: the K Walsh-Hadamard transforms, then the base matrix across them.
+/// One run in registers: the K Walsh-Hadamard transforms, the base matrix across them, and signs before (H) or after (H^T).
 template <class Arch, class T>
 void hadamard_run(hadamard_task const& task, T* run, float* workspace) {
-  std::size_t const m = task.order.log2_rest();
-  std::size_t const base = task.order.base();
-  bool const signs_first = task.signs != nullptr && !task.transpose;
-  auto const transform = [=](auto const from) {
-    if constexpr (std::is_same_v<T, float>) {
-      walsh_hadamard<false, Arch>(m, base, 1.0F, from, in_place{}, in_place{});
-    } else {
-      stored_run<Arch, float> const values{workspace};
-      walsh_hadamard<false, Arch>(m, base, 1.0F, from, values, values);
-    }
-  };
-  signs_first ? transform(signed_run<Arch, T>{run, task.signs}) : transform(stored_run<Arch, T>{run});
+  hadamard_order const& order = task.order;
+  float const scale = hadamard_scale<float>(order);
+  std::int8_t const* const signs_before = task.transpose ? nullptr : task.signs;
   float* values = workspace;
   if constexpr (std::is_same_v<T, float>) {
     values = run;
+    signed_run<Arch, float> const from{run, signs_before};
+    walsh_hadamard<Arch>(order.log2_rest(), order.base(), scale, from, in_place{}, in_place{});
+  } else {
+    signed_run<Arch, T> const from{run, signs_before};
+    stored_run<Arch, float> const work{workspace};
+    if (order.base() == 1 && (!task.transpose || task.signs == nullptr)) {
+      walsh_hadamard<Arch>(order.log2_rest(), 1, scale, from, work, stored_run<Arch, T>{run});
+      return;
+    }
+    walsh_hadamard<Arch>(order.log2_rest(), order.base(), scale, from, work, work);
   }
-  base_matrix<Arch>(task.order, task.transpose, values, hadamard_scale<float>(task.order));
+  if (order.base() > 1) {
+    base_matrix<Arch>(order, task.transpose, values, 1.0F);
+  }
   if (task.transpose) {
-    multiply_signs(values, task.signs, task.order.size());
+    multiply_signs(values, task.signs, order.size());
   }
   if constexpr (!std::is_same_v<T, float>) {
-    std::transform(values, values + task.order.size(), run, [](float value) { return store<T>(value); });
+    store_run<Arch>(values, order.size(), run);
   }
 }
 
 /// One run, read and left as it is, transformed in a workspace of n values. (H alone, not H^T: the signs come first.)
 template <class Arch, class T>
 void hadamard_to_workspace(hadamard_task const& task, T const* run, arithmetic_t<T>* workspace) {
-  std::size_t const base = task.order.base();
-  auto const scale = hadamard_scale<arithmetic_t<T>>(task.order);
   if constexpr (std::is_same_v<Arch, portable> || std::is_same_v<T, double>) {
     std::transform(run, run + task.order.size(), workspace, [](T value) { return load(value); });
     hadamard_plain<Arch>(task, workspace, static_cast<arithmetic_t<T>*>(nullptr));
   } else {
     stored_run<Arch, float> const values{workspace};
-    auto const transform = [&](auto const from) {
-      if (base == 1) {
-        walsh_hadamard<true, Arch>(task.order.log2_rest(), 1, scale, from, values, values);
-      } else {
-        walsh_hadamard<false, Arch>(task.order.log2_rest(), base, 1.0F, from, values, values);
-      }
-    };
-    task.signs != nullptr ? transform(signed_run<Arch, T const>{run, task.signs})
-                          : transform(stored_run<Arch, T const>{run});
-    if (base > 1) {
-      base_matrix<Arch>(task.order, task.transpose, workspace, scale);
+    walsh_hadamard<Arch>(task.order.log2_rest(), task.order.base(), hadamard_scale<float>(task.order),
+                         signed_run<Arch, T const>{run, task.signs}, values, values);
+    if (task.order.base() > 1) {
+      base_matrix<Arch>(task.order, task.transpose, workspace, 1.0F);
     }
   }
 }
@@ -154,13 +129,15 @@ void hadamard_runs(hadamard_task const& task, T* runs, std::size_t count, arithm
     for (std::size_t i = 0; i < count; ++i) {
       hadamard_plain<Arch>(task, runs + i * n, workspace);
     }
-  } else if (task.order.base() == 1 && task.signs == nullptr && std::is_same_v<T, float>) {
-    walsh_hadamard_runs<Arch>(task, runs, count, workspace);
-  } else if (task.order.base() == 1) {
-    for (std::size_t i = 0; i < count; ++i) {
-      walsh_hadamard_runs<Arch>(task, runs + i * n, 1, workspace);
-    }
+    return;
   } else {
+    if constexpr (std::is_same_v<T, float>) {
+      if (task.order.base() == 1 && task.signs == nullptr) {  // in one call: short runs are over in a few nanoseconds
+        walsh_hadamard<Arch>(task.order.log2_rest(), count, hadamard_scale<float>(task.order),
+                             stored_run<Arch, float>{runs}, in_place{}, in_place{});
+        return;
+      }
+    }
     for (std::size_t i = 0; i < count; ++i) {
       hadamard_run<Arch>(task, runs + i * n, workspace);
     }
@@ -184,10 +161,10 @@ void hadamard_on_rows(basic_policy<Arch> const& on, hadamard_task const& task, m
     std::size_t const first = rows.rows * part / parts;
     std::size_t const last = rows.rows * (part + 1) / parts;
     if (gapless) {
-      hadamard_runs<Arch>(task, rows.row(first), last - first, own);
+      hadamard_runs<float_isa<Arch>>(task, rows.row(first), last - first, own);
     } else {
       for (std::size_t row = first; row < last; ++row) {
-        hadamard_runs<Arch>(task, rows.row(row), rows.columns / n, own);
+        hadamard_runs<float_isa<Arch>>(task, rows.row(row), rows.columns / n, own);
       }
     }
   });

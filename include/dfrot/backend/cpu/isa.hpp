@@ -80,6 +80,10 @@ struct neon : portable {
 template <class Arch, class Base>
 inline constexpr bool has = std::is_base_of_v<Base, Arch>;
 
+/// The instruction set whose kernels Arch uses for floats: VNNI adds nothing to AVX-512 there.
+template <class Arch>
+using float_isa = std::conditional_t<has<Arch, avx512>, avx512, Arch>;
+
 /// available_isas: what this translation unit can compile, portable first.   native: the best of them.
 #if DFROT_CPU_AVX512_VNNI
 using available_isas = std::tuple<portable, avx2, avx512, avx512_vnni>;

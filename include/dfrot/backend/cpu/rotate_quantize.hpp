@@ -34,7 +34,7 @@ std::size_t rotate_quantize_rows(basic_policy<Arch> const& on, hadamard_order co
   parallel_for(on.threads, parts, [&](std::size_t part) {
     Real* const rotated = workspace.data + part * order.size();
     for (std::size_t i = x.rows * part / parts; i < x.rows * (part + 1) / parts; ++i) {
-      detail::hadamard_to_workspace<Arch>(task, x.row(i), rotated);
+      detail::hadamard_to_workspace<float_isa<Arch>>(task, x.row(i), rotated);
       Real const* const row = rotated;
       Real const* next_row = row;
       if constexpr (std::is_same_v<T, Real>) {

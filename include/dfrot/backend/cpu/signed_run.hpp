@@ -41,35 +41,29 @@ template <class Arch>
 #endif
 }
 
-/// A stored run whose values are multiplied by signs when they are read, and when they are written.
+/// A stored run whose values are multiplied by signs when they are read, if there are signs.
 template <class Arch, storage T>
 struct signed_run {
   using lanes = float_lanes<Arch>;
   T* data;
-  std::int8_t const* signs;
+  std::int8_t const* signs;  ///< null: none
 
-  signed_run operator+(std::size_t first) const { return {data + first, signs + first}; }
-  lanes operator()(std::size_t i) const { return with_signs(lanes::load(data + i), signs + i); }
-  lanes operator()(std::size_t i, std::size_t count) const {
-    return with_signs(lanes::load(data + i, count), padded(i, count).signs);
+  signed_run operator+(std::size_t first) const { return {data + first, signs == nullptr ? nullptr : signs + first}; }
+  lanes operator()(std::size_t i) const {
+    auto const x = lanes::load(data + i);
+    return signs == nullptr ? x : with_signs(x, signs + i);
   }
-  void operator()(std::size_t i, lanes x) const { with_signs(x, signs + i).store(data + i); }
-  void operator()(std::size_t i, lanes x, std::size_t count) const {
-    with_signs(x, padded(i, count).signs).store(data + i, count);
+  lanes operator()(std::size_t i, std::size_t count) const {
+    auto const x = lanes::load(data + i, count);
+    if (signs == nullptr) {
+      return x;
+    }
+    std::int8_t padded[lanes::width] = {};  // not a byte beyond the last sign is read
+    std::copy_n(signs + i, count, padded);
+    return with_signs(x, padded);
   }
   /// Results that take the place of what was read have their signs already.
   [[nodiscard]] stored_run<Arch, T> place() const { return {data}; }
-
- private:
-  struct register_of_signs {
-    std::int8_t signs[lanes::width];
-  };
-  /// Fewer signs than lanes, without reading beyond the last.
-  [[nodiscard]] register_of_signs padded(std::size_t i, std::size_t count) const {
-    register_of_signs result = {};
-    std::copy_n(signs + i, count, result.signs);
-    return result;
-  }
 };
 
 }  // namespace DFROT_CPU_ISA

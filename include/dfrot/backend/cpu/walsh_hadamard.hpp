@@ -100,14 +100,14 @@ void transform_registers(Step step, Source const from, Target const to, Transfor
   }
 }
 
-/// The upper `Levels` levels of 2^m values: between runs of `run` values, an integral_constant where the compiler is to
+/// The upper `Levels` levels of 2^m values, times scale: between runs of `run` values, an integral_constant where the compiler is to
 /// know all addresses.
-template <std::size_t Levels, bool Scaled, class Arch, class Run, class Source, class Target>
+template <std::size_t Levels, class Arch, class Run, class Source, class Target>
 [[gnu::flatten]] void strided_pass(Run run, float scale, Source const from, Target const to) {
   using lanes = float_lanes<Arch>;
   auto const one = lanes::broadcast(1.0F);
   auto const factor = lanes::broadcast(scale);
-  auto const transform = [&](auto& r) { register_levels<Scaled, true>(r, one, factor); };
+  auto const transform = [&](auto& r) { register_levels<true, true>(r, one, factor); };
   for (std::size_t i = 0; i < run; i += lanes::width) {
     transform_registers<Levels, (Levels > walsh_plan<Arch>::log2_registers), Arch>(run, from + i, to + i, transform);
   }
@@ -170,18 +170,18 @@ template <std::size_t Levels, bool Scaled, class Arch, class Source, class Targe
 }
 
 /// Transforms of 2^Levels values in one or two passes, with all distances known to the compiler.
-template <std::size_t Levels, bool Scaled, class Arch, class Source, class Work, class Target>
+template <std::size_t Levels, class Arch, class Source, class Work, class Target>
 void small_transforms(std::size_t count, float scale, Source const from, Work const work, Target const to) {
   constexpr std::size_t strided = walsh_plan<Arch>::strided_levels(Levels);
   if constexpr (strided == 0) {
-    block_passes<Levels, Scaled, Arch>(count, scale, from, to);
+    block_passes<Levels, true, Arch>(count, scale, from, to);
   } else {
     constexpr std::size_t block = Levels - strided;
     std::integral_constant<std::size_t, (std::size_t{1} << block)> const run;
     for (std::size_t i = 0; i < count; ++i) {
       std::size_t const start = i << Levels;
       auto const between = writer(from, work) + start;
-      strided_pass<strided, Scaled, Arch>(run, scale, from + start, work + start);
+      strided_pass<strided, Arch>(run, scale, from + start, work + start);
       if constexpr (std::is_same_v<Target, Work>) {
         block_passes<block, false, Arch>(std::size_t{1} << strided, 1.0F, between, in_place{});
       } else {
@@ -200,17 +200,16 @@ void small_transforms(std::size_t count, float scale, Source const from, Work co
 /// @param work stored_run of float for the values between passes, or in_place
 /// @param to to(i, register) writes values i, i + 1, …; or in_place. Called in the last pass only; a target of work's type is
 /// the same memory
-/// @param scale multiplies the result if Scaled
+/// @param scale multiplies the result (in the first level: the sums that follow are of scaled values)
 /// Complexity: 2^m (m + 1/2) additions; two passes over the data from 2^10 to 2^14 values with 512-bit registers.
 /// Source: Fino, Algazi, "Unified matrix treatment of the fast Walsh-Hadamard transform", 1976.
-template <bool Scaled, class Arch, class Source, class Work, class Target>
+template <class Arch, class Source, class Work, class Target>
 void walsh_hadamard(std::size_t m, std::size_t count, float scale, Source const from, Work const work,
                     Target const to) {
   using plan = walsh_plan<Arch>;
   if (m <= plan::small_levels) {
-    detail::with_constant<0, plan::small_levels>(m, [&](auto levels) {
-      detail::small_transforms<decltype(levels)::value, Scaled, Arch>(count, scale, from, work, to);
-    });
+    detail::with_constant<0, plan::small_levels>(
+        m, [&](auto levels) { detail::small_transforms<decltype(levels)::value, Arch>(count, scale, from, work, to); });
     return;
   }
   constexpr std::size_t strided = plan::log2_registers;
@@ -218,8 +217,8 @@ void walsh_hadamard(std::size_t m, std::size_t count, float scale, Source const 
   for (std::size_t i = 0; i < count; ++i) {
     std::size_t const start = i << m;
     auto const between = detail::writer(from, work) + start;
-    detail::strided_pass<strided, Scaled, Arch>(run, scale, from + start, work + start);
-    walsh_hadamard<false, Arch>(m - strided, std::size_t{1} << strided, 1.0F, between, in_place{}, to + start);
+    detail::strided_pass<strided, Arch>(run, scale, from + start, work + start);
+    walsh_hadamard<Arch>(m - strided, std::size_t{1} << strided, 1.0F, between, in_place{}, to + start);
   }
 }
 
