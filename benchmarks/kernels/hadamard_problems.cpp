@@ -151,8 +151,8 @@ std::vector<named_problem> memory_problems(environment const& with) {
   std::vector<named_problem> list;
   for (int const threads : {1, 2}) {
     if (static_cast<unsigned>(threads) <= std::max(1U, std::thread::hardware_concurrency())) {
-      std::string const name = "Walsh-Hadamard, 2048 x 4096 from memory, " + std::to_string(threads) +
-                               (threads == 1 ? " thread" : " threads");
+      std::string const name =
+          "Walsh-Hadamard from memory, " + std::to_string(threads) + (threads == 1 ? " thread" : " threads");
       list.push_back({name, [=, &with] { return from_memory(with, name, threads); }});
     }
   }

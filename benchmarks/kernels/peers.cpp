@@ -27,7 +27,15 @@ void* shared_library::address(char const* name) const {
   return found;
 }
 
-ffht::ffht(std::string const& file) { shared_library(file).find(fht_float, "fht_float"); }
+ffht::ffht(std::string const& file) {
+  shared_library(file).find(fht_float, "fht_float");
+  std::vector<float> impulse(16);
+  impulse[0] = 1;
+  fht_float(impulse.data(), 4);
+  if (impulse != std::vector<float>(16, 1.0F)) {
+    throw std::runtime_error(file + ": fht_float() is not the Walsh-Hadamard transform");
+  }
+}
 
 ggml::ggml(std::string const& file) : library(file) {
   library.find(quantize_row_q8_0, "quantize_row_q8_0");
