@@ -72,6 +72,38 @@ TEMPLATE_TEST_CASE("a token error is the distance to the dequantized codes, in f
   }
 }
 
+TEMPLATE_LIST_TEST_CASE("every instruction set measures the reference's errors", "", cpu::available_isas) {
+  cpu::basic_policy<TestType> const on{};
+  auto const check = [&](auto stored_type) {
+    using T = decltype(stored_type);
+    for (std::size_t columns = 1; columns <= 300; columns += columns < 40 ? 1 : 13) {
+      auto x = gaussian_matrix<T>(5, columns, columns);
+      std::fill_n(x.view().row(1), columns, T{});
+      x(2, columns / 2) = store<T>(1000);  // an outlier: the others are far below a step
+      for (bool const symmetric : {true, false}) {
+        for (std::size_t const group : {0U, 32U, 7U}) {
+          for (float const clip : {1.0F, 0.9F, 0.01F}) {
+            for (auto const rule : {scale_rule::max, scale_rule::search}) {
+              int4_scheme const scheme{symmetric, group, clip, rule};
+              auto const slow = errors_of(reference::policy{}, scheme, matrix_view<T const>(x.view()));
+              auto const fast = errors_of(on, scheme, matrix_view<T const>(x.view()));
+              CAPTURE(TestType::name, columns, symmetric, group, clip);
+              for (std::size_t i = 0; i < 5; ++i) {
+                // Differences are exact and sums are in double; where ratios of the search tie, their errors do.
+                REQUIRE(std::fabs(fast[i].squared_error - slow[i].squared_error) <= 1e-13 * slow[i].squared_error);
+                REQUIRE(close(fast[i].squared_norm, slow[i].squared_norm, 1e-13));
+              }
+            }
+          }
+        }
+      }
+    }
+  };
+  check(float{});
+  check(half{});
+  check(bfloat16{});
+}
+
 TEST_CASE("token errors do not depend on the number of threads") {
   auto const x = gaussian_matrix<float>(301, 200, 4);
   auto const one = errors_of(cpu::policy{1}, {}, x.view());

@@ -61,9 +61,12 @@ template <class Real>
           scheme.symmetric ? 7 : 15};
 }
 
-/// Whether values can lie beyond the grid's ends: not where the scale is that of the largest magnitude.
-[[nodiscard]] DFROT_HOST_DEVICE constexpr bool may_clip(int4_scheme const& scheme) {
-  return !scheme.symmetric || scheme.clip < 1.0F || scheme.scale == scale_rule::search;
+/// How many steps of its grid the largest value of a group can lie from 0: max|x| <= reach * scale.
+/// Just above 7 if the scale is that of the largest magnitude; more if the range is clipped or searched for.
+[[nodiscard]] constexpr float grid_reach(int4_scheme const& scheme) {
+  float const least_ratio =
+      scheme.scale == scale_rule::search ? clip_search::ratio<float>(clip_search::candidates - 1) : 1.0F;
+  return (scheme.symmetric ? 7.01F : 15.02F) / (scheme.clip * least_ratio);
 }
 
 /// Rows quantized to 4 bits, one code a byte: x is about scale * (code - zero_point) with the scale and zero point of

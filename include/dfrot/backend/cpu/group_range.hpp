@@ -68,7 +68,7 @@ template <storage T>
   return range;
 }
 
-/// The same in registers, two pairs of them; the last load overlaps others, which a largest value does not mind.
+/// The same in registers, two pairs of them; the first and the last load overlap others, which does no harm.
 template <class Arch, storage T>
 [[nodiscard]] bit_range<bits_of<T>> find_bit_range_in_registers(T const* x, std::size_t count) {
   using U = bits_of<T>;
@@ -81,11 +81,11 @@ template <class Arch, storage T>
     }
     return range;
   }
-  auto negative = lanes::zero();
-  auto positive = lanes::zero();
-  auto more_negative = lanes::zero();
-  auto more_positive = lanes::zero();
-  std::size_t j = 0;
+  auto negative = lanes::load(x);
+  auto positive = lanes::template max_signed<U>(negative, lanes::zero());
+  auto more_negative = negative;
+  auto more_positive = positive;
+  std::size_t j = count < 16 * step ? 0 : values_before_boundary<lanes::bytes>(x);
   for (; j + 2 * step <= count; j += 2 * step) {
     auto const first = lanes::load(x + j);
     auto const second = lanes::load(x + j + step);
@@ -124,7 +124,7 @@ template <storage T>
   return *std::max_element(largest, largest + lanes);
 }
 
-/// The same in registers, two of them; the last load overlaps others.
+/// The same in registers, four of them; the first and the last load overlap others, which are aligned.
 template <class Arch, storage T>
 [[nodiscard]] bits_of<T> find_largest_bits_in_registers(T const* x, std::size_t count) {
   using U = bits_of<T>;
@@ -133,18 +133,21 @@ template <class Arch, storage T>
   if (count < step) {
     return find_largest_bits(x, count);
   }
-  auto largest = lanes::zero();
-  auto larger = lanes::zero();
-  std::size_t j = 0;
-  for (; j + 2 * step <= count; j += 2 * step) {
-    largest = lanes::template max_unsigned<U>(largest, lanes::template magnitude<U>(lanes::load(x + j)));
-    larger = lanes::template max_unsigned<U>(larger, lanes::template magnitude<U>(lanes::load(x + j + step)));
+  using reg = typename lanes::reg;
+  auto const at = [x](std::size_t j) { return lanes::template magnitude<U>(lanes::load(x + j)); };
+  auto const larger = [](reg a, reg b) { return lanes::template max_unsigned<U>(a, b); };
+  reg largest[4] = {at(0), lanes::zero(), lanes::zero(), lanes::zero()};
+  std::size_t j = count < 16 * step ? 0 : values_before_boundary<lanes::bytes>(x);
+  for (; j + 4 * step <= count; j += 4 * step) {
+    for (std::size_t k = 0; k < 4; ++k) {
+      largest[k] = larger(largest[k], at(j + k * step));
+    }
   }
   for (; j < count; j += step) {
-    auto const last = lanes::load(x + std::min(j, count - step));
-    largest = lanes::template max_unsigned<U>(largest, lanes::template magnitude<U>(last));
+    largest[0] = larger(largest[0], at(std::min(j, count - step)));
   }
-  return lanes::template largest<U>(lanes::template max_unsigned<U>(largest, larger), lanes::zero()).first;
+  reg const all = larger(larger(largest[0], largest[1]), larger(largest[2], largest[3]));
+  return lanes::template largest<U>(all, lanes::zero()).first;
 }
 
 }  // namespace detail

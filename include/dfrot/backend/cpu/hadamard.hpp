@@ -79,12 +79,13 @@ template <class Arch, class T>
 void hadamard_run(hadamard_task const& task, T* run, float* workspace) {
   hadamard_order const& order = task.order;
   float const scale = hadamard_scale<float>(order);
+  float const walsh_scale = order.base() == 1 ? scale : 1.0F;  // otherwise the base matrix scales, which comes last
   std::int8_t const* const signs_before = task.transpose ? nullptr : task.signs;
   float* values = workspace;
   if constexpr (std::is_same_v<T, float>) {
     values = run;
     signed_run<Arch, float> const from{run, signs_before};
-    walsh_hadamard<Arch>(order.log2_rest(), order.base(), scale, from, in_place{}, in_place{});
+    walsh_hadamard<Arch>(order.log2_rest(), order.base(), walsh_scale, from, in_place{}, in_place{});
   } else {
     signed_run<Arch, T> const from{run, signs_before};
     stored_run<Arch, float> const work{workspace};
@@ -92,10 +93,10 @@ void hadamard_run(hadamard_task const& task, T* run, float* workspace) {
       walsh_hadamard<Arch>(order.log2_rest(), 1, scale, from, work, stored_run<Arch, T>{run});
       return;
     }
-    walsh_hadamard<Arch>(order.log2_rest(), order.base(), scale, from, work, work);
+    walsh_hadamard<Arch>(order.log2_rest(), order.base(), walsh_scale, from, work, work);
   }
   if (order.base() > 1) {
-    base_matrix<Arch>(order, task.transpose, values, 1.0F);
+    base_matrix<Arch>(order, task.transpose, values, scale);
   }
   if (task.transpose) {
     multiply_signs(values, task.signs, order.size());
@@ -113,10 +114,12 @@ void hadamard_to_workspace(hadamard_task const& task, T const* run, arithmetic_t
     hadamard_plain<Arch>(task, workspace, static_cast<arithmetic_t<T>*>(nullptr));
   } else {
     stored_run<Arch, float> const values{workspace};
-    walsh_hadamard<Arch>(task.order.log2_rest(), task.order.base(), hadamard_scale<float>(task.order),
+    float const scale = hadamard_scale<float>(task.order);
+    bool const is_walsh = task.order.base() == 1;
+    walsh_hadamard<Arch>(task.order.log2_rest(), task.order.base(), is_walsh ? scale : 1.0F,
                          signed_run<Arch, T const>{run, task.signs}, values, values);
-    if (task.order.base() > 1) {
-      base_matrix<Arch>(task.order, task.transpose, workspace, 1.0F);
+    if (!is_walsh) {
+      base_matrix<Arch>(task.order, task.transpose, workspace, scale);
     }
   }
 }

@@ -17,6 +17,10 @@ inline namespace DFROT_CPU_ISA {
 
 namespace detail {
 
+/// Codes in a byte: nibbles in uint8_t, whole ones in int8_t.
+template <class Byte>
+inline constexpr std::size_t codes_per = std::is_same_v<Byte, std::uint8_t> ? 2 : 1;
+
 /// Decodes 32 codes: nibbles from uint8_t, one code a byte from int8_t.
 template <class Arch, class Byte, storage T>
 void decode_block(nibble_lanes<Arch> const& grid, Byte const* codes, T* out) {
@@ -32,22 +36,21 @@ void decode_block(nibble_lanes<Arch> const& grid, Byte const* codes, T* out) {
   }
 }
 
-/// Decodes block by block; the rest has a block of its own, which is cut.
+/// Decodes in blocks that do not lie across cache lines; less than one block is padded.
+/// @pre count is even where two codes share a byte
 template <class Arch, class Byte, storage T>
 void decode_blocks(int4_grid<float> const& grid, Byte const* codes, std::size_t count, T* out) {
-  constexpr std::size_t block = 32;
-  constexpr std::size_t per_byte = std::is_same_v<Byte, std::uint8_t> ? 2 : 1;
+  constexpr std::size_t per_byte = codes_per<Byte>;
   nibble_lanes<Arch> const in_lanes(grid);
-  std::size_t j = 0;
-  for (; j + block <= count; j += block) {
-    decode_block(in_lanes, codes + j / per_byte, out + j);
-  }
-  if (j < count) {
-    Byte padded[block / per_byte] = {};
-    T values[block];
-    std::copy_n(codes + j / per_byte, (count - j + per_byte - 1) / per_byte, padded);
+  if (count >= code_block) {
+    for_overlapping_blocks<code_block>(count, values_before_boundary<64>(out) / 2 * 2,
+                                       [&](std::size_t j) { decode_block(in_lanes, codes + j / per_byte, out + j); });
+  } else if (count > 0) {
+    Byte padded[code_block / per_byte] = {};
+    T values[code_block];
+    std::copy_n(codes, count / per_byte, padded);
     decode_block(in_lanes, padded, values);
-    std::copy_n(values, count - j, out + j);
+    std::copy_n(values, count, out);
   }
 }
 
@@ -56,18 +59,18 @@ void decode_blocks(int4_grid<float> const& grid, Byte const* codes, std::size_t 
 /// The values of a run of packed codes, the first one in a low nibble: int4_grid::decode(), rounded to T.
 template <class Arch, storage T>
 void decode_packed(int4_grid<arithmetic_t<T>> const& grid, std::uint8_t const* packed, std::size_t count, T* out) {
+  int const flip = grid.lowest < 0 ? 8 : 0;
+  auto const value = [&](int nibble) { return store<T>(grid.decode((nibble ^ flip) - flip)); };
   if constexpr (in_registers<Arch, T>) {
-    detail::decode_blocks<Arch>(grid, packed, count, out);
+    detail::decode_blocks<Arch>(grid, packed, count / 2 * 2, out);
   } else {
-    int const flip = grid.lowest < 0 ? 8 : 0;
-    auto const value = [&](unsigned nibble) { return store<T>(grid.decode((static_cast<int>(nibble) ^ flip) - flip)); };
     for (std::size_t b = 0; b < count / 2; ++b) {
-      out[2 * b] = value(packed[b] & 15U);
-      out[2 * b + 1] = value(packed[b] >> 4U);
+      out[2 * b] = value(packed[b] & 15);
+      out[2 * b + 1] = value(packed[b] >> 4);
     }
-    if (count % 2 != 0) {
-      out[count - 1] = value(packed[count / 2] & 15U);
-    }
+  }
+  if (count % 2 != 0) {
+    out[count - 1] = value(packed[count / 2] & 15);
   }
 }
 

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 
 #include <dfrot/backend/cpu/code_lanes.hpp>
 #include <dfrot/backend/cpu/grid_lanes.hpp>
+#include <dfrot/backend/cpu/row_blocks.hpp>
 #include <dfrot/backend/cpu/wide_pack.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/format/int4.hpp>
@@ -14,6 +16,16 @@
 
 namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
+
+/// The reach of values that nothing is known about.
+inline constexpr float unknown_reach = std::numeric_limits<float>::infinity();
+
+/// True if a value of magnitude up to reach * scale may lie beyond the ends of a grid.
+[[nodiscard]] inline bool may_clip(int4_grid<float> const& grid, float reach) {
+  auto const steps_down = static_cast<float>(grid.zero_point - grid.lowest);
+  auto const steps_up = static_cast<float>(grid.highest - grid.zero_point);
+  return reach > std::min(steps_down, steps_up) + 0.25F;
+}
 
 namespace detail {
 
@@ -54,81 +66,77 @@ void encode_block(grid_lanes<Arch> const& grid, T const* x, Writer writer, Byte*
   writer.template write<Arch>(placed, out);
 }
 
-/// Encodes block by block; the rest is padded with zeros. (The writer is a copy, since bytes that are written may alias
-/// everything else.)
+/// Encodes in blocks; less than one is padded with zeros. (The writer is a copy, since bytes that are written may alias
+/// everything else.) @pre count is even where two codes share a byte
 template <class Arch, bool Clamp, storage T, class Writer, class Byte>
 void encode_blocks(int4_grid<float> const& grid, T const* x, std::size_t count, Writer writer, Byte* out) {
   constexpr std::size_t per_byte = Writer::codes_per_byte;
   grid_lanes<Arch> const in_lanes(grid);
-  std::size_t j = 0;
-  for (; j + code_block <= count; j += code_block) {
-    encode_block<Arch, Clamp>(in_lanes, x + j, writer, out + j / per_byte);
-  }
-  if (j < count) {
+  if (count >= code_block) {
+    for_overlapping_blocks<code_block>(
+        count, 0, [&](std::size_t j) { encode_block<Arch, Clamp>(in_lanes, x + j, writer, out + j / per_byte); });
+  } else if (count > 0) {
     T padded[code_block] = {};
     Byte bytes[code_block / per_byte];
-    std::copy_n(x + j, count - j, padded);
+    std::copy_n(x, count, padded);
     encode_block<Arch, Clamp>(in_lanes, padded, writer, bytes);
-    std::copy_n(bytes, (count - j + per_byte - 1) / per_byte, out + j / per_byte);
+    std::copy_n(bytes, count / per_byte, out);
   }
 }
 
-/// Packs what it can in wide blocks, and the rest in small ones.
+/// Packs an even number of codes, in wide blocks where there are enough for one.
 template <class Arch, bool Clamp, storage T>
-void encode_packed_blocks(int4_grid<float> const& grid, T const* x, std::size_t count, std::uint8_t* out,
+void encode_packed_blocks(int4_grid<float> const& grid, T const* x, std::size_t count, std::uint8_t* out, float reach,
                           T const* upcoming) {
-  std::size_t done = 0;
   if constexpr (has<Arch, avx512>) {
-    if (wide_pack<Arch>::fits(grid)) {
-      wide_pack<Arch> const wide(grid);
-      for (; done + wide_block <= count; done += wide_block) {
-        prefetch<wide_block>(upcoming + done);
-        wide.template pack<Clamp>(x + done, out + done / 2);
-      }
+    if (count >= wide_block && wide_pack<Arch>::fits(grid, reach)) {
+      wide_pack<Arch> const wide(grid, Clamp);
+      for_overlapping_blocks<wide_block>(count, values_before_boundary<64>(x) / 2 * 2, [&](std::size_t j) {
+        prefetch<wide_block>(upcoming + j);
+        wide.template pack<Clamp>(x + j, out + j / 2);
+      });
+      return;
     }
   }
-  if (done < count) {
-    encode_blocks<Arch, Clamp>(grid, x + done, count - done, nibble_writer(grid), out + done / 2);
-  }
+  encode_blocks<Arch, Clamp>(grid, x, count, nibble_writer(grid), out);
 }
 
 }  // namespace detail
 
 /// Rounds a run of values to a grid and packs their codes, the first one into a low nibble; the last high nibble of an
 /// odd run is 0. The bytes are those of int4_grid::encode() and pack_int4().
-/// @param out packed_columns(count) bytes   @param clamp false if no value lies more than half a step beyond the grid
+/// @param out packed_columns(count) bytes   @param reach no |x| exceeds reach * scale: below 120, this is faster, and
+/// more so if it excludes values beyond the grid's ends (see grid_reach() for what a scheme knows)
 /// @param upcoming as many values that are read next: they are brought to the cache meanwhile; or null
 template <class Arch, storage T>
 void encode_packed(int4_grid<arithmetic_t<T>> const& grid, T const* x, std::size_t count, std::uint8_t* out,
-                   bool clamp = true, T const* upcoming = nullptr) {
+                   float reach = unknown_reach, T const* upcoming = nullptr) {
   if constexpr (in_registers<Arch, T>) {
     T const* const next = upcoming == nullptr ? x : upcoming;
-    if (clamp) {
-      detail::encode_packed_blocks<Arch, true>(grid, x, count, out, next);
+    std::size_t const even = count / 2 * 2;
+    if (may_clip(grid, reach)) {
+      detail::encode_packed_blocks<Arch, true>(grid, x, even, out, reach, next);
     } else {
-      detail::encode_packed_blocks<Arch, false>(grid, x, count, out, next);
-    }
-    if (count % 2 != 0) {
-      out[count / 2] &= 15;
+      detail::encode_packed_blocks<Arch, false>(grid, x, even, out, reach, next);
     }
   } else {
     for (std::size_t b = 0; b < count / 2; ++b) {
       out[b] = pack_int4(grid.encode(load(x[2 * b])), grid.encode(load(x[2 * b + 1])));
     }
-    if (count % 2 != 0) {
-      out[count / 2] = pack_int4(grid.encode(load(x[count - 1])), 0);
-    }
+  }
+  if (count % 2 != 0) {
+    out[count / 2] = pack_int4(grid.encode(load(x[count - 1])), 0);
   }
 }
 
 /// Rounds a run of values to a grid: one code a byte, as int4_grid::encode() gives it.
-/// @param clamp as for encode_packed()
+/// @param reach as for encode_packed()
 template <class Arch, storage T>
 void encode(int4_grid<arithmetic_t<T>> const& grid, T const* x, std::size_t count, std::int8_t* out,
-            bool clamp = true) {
+            float reach = unknown_reach) {
   if constexpr (in_registers<Arch, T>) {
     detail::byte_writer const writer(grid);
-    if (clamp) {
+    if (may_clip(grid, reach)) {
       detail::encode_blocks<Arch, true>(grid, x, count, writer, out);
     } else {
       detail::encode_blocks<Arch, false>(grid, x, count, writer, out);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <type_traits>
 
 #include <dfrot/backend/cpu/intrinsics.hpp>
@@ -9,6 +10,14 @@
 
 namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
+
+/// How many values lie before the next address that is a multiple of Bytes; 0 if they reach none. Registers that lie
+/// across two cache lines take twice as long to move.
+template <std::size_t Bytes, class T>
+[[nodiscard]] std::size_t values_before_boundary(T const* values) {
+  std::size_t const behind = reinterpret_cast<std::uintptr_t>(values) % Bytes;
+  return behind % sizeof(T) == 0 ? (Bytes - behind) % Bytes / sizeof(T) : 0;
+}
 
 /// Moves one register of floats from and to memory, where values are float, half or bfloat16.
 /// Conversions give the bits of core/numeric.hpp, but for a signalling NaN in half, which comes out quiet.

@@ -29,7 +29,7 @@ std::size_t quantize_rows(basic_policy<Arch> const& on, int4_scheme const& schem
     }
     for_each_group(scheme, x.columns, [&](std::size_t g, std::size_t first, std::size_t count) {
       auto const grid = grid_from_scale(scheme, scales[g], scheme.symmetric ? 0 : zeros[g]);
-      encode<Arch>(grid, row + first, count, out.codes.row(i) + first, may_clip(scheme));
+      encode<Arch>(grid, row + first, count, out.codes.row(i) + first, grid_reach(scheme));
     });
     return true;
   });

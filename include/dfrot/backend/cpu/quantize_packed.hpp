@@ -23,12 +23,12 @@ namespace detail {
 /// an odd column shares a byte with the one before.
 template <class Arch, storage T>
 void encode_packed_group(int4_grid<arithmetic_t<T>> const& grid, T const* row, std::size_t first, std::size_t count,
-                         std::uint8_t* packed, bool clamp, T const* next_row) {
+                         std::uint8_t* packed, float reach, T const* next_row) {
   std::size_t const shared = first % 2;
   if (shared != 0) {
     packed[first / 2] = pack_int4(packed[first / 2], grid.encode(load(row[first])));
   }
-  encode_packed<Arch>(grid, row + first + shared, count - shared, packed + (first + shared) / 2, clamp,
+  encode_packed<Arch>(grid, row + first + shared, count - shared, packed + (first + shared) / 2, reach,
                       next_row + first + shared);
 }
 
@@ -58,7 +58,7 @@ template <class Arch, storage T>
   }
   for_each_group(scheme, columns, [&](std::size_t g, std::size_t first, std::size_t count) {
     auto const grid = grid_from_scale(scheme, scales[g], scheme.symmetric ? 0 : zeros[g]);
-    detail::encode_packed_group<Arch>(grid, row, first, count, out.packed.row(i), may_clip(scheme), next_row);
+    detail::encode_packed_group<Arch>(grid, row, first, count, out.packed.row(i), grid_reach(scheme), next_row);
   });
   return true;
 }

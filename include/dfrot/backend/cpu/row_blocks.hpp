@@ -36,6 +36,24 @@ class first_row {
   std::atomic<std::size_t> row_{all_finite};
 };
 
+/// Calls body(first) for blocks that cover 0 … count - 1 of a row: one at 0, then (in long rows) one after the other from
+/// `boundary` on, and a last one that ends with the row. Blocks overlap; it does no harm to do the same work twice, and
+/// it spares a loop for what is left over. @pre boundary <= Block <= count
+template <std::size_t Block, class Body>
+void for_overlapping_blocks(std::size_t count, std::size_t boundary, Body const& body) {
+  std::size_t first = 0;
+  if (boundary != 0 && count >= 8 * Block) {
+    body(first);
+    first = boundary;
+  }
+  for (; first + Block <= count; first += Block) {
+    body(first);
+  }
+  if (first < count) {
+    body(count - Block);
+  }
+}
+
 /// As for_each_row() with a body that returns whether the row was finite. Returns the first row that was not, or
 /// all_finite.
 template <class Arch, class Body>

@@ -41,21 +41,24 @@ struct wide_pack<avx512> {
 
   lanes inverse_scale;
   lanes inverse_scale_256;
-  lanes lowest;
-  lanes highest;
-  __m512i bias;
+  __m512i offset;  ///< makes all bytes positive; without clamping, it makes them nibbles at once
+  __m512i lowest;  ///< of the grid's codes, with the offset
+  __m512i highest;
+  __m512i nibble;  ///< what then makes them nibbles
   __m512i flip;
 
-  /// False for scales whose reciprocal times 256 is not finite.
-  static bool fits(int4_grid<float> const& grid) { return grid.inverse_scale < 0x1p118F; }
+  /// False for a scale whose reciprocal times 256 is not finite, and where codes do not fit into a byte before they are
+  /// clamped. @param reach no |x| exceeds reach * scale
+  static bool fits(int4_grid<float> const& grid, float reach) { return grid.inverse_scale < 0x1p118F && reach < 120; }
 
-  explicit wide_pack(int4_grid<float> const& grid)
+  wide_pack(int4_grid<float> const& grid, bool clamp)
       : inverse_scale(lanes::broadcast(grid.inverse_scale)),
         inverse_scale_256(lanes::broadcast(256.0F * grid.inverse_scale)),
-        lowest(lanes::broadcast(grid.decode(grid.lowest))),
-        highest(lanes::broadcast(grid.decode(grid.highest))),
-        bias(_mm512_set1_epi16(static_cast<short>(0x0101 * (grid.zero_point - grid.lowest)))),
-        flip(_mm512_set1_epi8(static_cast<char>(grid.lowest < 0 ? 0x88 : 0))) {}
+        offset(_mm512_set1_epi16(static_cast<short>(0x0101 * (clamp ? 128 : grid.zero_point - grid.lowest)))),
+        lowest(bytes(128 + grid.lowest - grid.zero_point)),
+        highest(bytes(128 + grid.highest - grid.zero_point)),
+        nibble(bytes(grid.zero_point - grid.lowest - 128)),
+        flip(bytes(grid.lowest < 0 ? 0x88 : 0)) {}
 
   template <bool Clamp, storage T>
   void pack(T const* x, std::uint8_t* out) const {
@@ -63,19 +66,14 @@ struct wide_pack<avx512> {
   }
 
  protected:
-  /// Clamping x instead of its code: the outermost values of the grid have the outermost codes.
-  template <bool Clamp, storage T>
-  [[nodiscard]] lanes load(T const* x) const {
-    auto const value = lanes::load(x);
-    return Clamp ? min(max(value, lowest), highest) : value;
-  }
+  static __m512i bytes(int value) { return _mm512_set1_epi8(static_cast<char>(value)); }
 
   /// 32 columns: lane d holds the codes of columns d and 16 + d in its lowest two bytes, as a sum of signed numbers.
-  template <bool Clamp, storage T>
+  template <storage T>
   [[nodiscard]] __m512i thirty_two(T const* x) const {
-    auto const upper = fma(load<Clamp>(x + 16), inverse_scale_256, lanes::broadcast(256 * rounding_magic));
+    auto const upper = fma(lanes::load(x + 16), inverse_scale_256, lanes::broadcast(256 * rounding_magic));
     auto const start = upper - lanes::broadcast(255 * rounding_magic);
-    return _mm512_castps_si512(fma(load<Clamp>(x), inverse_scale, start).raw());
+    return _mm512_castps_si512(fma(lanes::load(x), inverse_scale, start).raw());
   }
 
   /// 64 columns: lane d holds two bytes of the result, 8 * (d / 8) + d % 8 and 8 behind that.
@@ -84,8 +82,11 @@ struct wide_pack<avx512> {
     __m512i const even_words = _mm512_setr_epi32(0x00020000, 0x00060004, 0x000a0008, 0x000e000c, 0x00120010, 0x00160014,
                                                  0x001a0018, 0x001e001c, 0x00220020, 0x00260024, 0x002a0028, 0x002e002c,
                                                  0x00320030, 0x00360034, 0x003a0038, 0x003e003c);
-    __m512i const words =
-        _mm512_add_epi16(_mm512_permutex2var_epi16(thirty_two<Clamp>(x), even_words, thirty_two<Clamp>(x + 32)), bias);
+    __m512i words = _mm512_permutex2var_epi16(thirty_two(x), even_words, thirty_two(x + 32));
+    words = _mm512_add_epi16(words, offset);
+    if constexpr (Clamp) {
+      words = _mm512_add_epi8(_mm512_min_epu8(_mm512_max_epu8(words, lowest), highest), nibble);
+    }
     return _mm512_or_si512(words, _mm512_srli_epi32(words, 12));
   }
 
