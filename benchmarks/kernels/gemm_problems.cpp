@@ -1,6 +1,7 @@
 // Products of packed 4-bit activations and weights, n = k = 4096, against what others have for small integers, and against
 // the rate of the dot product instruction. The activations are quantized already, but for ggml, whose product does it.
 
+#include <algorithm>
 #include <utility>
 
 #include <dfrot/cpu.hpp>

@@ -1,6 +1,8 @@
 // The Walsh-Hadamard transform of float rows in place, in the second-level cache and from memory.
 
+#include <algorithm>
 #include <bit>
+#include <iterator>
 #include <thread>
 
 #include <dfrot/backend/cpu/hadamard.hpp>
