@@ -27,15 +27,16 @@ contender transform(std::string name, P const& on, std::shared_ptr<hadamard_orde
           [=] { hadamard(on, *order, x->view(), vector_view<arithmetic_t<T>>(workspace->data(), workspace->size())); }};
 }
 
+void call_fht(int (*fht_float)(float*, int), matrix_view<float> x) {
+  for (std::size_t i = 0; i < x.rows; ++i) {
+    fht_float(x.row(i), std::countr_zero(x.columns));
+  }
+}
+
 /// FFHT on rows of its own, all zero: it does not normalize, so that other values would overflow; zeros take as long.
 contender fht(ffht const& from, std::size_t rows, std::size_t n, double work) {
   auto const x = std::make_shared<matrix<float>>(rows, n);
-  int const log_n = std::countr_zero(n);
-  return {"FFHT", role::peer, work, [call = from.fht_float, x, log_n] {
-            for (std::size_t i = 0; i < x->rows(); ++i) {
-              call(x->view().row(i), log_n);
-            }
-          }};
+  return {"FFHT", role::peer, work, [=, call = from.fht_float] { call_fht(call, x->view()); }};
 }
 
 template <class T>
@@ -111,19 +112,39 @@ problem lengths(std::string const& name) {
   return made;
 }
 
+/// Rows that no cache holds any more when their turn comes: blocks of 32 MiB, each call takes the next of four.
+struct rows_in_memory {
+  static constexpr std::size_t blocks = 4;
+  std::shared_ptr<matrix<float>> x;
+  std::size_t next = 0;
+
+  matrix_view<float> take() {
+    std::size_t const rows = x->rows() / blocks;
+    next = (next + 1) % blocks;
+    return x->view().row_block(next * rows, rows);
+  }
+};
+
 problem from_memory(environment const& with, std::string const& name, int threads) {
   std::size_t const n = 4096;
   std::size_t const rows = with.quick ? 64 : 2048;
   auto const work = static_cast<double>(2 * rows * n * sizeof(float));  // read and written
-  auto const x = gaussian_rows<float>(rows, n);
+  hadamard_order const order(n);
+  auto const all = std::make_shared<rows_in_memory>();
+  all->x = gaussian_rows<float>(rows * rows_in_memory::blocks, n);
   problem made{name, gigabytes_a_second, {}};
-  made.contenders.push_back(transform(std::string("dfrot ") + cpu::native::name, cpu::policy{threads},
-                                      std::make_shared<hadamard_order const>(n), x, work));
-  if (with.fht && threads == 1) {
-    made.contenders.push_back(fht(*with.fht, rows, n, work));
-  }
   made.contenders.push_back(
-      {"scaling in place", role::limit, work, [=] { plain_scale(x->data(), rows * n, -1.0F, threads); }});
+      {ours<cpu::native>(), role::ours, work, [=] { hadamard(cpu::policy{threads}, order, all->take()); }});
+  if (with.fht && threads == 1) {
+    auto const zeros = std::make_shared<rows_in_memory>();
+    zeros->x = std::make_shared<matrix<float>>(rows * rows_in_memory::blocks, n);
+    made.contenders.push_back(
+        {"FFHT", role::peer, work, [=, call = with.fht->fht_float] { call_fht(call, zeros->take()); }});
+  }
+  made.contenders.push_back({"scaling in place", role::limit, work, [=] {
+                               auto const x = all->take();
+                               plain_scale(x.data, x.rows * n, -1.0F, threads);
+                             }});
   return made;
 }
 
