@@ -55,7 +55,7 @@ template <class... Parts>
 /// @param condition what must hold   @param parts the message, as for message()
 /// Complexity: O(1).   Throws: std::invalid_argument if the condition is false (see reject()).
 template <class... Parts>
-void expects(bool condition, Parts const&... parts) {
+constexpr void expects(bool condition, Parts const&... parts) {
   if (!condition) [[unlikely]] {
     reject(message(parts...));
   }

@@ -37,6 +37,7 @@ struct prime_power {
 /// The finite field GF(q), q = p^k an odd prime power: polynomials over Z/p modulo a primitive polynomial of degree k.
 /// The element c_0 + c_1 x + … is the integer c_0 + c_1 p + …, so that 0 and 1 are the field's zero and one, and for k
 /// = 1 arithmetic is that of integers modulo p. Products go through tables of powers and logarithms of the generator x.
+/// All of it works at compile time, too.
 /// Complexity: construction O(q) on average for each polynomial tried, about k q / phi(q - 1) of them; an operation
 /// O(k).
 /// Errors: std::invalid_argument if q is no odd prime power or above 65535.
@@ -45,7 +46,7 @@ class galois_field {
  public:
   using element = std::uint32_t;
 
-  explicit galois_field(std::size_t q) : size_(q) {
+  explicit constexpr galois_field(std::size_t q) : size_(q) {
     prime_power const power = factor_prime_power(q);
     expects(power.prime > 2 && q <= 65535, "no field of ", q,
             " elements here: it takes an odd prime power up to 65535");
@@ -56,31 +57,33 @@ class galois_field {
     }
   }
 
-  [[nodiscard]] std::size_t size() const { return size_; }
-  [[nodiscard]] std::size_t characteristic() const { return characteristic_; }
-  [[nodiscard]] std::size_t degree() const { return degree_; }
+  [[nodiscard]] constexpr std::size_t size() const { return size_; }
+  [[nodiscard]] constexpr std::size_t characteristic() const { return characteristic_; }
+  [[nodiscard]] constexpr std::size_t degree() const { return degree_; }
   /// An element whose powers are all elements but zero.
-  [[nodiscard]] element generator() const { return power_[1]; }
+  [[nodiscard]] constexpr element generator() const { return power_[1]; }
 
-  [[nodiscard]] element add(element a, element b) const {
+  [[nodiscard]] constexpr element add(element a, element b) const {
     return by_digit(a, b, [p = characteristic_](element s, element t) { return s + t < p ? s + t : s + t - p; });
   }
-  [[nodiscard]] element subtract(element a, element b) const {
+  [[nodiscard]] constexpr element subtract(element a, element b) const {
     return by_digit(a, b, [p = characteristic_](element s, element t) { return s >= t ? s - t : s + p - t; });
   }
-  [[nodiscard]] element multiply(element a, element b) const {
+  [[nodiscard]] constexpr element multiply(element a, element b) const {
     return a == 0 || b == 0 ? 0 : power_[(logarithm_[a] + logarithm_[b]) % (size_ - 1)];
   }
   /// The element b with a b = 1. @pre a != 0
-  [[nodiscard]] element inverse(element a) const { return power_[(size_ - 1 - logarithm_[a]) % (size_ - 1)]; }
+  [[nodiscard]] constexpr element inverse(element a) const { return power_[(size_ - 1 - logarithm_[a]) % (size_ - 1)]; }
 
   /// The quadratic character: 0 for zero, 1 for the square of an element, -1 for the others.
-  [[nodiscard]] int quadratic_character(element a) const { return a == 0 ? 0 : logarithm_[a] % 2 == 0 ? 1 : -1; }
+  [[nodiscard]] constexpr int quadratic_character(element a) const {
+    return a == 0 ? 0 : logarithm_[a] % 2 == 0 ? 1 : -1;
+  }
 
  private:
   /// Combines the coefficients of two polynomials one by one.
   template <class Combine>
-  [[nodiscard]] element by_digit(element a, element b, Combine const& combine) const {
+  [[nodiscard]] constexpr element by_digit(element a, element b, Combine const& combine) const {
     if (degree_ == 1) {
       return combine(a, b);
     }
@@ -94,7 +97,7 @@ class galois_field {
   }
 
   /// x a modulo x^k - (the polynomial `tail`): shift the coefficients up, replace c x^k by c times the tail.
-  [[nodiscard]] element times_x(element a, element tail) const {
+  [[nodiscard]] constexpr element times_x(element a, element tail) const {
     auto const top_place = static_cast<element>(size_) / characteristic_;
     element const top = a / top_place;
     element const shifted = (a % top_place) * characteristic_;
@@ -102,7 +105,7 @@ class galois_field {
   }
 
   /// Lists the powers of x modulo x^k - tail. False if they return to 1, or reach 0, before all q - 1 were seen.
-  [[nodiscard]] bool build_tables(element tail) {
+  [[nodiscard]] constexpr bool build_tables(element tail) {
     power_.assign(size_ - 1, 0);
     logarithm_.assign(size_, 0);
     element a = 1;

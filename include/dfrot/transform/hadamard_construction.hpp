@@ -10,12 +10,13 @@
 
 namespace dfrot {
 
-/// How a Hadamard matrix is made, the simplest first; where several reach an order, the first of them is used.
+/// How a Hadamard matrix is made. Where several reach an order, the first of them is used: Paley's second construction
+/// goes before his first, since it is built of blocks of 2 x 2, which makes it much faster to multiply by.
 enum class hadamard_construction {
   none,        ///< the library knows no way
   sylvester,   ///< doubling from the 1 x 1 matrix: powers of two
-  paley_1,     ///< order q + 1 over GF(q), q = 3 mod 4
   paley_2,     ///< order 2 (q + 1) over GF(q), q = 1 mod 4
+  paley_1,     ///< order q + 1 over GF(q), q = 3 mod 4
   williamson,  ///< four circulants
   kronecker,   ///< a product of two smaller matrices
 };
@@ -30,7 +31,7 @@ struct hadamard_recipe {
 /// The largest order of a base matrix. Generating one takes order^2 bytes.
 inline constexpr std::size_t largest_hadamard_base = 4096;
 
-/// The recipe for the base matrix of exactly this order, 1 or a multiple of 4 with an odd factor: the simplest
+/// The recipe for the base matrix of exactly this order, 1 or a multiple of 4 with an odd factor: the first
 /// construction that reaches it. construction == none where there is no way.
 /// Powers of two above 1 are no bases: H_n = H_K (x) H_{2^m} has them on its right side.
 /// @param order up to largest_hadamard_base; above that there is no recipe
@@ -43,11 +44,11 @@ inline constexpr std::size_t largest_hadamard_base = 4096;
   if (order % 4 != 0 || order > largest_hadamard_base || (order & (order - 1)) == 0) {
     return {none, order, 0};
   }
-  if (is_paley_1_order(order)) {
-    return {paley_1, order, 0};
-  }
   if (is_paley_2_order(order)) {
     return {paley_2, order, 0};
+  }
+  if (is_paley_1_order(order)) {
+    return {paley_1, order, 0};
   }
   if (find_williamson_rows(order).length != 0) {
     return {williamson, order, 0};
@@ -83,7 +84,7 @@ inline constexpr std::size_t largest_hadamard_base = 4096;
   return sign_matrix(1);
 }
 
-/// A recipe in words: "Paley I over GF(27)", "Williamson with circulants of order 43", "Kronecker product of …".
+/// A recipe in words: "Paley II over GF(13)", "Williamson with circulants of order 43", "Kronecker product of …".
 [[nodiscard]] inline std::string describe(hadamard_recipe const& recipe) {
   switch (recipe.construction) {
     case hadamard_construction::none:

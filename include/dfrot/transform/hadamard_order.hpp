@@ -42,7 +42,7 @@ class hadamard_order {
   [[nodiscard]] std::size_t rest() const { return std::size_t{1} << log2_rest_; }
   /// How the base matrix was made.
   [[nodiscard]] hadamard_construction construction() const { return recipe_.construction; }
-  /// The same in words: "Paley I over GF(27)".
+  /// The same in words: "Paley II over GF(13)".
   [[nodiscard]] std::string construction_name() const { return describe(recipe_); }
 
   /// Entry (i, j) of H_n: -1 or +1. @pre i, j < n

@@ -40,9 +40,22 @@ namespace dfrot {
   return result;
 }
 
-/// A Hadamard matrix of order 2 (q + 1), by Paley's second construction: with chi the quadratic character of GF(q),
-///   H = C (x) [1 1; 1 -1] + I (x) [1 -1; -1 -1],   C = [0  1^T; 1  Q],   Q_ab = chi(a - b)
-/// H is symmetric, since chi(-1) = 1 makes Q so.
+/// Entry (i, j) of the conference matrix of order q + 1 over GF(q), q = 1 mod 4: with chi the quadratic character,
+///   C = [0  1^T; 1  Q],   Q_ab = chi(a - b)
+/// C is symmetric, since chi(-1) = 1 makes Q so, with zeros on its diagonal and signs elsewhere, and C C^T = q I.
+/// @pre i, j <= q   Complexity: O(k), q = p^k.   Source: Paley, "On orthogonal matrices", 1933.
+[[nodiscard]] constexpr int conference_entry(galois_field const& field, std::size_t i, std::size_t j) {
+  if (i == 0 || j == 0) {
+    return i == j ? 0 : 1;
+  }
+  auto const a = static_cast<galois_field::element>(i - 1);
+  auto const b = static_cast<galois_field::element>(j - 1);
+  return field.quadratic_character(field.subtract(a, b));
+}
+
+/// A Hadamard matrix of order 2 (q + 1), by Paley's second construction: with C the conference matrix of order q + 1,
+///   H = C (x) [1 1; 1 -1] + I (x) [1 -1; -1 -1]
+/// H is symmetric, since C is.
 /// @param order 2 (q + 1)   @pre is_paley_2_order(order)
 /// Complexity: O(k order^2), q = p^k.   Throws: std::invalid_argument on any other order.
 /// Source: Paley, "On orthogonal matrices", 1933, lemma 3.
@@ -50,18 +63,10 @@ namespace dfrot {
   expects(is_paley_2_order(order), "Paley's second construction does not reach order ", order,
           ": it takes twice a prime power plus 1, where that power is 1 mod 4");
   galois_field const field(order / 2 - 1);
-  auto const conference = [&field](std::size_t i, std::size_t j) {
-    if (i == 0 || j == 0) {
-      return i == j ? 0 : 1;
-    }
-    auto const a = static_cast<galois_field::element>(i - 1);
-    auto const b = static_cast<galois_field::element>(j - 1);
-    return field.quadratic_character(field.subtract(a, b));
-  };
   sign_matrix result(order);
   for (std::size_t i = 0; i < order / 2; ++i) {
     for (std::size_t j = 0; j < order / 2; ++j) {
-      int const c = conference(i, j);  // 0 on the diagonal only
+      int const c = conference_entry(field, i, j);  // 0 on the diagonal only
       result.set(2 * i, 2 * j, c == 0 ? 1 : c);
       result.set(2 * i, 2 * j + 1, c == 0 ? -1 : c);
       result.set(2 * i + 1, 2 * j, c == 0 ? -1 : c);

@@ -2,9 +2,14 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
+#include <type_traits>
 
+#include <dfrot/backend/cpu/base_matrix_by_table.hpp>
+#include <dfrot/backend/cpu/base_matrix_plain.hpp>
 #include <dfrot/backend/cpu/isa.hpp>
+#include <dfrot/backend/cpu/paley_2_cyclic.hpp>
+#include <dfrot/backend/cpu/paley_2_kernel.hpp>
+#include <dfrot/backend/cpu/unroll.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
 
 namespace dfrot::cpu {
@@ -12,73 +17,102 @@ inline namespace DFROT_CPU_ISA {
 
 namespace detail {
 
-/// Four rows of results for one chunk of columns: result[r] = sum over the inputs a of sign(first + r, a) column[a].
-/// Inputs are summed in blocks, since K float terms in one chain would lose a digit.
-template <std::size_t Width, class T, class Sign>
-void base_matrix_4_results(T const* __restrict columns, std::size_t base, Sign const& sign, T (&result)[4][Width]) {
-  constexpr std::size_t block = 32;
-  std::fill(&result[0][0], &result[0][0] + 4 * Width, T{0});
-  for (std::size_t first = 0; first < base; first += block) {
-    T sum[4][Width] = {};
-    for (std::size_t a = first; a < std::min(first + block, base); ++a) {
-      for (std::size_t r = 0; r < 4; ++r) {
-        auto const factor = static_cast<T>(sign(r, a));
-        for (std::size_t w = 0; w < Width; ++w) {
-          sum[r][w] += factor * columns[a * Width + w];
-        }
-      }
+/// H_K by a kernel for its order, across the runs. Columns that fill no register go through a copy.
+template <class Kernel>
+void base_matrix_by_kernel(base_matrix_runs const& runs, std::size_t columns, float scale) {
+  constexpr std::size_t width = Kernel::lanes::width;
+  for (std::size_t first = 0; first < columns; first += width) {
+    base_matrix_runs const here{runs.from + first, runs.from_step, runs.to + first, runs.to_step};
+    if (first + width <= columns) {
+      Kernel::columns(here, scale);
+      continue;
     }
-    for (std::size_t r = 0; r < 4; ++r) {
-      for (std::size_t w = 0; w < Width; ++w) {
-        result[r][w] += sum[r][w];
-      }
+    alignas(64) float copy[Kernel::order * width] = {};
+    for (std::size_t i = 0; i < Kernel::order; ++i) {
+      std::copy_n(here.from + i * here.from_step, columns - first, copy + i * width);
+    }
+    base_matrix_by_kernel<Kernel>({copy, width, copy, width}, width, scale);
+    for (std::size_t i = 0; i < Kernel::order; ++i) {
+      std::copy_n(copy + i * width, columns - first, here.to + i * here.to_step);
     }
   }
 }
 
-/// The base matrix H_K, or its transpose, across the K runs of 2^m values, Width columns at a time, and the scale.
-/// Takes LargestBase x Width values on the stack. @pre K <= LargestBase
-template <std::size_t LargestBase, std::size_t Width, class T>
-void base_matrix_by_chunks(hadamard_order const& order, bool transpose, T* values, T scale) {
-  alignas(64) T columns[LargestBase * Width];
-  std::size_t const base = order.base();
-  std::size_t const rest = order.rest();
-  std::int8_t const* const signs = order.base_row(0);
-  std::size_t const result_step = transpose ? base : 1;
-  std::size_t const input_step = transpose ? 1 : base;
-  for (std::size_t first = 0; first < rest; first += Width) {
-    std::size_t const width = std::min(Width, rest - first);
-    for (std::size_t a = 0; a < base; ++a) {
-      T* const end = std::copy_n(values + a * rest + first, width, columns + a * Width);
-      std::fill(end, columns + (a + 1) * Width, T{0});
-    }
-    for (std::size_t c = 0; c < base; c += 4) {  // a base above 1 is a multiple of 4
-      alignas(64) T result[4][Width];
-      base_matrix_4_results<Width>(
-          columns, base, [=](std::size_t r, std::size_t a) { return signs[(c + r) * result_step + a * input_step]; },
-          result);
-      for (std::size_t r = 0; r < 4; ++r) {
-        for (std::size_t w = 0; w < width; ++w) {
-          values[(c + r) * rest + first + w] = result[r][w] * scale;
-        }
-      }
-    }
+/// Paley's second matrix of order `base` across the runs. False where it has no kernel of its own: each costs every program
+/// a second of compilation, so that there are only those for the sizes of published models.
+/// @param runs where to read and write, in place or not   @param columns of each run
+template <class Arch>
+bool paley_2_base_matrix(std::size_t base, base_matrix_runs const& runs, std::size_t columns, float scale) {
+  switch (base) {
+    case 12:
+      base_matrix_by_kernel<paley_2_kernel<Arch, 5>>(runs, columns, scale);
+      return true;
+    case 76:
+      base_matrix_by_kernel<paley_2_cyclic<Arch, 37, 9>>(runs, columns, scale);
+      return true;
+#if !DFROT_CPU_SANITIZED  // one of each kind is enough to check
+    case 20:
+      base_matrix_by_kernel<paley_2_kernel<Arch, 9>>(runs, columns, scale);
+      return true;
+    case 28:
+      base_matrix_by_kernel<paley_2_kernel<Arch, 13>>(runs, columns, scale);
+      return true;
+    case 36:
+      base_matrix_by_kernel<paley_2_kernel<Arch, 17>>(runs, columns, scale);
+      return true;
+    case 52:
+      base_matrix_by_kernel<paley_2_kernel<Arch, 25>>(runs, columns, scale);
+      return true;
+    case 100:
+      base_matrix_by_kernel<paley_2_cyclic<Arch, 49, 12>>(runs, columns, scale);
+      return true;
+    case 108:
+      base_matrix_by_kernel<paley_2_cyclic<Arch, 53, 13>>(runs, columns, scale);
+      return true;
+    case 148:
+      base_matrix_by_kernel<paley_2_cyclic<Arch, 73, 12>>(runs, columns, scale);
+      return true;
+#endif
+    default:
+      return false;
   }
+}
+
+/// H_K by the kernel that suits it. False where there is none but the plain loops.
+template <class Arch>
+bool fast_base_matrix(hadamard_order const& order, bool transpose, float* values, float scale) {
+  if (order.construction() == hadamard_construction::paley_2 &&  // symmetric
+      paley_2_base_matrix<Arch>(order.base(), {values, order.rest(), values, order.rest()}, order.rest(), scale)) {
+    return true;
+  }
+  if (order.base() > largest_table_base || order.construction() == hadamard_construction::kronecker) {
+    return false;
+  }
+  if (order.base() <= 256) {
+    base_matrix_by_table<Arch, 256>(order, transpose, values, scale);
+  } else {
+    base_matrix_by_table<Arch, largest_table_base>(order, transpose, values, scale);
+  }
+  return true;
 }
 
 }  // namespace detail
 
-/// Picks the chunk of columns for this base: 32 wide as long as K of them are at most 128 KiB of float, so that each sign is
-/// read once for many columns (and g++ vectorizes loops of 32, but not of 16); narrow for the few larger bases.
+/// The base matrix H_K, or its transpose, across the K runs of 2^m values of one row, in place:
+///   values[c][d] <- scale sum_a values[a][d] H_K(a, c)      (transpose: H_K(c, a))
+/// @param order n = K 2^m, K > 1   @param values K runs of 2^m values, at any alignment
+/// Complexity, in additions a value: K / 8 + 2.5 by unrolled kernels for K = 12, 20, 28, 36, 52, 76, 100, 108, 148; K / 8 + 8
+/// by tables for other orders of Paley's second construction up to 1024, K / 4 + 5 for his first and Williamson's; K
+/// multiply-adds in plain loops for Kronecker products, K above 1024, double, and portable code.
+/// Sums are taken in blocks, so that their rounding grows as that of 32 + K / 32 terms at most.
 template <class Arch, class T>
-void base_matrix(hadamard_order const& order, bool transpose, T* values, T scale) {
-  if (order.base() <= 128) {
-    detail::base_matrix_by_chunks<128, 32>(order, transpose, values, scale);
-  } else if (order.base() <= 1024) {
-    detail::base_matrix_by_chunks<1024, 32>(order, transpose, values, scale);
-  } else {
-    detail::base_matrix_by_chunks<largest_hadamard_base, 8>(order, transpose, values, scale);
+void base_matrix(hadamard_order const& order, bool transpose, T* values, T scale) noexcept {
+  if constexpr (std::is_same_v<T, float> && !std::is_same_v<Arch, portable>) {
+    if (detail::fast_base_matrix<Arch>(order, transpose, values, scale)) {
+      return;
+    }
   }
+  detail::plain_base_matrix(order, transpose, values, scale);
 }
 
 }  // namespace DFROT_CPU_ISA
