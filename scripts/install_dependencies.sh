@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what it takes to build and test dfrot, on Debian 12; other systems get the list of what is missing.
+# scripts/install_dependencies.sh [--peers]: installs what it takes to build and test dfrot, on Debian 12; other systems
+# get the list of what is missing. --peers: and the libraries that scripts/bench.sh compares with, which nothing needs.
 # Only what is missing is installed, so a second run takes a moment. The one list of packages is here.
 set -euo pipefail
 
@@ -13,6 +14,9 @@ packages=(
   clang-format clang-tidy             # scripts/lint.sh
   g++-aarch64-linux-gnu qemu-user-static # the kernels for 64-bit ARM, compiled and run here
 )
+if [[ "${1:-}" == --peers ]]; then
+  packages+=(libopenblas-dev libdnnl-dev)
+fi
 
 is_installed() { dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
 

@@ -1,12 +1,10 @@
-// Token errors and the automatic massive-token rule, beside a memcpy of the same activations.
+// The automatic massive-token rule, beside a memcpy of the same activations.
 
 #include <benchmark/benchmark.h>
 
 #include <cstdint>
 #include <cstring>
 #include <dfrot/cpu.hpp>
-#include <dfrot/reference.hpp>
-#include <vector>
 
 #include "support/sample.hpp"
 
@@ -34,18 +32,6 @@ void copy(benchmark::State& state) {
 }
 
 template <class P>
-void token_errors_of(benchmark::State& state, P const& on, int4_scheme scheme) {
-  auto const channels = static_cast<std::size_t>(state.range(0));
-  auto const x = activations(channels);
-  std::vector<token_error> errors(tokens);
-  for (auto _ : state) {
-    token_errors(on, scheme, x.view(), vector_view<token_error>(errors.data(), tokens));
-    benchmark::ClobberMemory();
-  }
-  count_floats(state, channels);
-}
-
-template <class P>
 void massive_automatic_of(benchmark::State& state, P const& on) {
   auto const channels = static_cast<std::size_t>(state.range(0));
   auto const x = activations(channels);
@@ -55,14 +41,7 @@ void massive_automatic_of(benchmark::State& state, P const& on) {
   count_floats(state, channels);
 }
 
-constexpr int4_scheme largest{};
-constexpr int4_scheme searched{true, 0, 1.0F, scale_rule::search};
-
 BENCHMARK(copy)->Arg(4096);
-BENCHMARK_CAPTURE(token_errors_of, reference_largest, reference::policy{}, largest)->Arg(4096);
-BENCHMARK_CAPTURE(token_errors_of, cpu_largest, cpu::policy{}, largest)->Arg(4096);
-BENCHMARK_CAPTURE(token_errors_of, reference_searched, reference::policy{}, searched)->Arg(4096);
-BENCHMARK_CAPTURE(token_errors_of, cpu_searched, cpu::policy{}, searched)->Arg(4096);
 BENCHMARK_CAPTURE(massive_automatic_of, cpu, cpu::policy{})->Arg(4096);
 
 }  // namespace
