@@ -181,11 +181,11 @@ void small_transforms(std::size_t count, float scale, Source const from, Work co
     for (std::size_t i = 0; i < count; ++i) {
       std::size_t const start = i << Levels;
       auto const between = writer(from, work) + start;
-      strided_pass<strided, Arch>(run, scale, from + start, work + start);
+      block_passes<block, false, Arch>(std::size_t{1} << strided, 1.0F, from + start, work + start);
       if constexpr (std::is_same_v<Target, Work>) {
-        block_passes<block, false, Arch>(std::size_t{1} << strided, 1.0F, between, in_place{});
+        strided_pass<strided, Arch>(run, scale, between, in_place{});
       } else {
-        block_passes<block, false, Arch>(std::size_t{1} << strided, 1.0F, between, to + start);
+        strided_pass<strided, Arch>(run, scale, between, to + start);
       }
     }
   }
@@ -195,7 +195,8 @@ void small_transforms(std::size_t count, float scale, Source const from, Work co
 
 /// The Walsh-Hadamard matrix of order 2^m on `count` neighbouring runs of floats, read from one place and written to another:
 ///   to <- scale from H_{2^m},   H_{2h} = [H_h H_h; H_h -H_h]
-/// Large transforms go from run to run in depth, so that the data of later passes stay in the caches.
+/// Blocks of neighbours come first: memory is read in order, which lets the processor fetch ahead; the levels between
+/// distant values follow in the cache. Large transforms go in depth for the same reason.
 /// @param from from(i) is the register of values i, i + 1, …; with a second argument, only so many of its lanes
 /// @param work stored_run of float for the values between passes, or in_place
 /// @param to to(i, register) writes values i, i + 1, …; or in_place. Called in the last pass only; a target of work's type is
@@ -217,8 +218,8 @@ void walsh_hadamard(std::size_t m, std::size_t count, float scale, Source const 
   for (std::size_t i = 0; i < count; ++i) {
     std::size_t const start = i << m;
     auto const between = detail::writer(from, work) + start;
-    detail::strided_pass<strided, Arch>(run, scale, from + start, work + start);
-    walsh_hadamard<Arch>(m - strided, std::size_t{1} << strided, 1.0F, between, in_place{}, to + start);
+    walsh_hadamard<Arch>(m - strided, std::size_t{1} << strided, 1.0F, from + start, work + start, work + start);
+    detail::strided_pass<strided, Arch>(run, scale, between, to + start);
   }
 }
 
