@@ -11,7 +11,7 @@ inline namespace DFROT_CPU_ISA {
 
 /// Swaps lanes i and i ^ Distance, Distance = 1, 2, 4 … width / 2. One instruction.
 template <std::size_t Distance, class Arch>
-[[nodiscard]] float_lanes<Arch> exchange(float_lanes<Arch> a) {
+[[nodiscard]] float_lanes<Arch> exchange([[maybe_unused]] float_lanes<Arch> a) {
   using lanes = float_lanes<Arch>;
   static_assert(Distance < lanes::width && (Distance & (Distance - 1)) == 0);
 #if DFROT_CPU_AVX512

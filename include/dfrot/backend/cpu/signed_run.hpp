@@ -15,7 +15,8 @@ inline namespace DFROT_CPU_ISA {
 
 /// x with the signs of as many bytes, each -1 or +1: changes sign bits, so that zeros and NaN keep their payload.
 template <class Arch>
-[[nodiscard]] float_lanes<Arch> with_signs(float_lanes<Arch> x, std::int8_t const* signs) {
+[[nodiscard]] float_lanes<Arch> with_signs([[maybe_unused]] float_lanes<Arch> x,
+                                           [[maybe_unused]] std::int8_t const* signs) {
   using lanes [[maybe_unused]] = float_lanes<Arch>;
 #if DFROT_CPU_AVX512
   if constexpr (has<Arch, avx512>) {
