@@ -63,7 +63,7 @@ template <class Real>
 
 /// How many steps of its grid the largest value of a group can lie from 0: max|x| <= reach * scale.
 /// Just above 7 if the scale is that of the largest magnitude; more if the range is clipped or searched for.
-[[nodiscard]] constexpr float grid_reach(int4_scheme const& scheme) {
+[[nodiscard]] DFROT_HOST_DEVICE constexpr float grid_reach(int4_scheme const& scheme) {
   float const least_ratio =
       scheme.scale == scale_rule::search ? clip_search::ratio<float>(clip_search::candidates - 1) : 1.0F;
   return (scheme.symmetric ? 7.01F : 15.02F) / (scheme.clip * least_ratio);
