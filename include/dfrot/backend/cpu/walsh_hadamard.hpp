@@ -24,7 +24,7 @@ struct walsh_plan {
   /// Up to 2^small_levels values, two passes are enough.
   static constexpr std::size_t small_levels = block_levels + 1 + log2_registers + 1;
 
-  /// s of the first pass for 2^m values, or 0 if a block pass is enough. @pre m <= small_levels
+  /// s of the strided pass for 2^m values, which comes last, or 0 if a block pass is enough. @pre m <= small_levels
   [[nodiscard]] static constexpr std::size_t strided_levels(std::size_t m) {
     if (m <= block_levels + 1) {
       return 0;
