@@ -22,11 +22,19 @@ namespace dfrot::program {
 
 namespace {
 
-void require_finite(matrix<float> const& x, std::string const& file) {
-  for (std::size_t i = 0; i < x.rows(); ++i) {
-    for (std::size_t j = 0; j < x.columns(); ++j) {
-      if (!std::isfinite(x(i, j))) {
-        throw io_error(message(file, ": row ", i, ", column ", j, " (counted from 0) holds ", x(i, j),
+std::string names_of(std::vector<std::filesystem::path> const& paths) {
+  std::string all = paths.front().string();
+  for (std::size_t i = 1; i < paths.size(); ++i) {
+    all += (i + 1 == paths.size() ? " and " : ", ") + paths[i].string();
+  }
+  return all;
+}
+
+void require_finite(matrix_view<float> block, std::string const& file, std::size_t first) {
+  for (std::size_t i = 0; i < block.rows; ++i) {
+    for (std::size_t j = 0; j < block.columns; ++j) {
+      if (!std::isfinite(block(i, j))) {
+        throw io_error(message(file, ": row ", first + i, ", column ", j, " (counted from 0) holds ", block(i, j),
                                ": all values must be finite"));
       }
     }
@@ -35,22 +43,58 @@ void require_finite(matrix<float> const& x, std::string const& file) {
 
 }  // namespace
 
-matrix<float> load_activations(options const& chosen) {
-  if (!chosen.input) {
-    return example::make_sample(chosen.seed, {}, chosen.threads);
+activations::activations(options const& chosen) : threads_(chosen.threads), rms_norm_(chosen.rms_norm) {
+  if (chosen.inputs.empty()) {
+    sample_ = example::make_sample(chosen.seed, {}, threads_);
+    rms_norm_ = false;  // the sample is made so
+    rows_ = sample_.rows();
+    channels_ = sample_.columns();
+    name_ = message("built-in sample, seed ", chosen.seed);
+    return;
   }
-  std::string const file = chosen.input->string();
-  matrix<float> x = read_npy<float>(*chosen.input);
+  name_ = names_of(chosen.inputs);
+  for (std::filesystem::path const& path : chosen.inputs) {
+    npy_rows const& file = files_.emplace_back(path);
+    if (file.channels() != files_.front().channels()) {
+      throw io_error(message(path.string(), ": it has ", file.channels(), " channels, but ", chosen.inputs[0].string(),
+                             " has ", files_.front().channels()));
+    }
+    rows_ += file.rows();
+  }
+  channels_ = files_.front().channels();
   try {
-    static_cast<void>(hadamard_order(x.columns()));
+    static_cast<void>(hadamard_order(channels_));
   } catch (std::invalid_argument const& error) {
-    throw io_error(message(file, ": ", error.what()));
+    throw io_error(message(chosen.inputs[0].string(), ": ", error.what()));
   }
-  require_finite(x, file);
-  if (chosen.rms_norm) {
-    rms_norm(cpu::policy{chosen.threads}, x.view());
+}
+
+void activations::read(std::size_t first, matrix_view<float> block) const {
+  if (files_.empty()) {
+    for (std::size_t i = 0; i < block.rows; ++i) {
+      std::copy_n(&sample_(first + i, 0), channels_, block.row(i));
+    }
+    return;
   }
-  return x;
+  read_files(first, block);
+  if (rms_norm_) {
+    rms_norm(cpu::policy{threads_}, block);
+  }
+}
+
+void activations::read_files(std::size_t first, matrix_view<float> block) const {
+  std::size_t done = 0;
+  for (npy_rows const& file : files_) {
+    if (done < block.rows && first < file.rows()) {
+      std::size_t const count = std::min(block.rows - done, file.rows() - first);
+      auto const part = block.row_block(done, count);
+      file.read(first, part);
+      require_finite(part, file.name(), first);
+      done += count;
+      first += count;
+    }
+    first -= std::min(first, file.rows());
+  }
 }
 
 token_split split_tokens(std::size_t rows, double share, std::uint64_t seed) {
@@ -73,14 +117,6 @@ token_split split_tokens(std::size_t rows, double share, std::uint64_t seed) {
   std::sort(split.used.begin(), split.used.end());
   std::sort(split.held_out.begin(), split.held_out.end());
   return split;
-}
-
-matrix<float> gather_rows(matrix<float> const& x, std::vector<std::size_t> const& rows) {
-  matrix<float> result(rows.size(), x.columns());
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    std::copy_n(&x(rows[i], 0), x.columns(), &result(i, 0));
-  }
-  return result;
 }
 
 matrix<float> load_start_rotation(options const& chosen, std::size_t channels) {

@@ -1,26 +1,66 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
 
 #include <dfrot/core/matrix.hpp>
+#include <dfrot/core/view.hpp>
+#include <dfrot/io/npy_rows.hpp>
 
 #include "options.hpp"
 #include "outcome.hpp"
 
 namespace dfrot::program {
 
-/// Reads the input, or makes the built-in sample, and normalises the rows where asked to.
-/// Throws: io_error for a file that cannot be read, a value that is not finite (row and column are named), or a number
-/// of channels without a Hadamard matrix.
-[[nodiscard]] matrix<float> load_activations(options const& chosen);
+/// The tokens to work on, in blocks of rows (a token_source): .npy files one after the other, which stay on disk, or the
+/// built-in sample.
+class activations {
+ public:
+  /// Opens the files, or makes the sample.
+  /// Throws: io_error for a file that cannot be read, another number of channels than the first file has, or a number of
+  /// channels without a Hadamard matrix.
+  explicit activations(options const& chosen);
+
+  [[nodiscard]] std::size_t rows() const { return rows_; }
+  [[nodiscard]] std::size_t channels() const { return channels_; }
+  /// The files as the user named them, or what the sample is.
+  [[nodiscard]] std::string const& name() const { return name_; }
+
+  /// Fills the block with rows first, first + 1, ..., normalised where the user asked for it.
+  /// Throws: io_error for a value that is not finite (file, row and column are named), or a file that became unreadable.
+  void read(std::size_t first, matrix_view<float> block) const;
+
+ private:
+  void read_files(std::size_t first, matrix_view<float> block) const;
+
+  int threads_;
+  bool rms_norm_;
+  std::vector<npy_rows> files_;
+  matrix<float> sample_;
+  std::size_t rows_ = 0;
+  std::size_t channels_ = 0;
+  std::string name_;
+};
+
+/// Calls f(first, block) for all tokens in order, in blocks of at most 1024 rows; f may overwrite the block.
+template <class F>
+void for_each_block(activations const& x, F&& f) {
+  constexpr std::size_t block_rows = 1024;
+  matrix<float> block(std::min(block_rows, x.rows()), x.channels());
+  for (std::size_t first = 0; first < x.rows(); first += block_rows) {
+    auto const rows = block.view().row_block(0, std::min(block_rows, x.rows() - first));
+    x.read(first, rows);
+    f(first, rows);
+  }
+}
 
 /// Chooses the rows to hold out: round(share * rows) of them, at random by the seed, at least one if share > 0 and
 /// never all.
 /// Determinism: a function of its arguments.
 [[nodiscard]] token_split split_tokens(std::size_t rows, double share, std::uint64_t seed);
-
-/// The rows with the given numbers, copied.
-[[nodiscard]] matrix<float> gather_rows(matrix<float> const& x, std::vector<std::size_t> const& rows);
 
 /// Reads the start rotation from the file that --rotation names, and brings it to the nearest orthogonal matrix where
 /// its digits were cut short (float16).

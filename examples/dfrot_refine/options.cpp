@@ -21,7 +21,8 @@ constexpr char const* description =
     "Finds a rotation that makes activations easy to quantize to 4 bits.\n"
     "Reads activations (tokens x channels), refines a randomized Hadamard rotation R for them by\n"
     "alternating quantization and orthogonal Procrustes, and writes R (channels x channels): use x R\n"
-    "instead of x, and W R instead of a weight W (out x in). Massive tokens weigh more than ordinary ones.\n";
+    "instead of x, and W R instead of a weight W (out x in). The short method turns the few directions of\n"
+    "the massive tokens alone, in seconds; the full one turns all of them, massive tokens weighing more.\n";
 
 constexpr char const* examples =
     "Examples:\n"
@@ -29,23 +30,31 @@ constexpr char const* examples =
     "      the built-in sample: 8192 tokens x 1024 channels, 16 of the tokens massive\n"
     "  dfrot-refine --input hidden.npy --rms-norm --output R.npy --report report.json --plot plot.svg\n"
     "      hidden states before RMSNorm, a rotation, the figures and a picture\n"
-    "  dfrot-refine --input X.npy --output R.npy --holdout 0.2 --clip search --rounds 100 --threads 8\n"
-    "      a fifth of the tokens kept aside to judge the result on; each token's scale searched\n"
+    "  dfrot-refine --input X.npy --output R.npy --method full --holdout 0.2 --scale search --starts 5\n"
+    "      all channels; a fifth of the tokens decides which round and which start is kept;\n"
+    "      each token's scale searched\n"
+    "  dfrot-refine --input a.npy --input b.npy --output R.npy --method full --checkpoint c.safetensors\n"
+    "      two files, which may be larger than memory; after a crash the same line with --resume goes on\n"
     "\n"
     "Exit codes: 0 done, 2 wrong usage, 3 bad input or unwritable output,\n"
     "130 interrupted with Ctrl-C (the best rotation so far is written; a second Ctrl-C stops at once).\n";
 
 /// Texts that are parsed further after CLI11 has read them.
 struct raw_texts {
-  std::string input;
+  std::vector<std::string> inputs;
   std::string output;
+  std::string short_output;
   std::string start_output;
   std::string report;
   std::string plot;
   std::string csv;
+  std::string log;
+  std::string checkpoint;
+  std::string method = "short";
   std::string rotation = "hadamard";
   std::string massive = "auto";
-  std::string clip = "1.0";
+  std::string scale = "max";
+  double clip = 1;
   bool asymmetric = false;
 };
 
@@ -61,65 +70,118 @@ double number(std::string const& option, std::string const& text, char const* al
   return value;
 }
 
-void add_options(CLI::App& app, options& chosen, raw_texts& texts) {
-  app.set_help_flag("-h,--help", "Print this help and exit");
-  app.set_version_flag(
-      "--version", message("dfrot-refine ", DFROT_VERSION_MAJOR, ".", DFROT_VERSION_MINOR, ".", DFROT_VERSION_PATCH),
-      "Print the version and exit");
-  std::string const files = "Files";
-  app.add_option("-i,--input", texts.input,
-                 "Activations, tokens x channels, float16, float32 or float64;\nwithout it a built-in sample is made")
+void add_files(CLI::App& app, options& chosen, raw_texts& texts) {
+  std::string const group = "Files";
+  auto const add = [&](char const* names, std::string& text, char const* explanation, char const* type) {
+    return app.add_option(names, text, explanation)->type_name(type)->group(group);
+  };
+  app.add_option("-i,--input", texts.inputs,
+                 "Activations, tokens x channels, float16, float32 or float64; given\nseveral times, the files follow "
+                 "one another. They are read in blocks.\nWithout it a built-in sample is made")
       ->type_name("X.npy")
-      ->group(files);
-  app.add_option("-o,--output", texts.output, "Where the refined rotation goes (float32, x R rotates)")
-      ->required()
-      ->type_name("R.npy")
-      ->group(files);
-  app.add_option("--start-output", texts.start_output, "Where the dense start rotation goes")
-      ->type_name("S.npy")
-      ->group(files);
-  app.add_option("--report", texts.report, "Where the figures go, as JSON")->type_name("report.json")->group(files);
-  app.add_option("--plot", texts.plot, "Where a picture goes: error per token before and after, loss per round")
-      ->type_name("plot.svg")
-      ->group(files);
-  app.add_option("--csv", texts.csv, "Where the error of every token goes")->type_name("tokens.csv")->group(files);
+      ->take_all()
+      ->expected(1)
+      ->group(group);
+  add("-o,--output", texts.output, "Where the refined rotation goes (float32, x R rotates)", "R.npy")->required();
+  add("--short-output", texts.short_output, "Where a short rotation goes in its compact form", "FILE");
+  add("--start-output", texts.start_output, "Where the dense start rotation goes", "S.npy");
+  add("--report", texts.report, "Where the figures go, as JSON", "report.json");
+  add("--plot", texts.plot, "Where a picture goes: error per token before and after, loss per round", "plot.svg");
+  add("--csv", texts.csv, "Where the error of every token goes", "tokens.csv");
+  add("--log", texts.log, "Where one line of JSON goes after every round", "log.jsonl");
+  add("--checkpoint", texts.checkpoint, "Where the full method keeps its state, after every round", "FILE");
+  app.add_flag("--resume", chosen.resume,
+               "Go on from the checkpoint, to the same result byte for byte; without\none, "
+               "start. The input and the options must be the same")
+      ->group(group);
+}
 
-  std::string const method = "Method";
-  app.add_flag("--rms-norm", chosen.rms_norm, "Divide each row by sqrt(mean(x^2) + 1e-6) first")->group(method);
-  app.add_option("--rotation", texts.rotation, "What the refinement starts from; PATH: an .npy, channels x channels")
+void add_method(CLI::App& app, options& chosen, raw_texts& texts) {
+  std::string const group = "Method";
+  refine_options& refinement = chosen.refinement;
+  auto const count = CLI::Range(1, 4096).description("");
+  app.add_option("--method", texts.method,
+                 "What is refined: a rotation of a few directions after the Hadamard, or\nall channels")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"short", "full"}).description(""))
+      ->type_name("short|full")
+      ->group(group);
+  app.add_flag("--rms-norm", chosen.rms_norm, "Divide each row by sqrt(mean(x^2) + 1e-6) first")->group(group);
+  app.add_option("--rotation", texts.rotation,
+                 "What the full refinement starts from; PATH: an .npy, channels x channels")
       ->capture_default_str()
       ->type_name("hadamard|orthogonal|PATH")
-      ->group(method);
-  app.add_option("--rounds", chosen.rounds, "Rounds of the alternation")
+      ->group(group);
+  app.add_option(
+         "--starts", chosen.starts,
+         "Seeds to try: the Hadamard with the least error is the start, judged on\nthe rows held out, or on all")
+      ->capture_default_str()
+      ->check(count)
+      ->group(group);
+  app.add_option("--rounds", refinement.rounds, "Rounds of the alternation at most")
       ->capture_default_str()
       ->check(CLI::Range(0, 1'000'000).description(""))
-      ->group(method);
-  app.add_option("--alpha", chosen.alpha, "Weight of a massive token; 50 to 200 is good")
+      ->group(group);
+  app.add_option("--patience", refinement.patience, "Rounds without gain that end the full refinement; 0: none do")
       ->capture_default_str()
-      ->group(method);
+      ->check(CLI::Range(0, 1'000'000).description(""))
+      ->group(group);
+  app.add_option("--momentum", refinement.momentum,
+                 "How far a round of the full refinement goes on in the direction of the\nlast, 0 to below 1; the "
+                 "paper's method is 0")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--block", refinement.block, "The full refinement turns blocks of so many channels; 0: all together")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1 << 20).description(""))
+      ->group(group);
+  app.add_flag("--shared-block", refinement.shared_block, "One rotation serves all blocks")->group(group);
+  app.add_option("--prototypes", chosen.prototypes,
+                 "Kinds of massive token for the short method; 0: as many as they show")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 64).description(""))
+      ->group(group);
+  app.add_option("--alpha", refinement.alpha, "Weight of a massive token; 50 to 200 is good")
+      ->capture_default_str()
+      ->group(group);
   app.add_option("--massive", texts.massive,
                  "Which tokens are massive: found automatically, by comparison with\na random orthogonal rotation, or "
                  "those with an unrotated error\n||x - Q(x)|| below VALUE")
       ->capture_default_str()
       ->type_name("auto|compare|VALUE")
-      ->group(method);
-  app.add_option("--holdout", chosen.holdout, "Share of the rows, chosen at random, to judge on, not to refine with")
+      ->group(group);
+  app.add_option("--holdout", chosen.holdout,
+                 "Share of the rows, chosen at random, that decides which round is kept,\nand is not refined with")
       ->capture_default_str()
       ->type_name("FRACTION")
-      ->group(method);
-  app.add_option("--seed", chosen.seed, "Seed of everything random")->capture_default_str()->group(method);
+      ->group(group);
+  app.add_option("--seed", chosen.seed, "Seed of everything random")->capture_default_str()->group(group);
   app.add_option("--threads", chosen.threads, "Threads; the result does not depend on them")
       ->capture_default_str()
-      ->check(CLI::Range(1, 4096).description(""))
-      ->group(method);
+      ->check(count)
+      ->group(group);
+  app.add_flag("--dry-run", chosen.dry_run, "Say what would be done, and what memory and time it takes")->group(group);
+}
 
+void add_options(CLI::App& app, options& chosen, raw_texts& texts) {
+  app.set_help_flag("-h,--help", "Print this help and exit");
+  app.set_version_flag(
+      "--version", message("dfrot-refine ", DFROT_VERSION_MAJOR, ".", DFROT_VERSION_MINOR, ".", DFROT_VERSION_PATCH),
+      "Print the version and exit");
+  add_files(app, chosen, texts);
+  add_method(app, chosen, texts);
   std::string const quantizer = "Quantizer";
   app.add_option("--bits", chosen.bits, "Bits of a code; 4 is supported")->capture_default_str()->group(quantizer);
   app.add_flag("--asymmetric", texts.asymmetric, "Codes 0 to 15 with a zero point, instead of -8 to 7")
       ->group(quantizer);
-  app.add_option("--clip", texts.clip, "Share of the largest value that the scale covers, or the best\nfor each token")
+  app.add_option("--scale", texts.scale, "Each token's scale: from its largest value, or the best of 17")
       ->capture_default_str()
-      ->type_name("RATIO|search")
+      ->check(CLI::IsMember({"max", "search"}).description(""))
+      ->type_name("max|search")
+      ->group(quantizer);
+  app.add_option("--clip", texts.clip, "Share of the largest value that the scale covers")
+      ->capture_default_str()
+      ->type_name("RATIO")
       ->group(quantizer);
 }
 
@@ -149,14 +211,19 @@ void check_paths(options const& chosen) {
       outputs.emplace_back(option, *path);
     }
   };
+  add("--short-output", chosen.short_output);
   add("--start-output", chosen.start_output);
   add("--report", chosen.report);
   add("--plot", chosen.plot);
   add("--csv", chosen.csv);
+  add("--log", chosen.log);
+  add("--checkpoint", chosen.checkpoint);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     auto const& [option, path] = outputs[i];
-    if (chosen.input && same_file(path, *chosen.input)) {
-      refuse(message(option, " names the input, which would be overwritten: ", path.string()));
+    for (std::filesystem::path const& input : chosen.inputs) {
+      if (same_file(path, input)) {
+        refuse(message(option, " names the input, which would be overwritten: ", path.string()));
+      }
     }
     if (chosen.start == start_rotation::file && same_file(path, chosen.start_file)) {
       refuse(message(option, " names the file of --rotation, which would be overwritten: ", path.string()));
@@ -169,13 +236,25 @@ void check_paths(options const& chosen) {
   }
 }
 
-void interpret(CLI::App const& app, raw_texts const& texts, options& chosen) {
-  chosen.input = path_of(app, "--input", texts.input);
+void interpret_files(CLI::App const& app, raw_texts const& texts, options& chosen) {
+  for (std::string const& input : texts.inputs) {
+    if (input.empty()) {
+      refuse("--input: the name is empty");
+    }
+    chosen.inputs.emplace_back(input);
+  }
   chosen.output = *path_of(app, "--output", texts.output);
+  chosen.short_output = path_of(app, "--short-output", texts.short_output);
   chosen.start_output = path_of(app, "--start-output", texts.start_output);
   chosen.report = path_of(app, "--report", texts.report);
   chosen.plot = path_of(app, "--plot", texts.plot);
   chosen.csv = path_of(app, "--csv", texts.csv);
+  chosen.log = path_of(app, "--log", texts.log);
+  chosen.checkpoint = path_of(app, "--checkpoint", texts.checkpoint);
+}
+
+void interpret_method(CLI::App const& app, raw_texts const& texts, options& chosen) {
+  chosen.method = texts.method == "full" ? refine_method::full : refine_method::short_rotation;
   if (texts.rotation == "orthogonal") {
     chosen.start = start_rotation::orthogonal;
   } else if (texts.rotation != "hadamard") {
@@ -189,26 +268,60 @@ void interpret(CLI::App const& app, raw_texts const& texts, options& chosen) {
     chosen.massive_threshold = number("--massive", texts.massive, "auto nor compare");
   }
   chosen.scheme.symmetric = !texts.asymmetric;
-  if (texts.clip == "search") {
-    chosen.scheme.scale = scale_rule::search;
-  } else {
-    chosen.scheme.clip = static_cast<float>(number("--clip", texts.clip, "search"));
+  chosen.scheme.scale = texts.scale == "search" ? scale_rule::search : scale_rule::max;
+  chosen.scheme.clip = static_cast<float>(texts.clip);
+  if (app.count("--seed") != 0 && app["--seed"]->as<std::string>().find('-') != std::string::npos) {
+    refuse("--seed: the number must not be negative");
   }
+}
+
+/// An option that the chosen method does not know would be ignored in silence.
+void check_method(CLI::App const& app, options const& chosen) {
+  bool const full = chosen.method == refine_method::full;
+  auto const only_for = [&app](char const* option, char const* method, bool is_chosen) {
+    if (!is_chosen && app.count(option) != 0) {
+      refuse(message(option, " goes with --method ", method, " only"));
+    }
+  };
+  for (char const* const option : {"--patience", "--momentum", "--block", "--shared-block", "--checkpoint"}) {
+    only_for(option, "full", full);
+  }
+  only_for("--short-output", "short", !full);
+  only_for("--prototypes", "short", !full);
+  if (!full && chosen.start != start_rotation::hadamard) {
+    refuse("--rotation: a short rotation follows a Hadamard; another start goes with --method full");
+  }
+  if (chosen.starts > 1 && chosen.start != start_rotation::hadamard) {
+    refuse("--starts: only Hadamard starts can be chosen from");
+  }
+  if (chosen.resume && !chosen.checkpoint) {
+    refuse("--resume: --checkpoint names the file to go on from");
+  }
+}
+
+void check_values(options const& chosen) {
   if (chosen.massive == massive_rule::threshold && !(chosen.massive_threshold > 0)) {
     refuse("--massive: the error must be above 0");
   }
   if (!(chosen.scheme.clip > 0 && chosen.scheme.clip <= 1)) {
     refuse("--clip: the ratio must be above 0 and at most 1");
   }
-  if (!(chosen.alpha > 0 && std::isfinite(chosen.alpha))) {
+  if (!(chosen.refinement.alpha > 0 && std::isfinite(chosen.refinement.alpha))) {
     refuse("--alpha: the weight must be above 0 and finite");
+  }
+  if (!(chosen.refinement.momentum >= 0 && chosen.refinement.momentum < 1)) {
+    refuse("--momentum: the share must be at least 0 and below 1");
   }
   if (!(chosen.holdout >= 0 && chosen.holdout < 1)) {
     refuse("--holdout: the share must be at least 0 and below 1");
   }
-  if (app.count("--seed") != 0 && app["--seed"]->as<std::string>().find('-') != std::string::npos) {
-    refuse("--seed: the number must not be negative");
-  }
+}
+
+void interpret(CLI::App const& app, raw_texts const& texts, options& chosen) {
+  interpret_files(app, texts, chosen);
+  interpret_method(app, texts, chosen);
+  check_method(app, chosen);
+  check_values(chosen);
   check_paths(chosen);
 }
 

@@ -5,7 +5,9 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
+#include <dfrot/optimize/refine_options.hpp>
 #include <dfrot/quantize/scheme.hpp>
 
 namespace dfrot::program {
@@ -19,14 +21,23 @@ enum class massive_rule : std::uint8_t { automatic, compare, threshold };
 /// Which rotation the refinement starts from.
 enum class start_rotation : std::uint8_t { hadamard, orthogonal, file };
 
+/// Which refinement: every channel and token in n x n matrices, or the massive tokens alone.
+enum class refine_method : std::uint8_t { full, short_rotation };
+
 /// What the user asked for on the command line.
 struct options {
-  std::optional<std::filesystem::path> input;  ///< none: the built-in sample
+  std::vector<std::filesystem::path> inputs;  ///< none: the built-in sample
   std::filesystem::path output;
+  std::optional<std::filesystem::path> short_output;
   std::optional<std::filesystem::path> start_output;
   std::optional<std::filesystem::path> report;
   std::optional<std::filesystem::path> plot;
   std::optional<std::filesystem::path> csv;
+  std::optional<std::filesystem::path> log;         ///< one line of JSON a round
+  std::optional<std::filesystem::path> checkpoint;  ///< where the state is kept from round to round
+  bool resume = false;                              ///< go on from the checkpoint
+  bool dry_run = false;                             ///< say what would be done, and what it takes
+  refine_method method = refine_method::full;
   bool rms_norm = false;
   start_rotation start = start_rotation::hadamard;
   std::filesystem::path start_file;  ///< for start_rotation::file
@@ -34,8 +45,9 @@ struct options {
   double massive_threshold = 0;  ///< for massive_rule::threshold
   int bits = 4;
   int4_scheme scheme;
-  double alpha = 100;
-  int rounds = 30;
+  refine_options refinement;   ///< alpha, rounds, momentum, patience, blocks
+  std::size_t prototypes = 0;  ///< for the short rotation; 0: as many as the massive tokens show
+  int starts = 1;              ///< Hadamard rotations to choose the start from
   std::uint64_t seed = 0;
   int threads = 1;
   double holdout = 0;  ///< share of the rows kept from the refinement
