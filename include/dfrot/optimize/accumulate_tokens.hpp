@@ -28,11 +28,21 @@ struct token_kinds {
   std::size_t first_token = 0;               ///< the number of the shard's first token among all tokens
 };
 
+/// What the next round asks of the tokens.
+struct round_request {
+  double share = 1;           ///< of the ordinary tokens that are refined with
+  bool with_products = true;  ///< false: the last round measures only
+};
+
 namespace detail {
 
 /// Whether a share of the tokens includes one: a function of its number alone, so that shards agree.
 [[nodiscard]] inline bool in_share(double share, std::size_t token) {
   return share >= 1 || random_block(0, random_stream::token_subset, token).word[0] < share * 4294967296.0;
+}
+
+[[nodiscard]] inline bool is_held_out(token_kinds const& kinds, std::size_t token) {
+  return kinds.held_out.size > 0 && kinds.held_out[token] != 0;
 }
 
 /// A block of tokens on its way through a round, and the few massive ones of all blocks so far.
@@ -53,8 +63,8 @@ class token_pass {
     tokens_.reserve(block_rows);
   }
 
-  [[nodiscard]] bool full() const { return tokens_.size() == block_rows; }
   [[nodiscard]] bool empty() const { return tokens_.empty(); }
+  [[nodiscard]] bool full() const { return tokens_.size() == block_rows; }
 
   /// Takes rows first, first + 1, ... of the source into the block, as far as they fit; returns how many.
   template <class Source>
@@ -81,7 +91,7 @@ class token_pass {
     parallel_for(threads_of(on), count, [&](std::size_t i) { errors_[i] = difference(y, b, i); });
     for (std::size_t i = 0; i < count; ++i) {
       bool const massive = kinds.massive[tokens_[i]] != 0;
-      bool const held_out = kinds.held_out.size > 0 && kinds.held_out[tokens_[i]] != 0;
+      bool const held_out = is_held_out(kinds, tokens_[i]);
       (held_out ? sums.held_out : sums.used).add(massive, errors_[i]);
       if (with_products && massive && !held_out) {
         add_massive(on, y.row(i), b.row(i), sums.problem);
@@ -120,9 +130,8 @@ class token_pass {
   template <execution_policy P>
   void reject_non_finite_tokens(P const& on, matrix_view<T const> x, std::size_t first_token) {
     std::vector<std::uint8_t> bad(x.rows);
-    parallel_for(threads_of(on), x.rows, [&](std::size_t i) {
-      bad[i] = first_non_finite_row(x.row_block(i, 1)) == all_finite ? 0 : 1;
-    });
+    parallel_for(threads_of(on), x.rows,
+                 [&](std::size_t i) { bad[i] = first_non_finite_row(x.row_block(i, 1)) == all_finite ? 0 : 1; });
     auto const found = static_cast<std::size_t>(std::find(bad.begin(), bad.end(), 1) - bad.begin());
     for (std::size_t j = 0; found < x.rows && j < x.columns; ++j) {
       expects(std::isfinite(x(found, j)), "row ", first_token + tokens_[found], ", column ", j, " holds ", x(found, j),
@@ -154,8 +163,8 @@ class token_pass {
 ///   Y = X R;   B = Q(Y);   errors ||y - b||^2;   C += w^2 Y^T B over the tokens that are not held out
 /// Tokens go through in blocks of 1024; Y and B are never there for more than a block.
 /// @param on where to run (host)   @param scheme the quantizer   @param source (m x n)   @param kinds what its tokens are
-/// @param rotation R (n x n) float or double   @param share in (0, 1]: of the ordinary tokens, which ones follows from their
-/// numbers; massive tokens all take part   @param with_products false: errors only
+/// @param rotation R (n x n) float or double   @param request which share of the ordinary tokens takes part (which ones
+/// follows from their numbers; massive and held-out tokens all do), and whether C is needed
 /// @param sums of n channels, to be added to
 /// Complexity: 4 m n^2 operations; memory of three blocks of 1024 x n and two of 256 x n.
 /// Determinism: bitwise for any number of threads and any source of the same tokens; sums of shards differ by rounding.
@@ -163,7 +172,7 @@ class token_pass {
 template <execution_policy P, class Scheme, class Source, class T>
 requires token_source<Source, std::remove_const_t<T>>
 void accumulate_tokens(P const& on, Scheme const& scheme, Source const& source, token_kinds const& kinds,
-                       matrix_view<T> rotation, double share, bool with_products, round_sums& sums) {
+                       matrix_view<T> rotation, round_request const& request, round_sums& sums) {
   std::size_t const n = source.channels();
   std::size_t const rows = source.rows();
   check_shape("rotation", rotation, n, n);
@@ -172,25 +181,20 @@ void accumulate_tokens(P const& on, Scheme const& scheme, Source const& source, 
   expects(kinds.held_out.size == rows || kinds.held_out.size == 0, "refine: ", rows, " tokens, but ",
           kinds.held_out.size, " held-out flags");
   auto const wanted = [&](std::size_t i) {
-    return kinds.massive[i] != 0 || detail::in_share(share, kinds.first_token + i);
+    return kinds.massive[i] != 0 || detail::is_held_out(kinds, i) ||
+           detail::in_share(request.share, kinds.first_token + i);
   };
   detail::token_pass<std::remove_const_t<T>> pass(n);
   for (std::size_t first = 0; first < rows;) {
-    if (!wanted(first)) {
-      ++first;
-      continue;
-    }
-    std::size_t end = first + 1;
-    while (end < rows && wanted(end) && end - first < pass.block_rows) {
+    std::size_t end = first;
+    while (end < rows && end - first < pass.block_rows && wanted(end)) {
       ++end;
     }
-    first += pass.take(source, first, end - first);
-    if (pass.full()) {
-      pass.finish_block(on, scheme, matrix_view<std::remove_const_t<T> const>(rotation), kinds, with_products, sums);
+    first += end > first ? pass.take(source, first, end - first) : 1;
+    if (pass.full() || (first == rows && !pass.empty())) {
+      pass.finish_block(on, scheme, matrix_view<std::remove_const_t<T> const>(rotation), kinds, request.with_products,
+                        sums);
     }
-  }
-  if (!pass.empty()) {
-    pass.finish_block(on, scheme, matrix_view<std::remove_const_t<T> const>(rotation), kinds, with_products, sums);
   }
   pass.flush_massive(on, sums.problem);
 }

@@ -166,7 +166,8 @@ class weighted_procrustes {
       auto const from = before.view().row_block(0, part.rows);
       auto const to = after.view().row_block(0, part.rows);
       for (std::size_t i = 0; i < part.rows; ++i) {
-        std::transform(part.row(i), part.row(i) + r.columns, from.row(i), [](T value) { return static_cast<Sum>(value); });
+        std::transform(part.row(i), part.row(i) + r.columns, from.row(i),
+                       [](T value) { return static_cast<Sum>(value); });
       }
       for (std::size_t first = 0; first < sums.rows(); first += block_) {
         multiply(on, columns(from, first, block_), sums.view().row_block(first, block_), columns(to, first, block_));

@@ -37,12 +37,9 @@ namespace dfrot {
 /// Source: Xiang, Zhang, arXiv 2412.00648, algorithm 1; see refinement.   Example: examples/04_refine_rotation.cpp
 template <execution_policy P, class Scheme, class Source, class T, class Callback>
 requires token_source<Source, std::remove_const_t<T>> && std::predicate<Callback&, refine_round const&>
-[[nodiscard]] refined_rotation<std::remove_const_t<T>> refine_rotation(P const& on, Scheme const& scheme,
-                                                                       Source const& source,
-                                                                       massive_tokens const& massive,
-                                                                       matrix_view<T> start,
-                                                                       refine_options const& options,
-                                                                       Callback&& callback) {
+[[nodiscard]] refined_rotation<std::remove_const_t<T>> refine_rotation(
+    P const& on, Scheme const& scheme, Source const& source, massive_tokens const& massive, matrix_view<T> start,
+    refine_options const& options, Callback&& callback) {
   using Value = std::remove_const_t<T>;
   std::size_t const rows = source.rows();
   std::size_t const n = source.channels();

@@ -16,6 +16,7 @@
 #include <dfrot/linalg/orthogonality.hpp>
 #include <dfrot/linalg/polar.hpp>
 #include <dfrot/linalg/products.hpp>
+#include <dfrot/optimize/accumulate_tokens.hpp>
 #include <dfrot/optimize/refine_options.hpp>
 #include <dfrot/optimize/round_sums.hpp>
 
@@ -36,12 +37,6 @@ struct refinement_state {
   bool finished = false;             ///< nothing is left to do
   bool converged = false;            ///< as in refined_rotation
   bool few_tokens = false;           ///< as in refined_rotation
-};
-
-/// What the next round asks of the tokens: the arguments of accumulate_tokens().
-struct round_request {
-  double share = 1;           ///< of the ordinary tokens that are refined with
-  bool with_products = true;  ///< false: the last round measures only
 };
 
 /// The alternation, a round at a time; who calls it feeds it the sums over the tokens, wherever those are:
@@ -166,8 +161,14 @@ class refinement {
   void note_round(round_sums const& sums) {
     error_summary const used = sums.used.summary(options_.alpha);
     std::chrono::duration<double> const elapsed = std::chrono::steady_clock::now() - began_;
-    refine_round round{next_round(), used.weighted_loss, used.ordinary, used.massive, seconds_before_ + elapsed.count(),
-                       sums.held_out.summary(options_.alpha), request().share, false};
+    refine_round round{next_round(),
+                       used.weighted_loss,
+                       used.ordinary,
+                       used.massive,
+                       seconds_before_ + elapsed.count(),
+                       sums.held_out.summary(options_.alpha),
+                       request().share,
+                       false};
     bool const same_tokens = !state_.rounds.empty() && state_.rounds.back().share == round.share;
     round.restarted = same_tokens && round.loss > state_.rounds.back().loss;
     double const deciding = deciding_loss(round);
