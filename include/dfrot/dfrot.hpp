@@ -9,6 +9,11 @@
 #include <dfrot/linalg/orthogonality.hpp>
 #include <dfrot/linalg/polar.hpp>
 #include <dfrot/linalg/products.hpp>
+#include <dfrot/optimize/accumulate_tokens.hpp>
 #include <dfrot/optimize/procrustes.hpp>
+#include <dfrot/optimize/refine_options.hpp>
 #include <dfrot/optimize/refine_rotation.hpp>
+#include <dfrot/optimize/refinement.hpp>
+#include <dfrot/optimize/round_sums.hpp>
+#include <dfrot/optimize/token_source.hpp>
 #include <dfrot/reference.hpp>

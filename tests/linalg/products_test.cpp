@@ -115,6 +115,27 @@ TEMPLATE_TEST_CASE("multiply_transposed_accumulate agrees with the plain loops f
   }
 }
 
+TEST_CASE("Float sums agree with the plain loops for any number of threads", "[linalg][products]") {
+  for (auto const& shape : shapes) {
+    CAPTURE(shape.rows, shape.depth, shape.columns);
+    auto const a = gaussian_matrix<float>(shape.depth, shape.rows, 1);
+    auto const b = gaussian_matrix<float>(shape.depth, shape.columns, 2);
+    auto const start = gaussian_matrix<float>(shape.rows, shape.columns, 3);
+    matrix<double> expected = plain_product(transposed(a), b);
+    for (std::size_t i = 0; i < shape.rows * shape.columns; ++i) {
+      expected.data()[i] += static_cast<double>(start.data()[i]);
+    }
+    auto c = start;
+    dfrot::multiply_transposed_accumulate(dfrot::reference::policy{}, a.view(), b.view(), c.view());
+    CHECK(distance(c, expected, shape.depth) < tolerance_of<float>);
+    for (int const threads : {1, 2, 5}) {
+      auto again = start;
+      dfrot::multiply_transposed_accumulate(dfrot::cpu::policy{threads}, a.view(), b.view(), again.view());
+      CHECK(same_bytes(again, c));
+    }
+  }
+}
+
 TEST_CASE("Products leave the memory between rows alone", "[linalg][products]") {
   auto const a = gaussian_matrix<double>(150, 40, 1);
   auto const b = gaussian_matrix<double>(150, 40, 2);

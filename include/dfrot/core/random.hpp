@@ -36,6 +36,7 @@ enum class random_stream : std::uint32_t {
   orthogonal = 1,
   sample = 2,
   holdout = 3,
+  token_subset = 4,
   user = 0x80000000u,  ///< and above: free for callers
 };
 

@@ -98,4 +98,12 @@ void nearest_orthogonal(P const&, matrix_view<C, Space> c, matrix_view<double, S
   detail::run_serial_eigen([&] { as_eigen(q) = detail::orthogonal_factor(shifted); });
 }
 
+/// The same for float, computed in double.
+template <execution_policy P, class Space>
+void nearest_orthogonal(P const& on, matrix_view<float, Space> c, matrix_view<float, Space> q) {
+  Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> wide = as_eigen(c).template cast<double>();
+  nearest_orthogonal(on, view_of(wide), view_of(wide));
+  as_eigen(q) = wide.cast<float>();
+}
+
 }  // namespace dfrot

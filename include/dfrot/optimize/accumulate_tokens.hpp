@@ -1,0 +1,202 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include <dfrot/core/checks.hpp>
+#include <dfrot/core/expects.hpp>
+#include <dfrot/core/matrix.hpp>
+#include <dfrot/core/parallel.hpp>
+#include <dfrot/core/policy.hpp>
+#include <dfrot/core/random.hpp>
+#include <dfrot/core/view.hpp>
+#include <dfrot/linalg/products.hpp>
+#include <dfrot/loss/token_error.hpp>
+#include <dfrot/optimize/round_sums.hpp>
+#include <dfrot/optimize/token_source.hpp>
+#include <dfrot/quantize/fake_quantize.hpp>
+
+namespace dfrot {
+
+/// What is known about the tokens of a source, or of a shard of a larger one.
+struct token_kinds {
+  vector_view<std::uint8_t const> massive;   ///< one flag a token
+  vector_view<std::uint8_t const> held_out;  ///< one flag a token, or empty: none
+  std::size_t first_token = 0;               ///< the number of the shard's first token among all tokens
+};
+
+/// What the next round asks of the tokens.
+struct round_request {
+  double share = 1;           ///< of the ordinary tokens that are refined with
+  bool with_products = true;  ///< false: the last round measures only
+};
+
+namespace detail {
+
+/// Whether a share of the tokens includes one: a function of its number alone, so that shards agree.
+[[nodiscard]] inline bool in_share(double share, std::size_t token) {
+  return share >= 1 || random_block(0, random_stream::token_subset, token).word[0] < share * 4294967296.0;
+}
+
+[[nodiscard]] inline bool is_held_out(token_kinds const& kinds, std::size_t token) {
+  return kinds.held_out.size > 0 && kinds.held_out[token] != 0;
+}
+
+/// A block of tokens on its way through a round, and the few massive ones of all blocks so far.
+/// Nothing here has the size of all tokens but the list of those that are read.
+template <class T>
+class token_pass {
+ public:
+  static constexpr std::size_t block_rows = 1024;
+  static constexpr std::size_t massive_rows = 256;
+
+  explicit token_pass(std::size_t channels)
+      : x_(block_rows, channels),
+        y_(block_rows, channels),
+        b_(block_rows, channels),
+        massive_y_(massive_rows, channels),
+        massive_b_(massive_rows, channels),
+        errors_(block_rows) {
+    tokens_.reserve(block_rows);
+  }
+
+  [[nodiscard]] bool empty() const { return tokens_.empty(); }
+  [[nodiscard]] bool full() const { return tokens_.size() == block_rows; }
+
+  /// Takes rows first, first + 1, ... of the source into the block, as far as they fit; returns how many.
+  template <class Source>
+  std::size_t take(Source const& source, std::size_t first, std::size_t count) {
+    std::size_t const taken = std::min(count, block_rows - tokens_.size());
+    source.read(first, x_.view().row_block(tokens_.size(), taken));
+    for (std::size_t i = 0; i < taken; ++i) {
+      tokens_.push_back(first + i);
+    }
+    return taken;
+  }
+
+  /// Y = X R and B = Q(Y) for the block; errors and, if asked for, products join the sums. The block is then empty.
+  template <execution_policy P, class Scheme>
+  void finish_block(P const& on, Scheme const& scheme, matrix_view<T const> rotation, token_kinds const& kinds,
+                    bool with_products, round_sums& sums) {
+    std::size_t const count = tokens_.size();
+    auto const x = x_.view().row_block(0, count);
+    auto const y = y_.view().row_block(0, count);
+    auto const b = b_.view().row_block(0, count);
+    reject_non_finite_tokens(on, x, kinds.first_token);
+    multiply(on, x, rotation, y);
+    fake_quantize(on, scheme, y, b);
+    parallel_for(threads_of(on), count, [&](std::size_t i) { errors_[i] = difference(y, b, i); });
+    for (std::size_t i = 0; i < count; ++i) {
+      bool const massive = kinds.massive[tokens_[i]] != 0;
+      bool const held_out = is_held_out(kinds, tokens_[i]);
+      (held_out ? sums.held_out : sums.used).add(massive, errors_[i]);
+      if (with_products && massive && !held_out) {
+        add_massive(on, y.row(i), b.row(i), sums.problem);
+      }
+      if (massive || held_out) {
+        std::fill_n(b.row(i), b.columns, T{0});  // a token that adds nothing to the ordinary products
+      }
+    }
+    if (with_products) {
+      sums.problem.add_ordinary(on, y, b);
+    }
+    tokens_.clear();
+  }
+
+  /// The massive tokens that wait join the sums.
+  template <execution_policy P>
+  void flush_massive(P const& on, weighted_procrustes& problem) {
+    if (massive_count_ > 0) {
+      problem.add_massive(on, massive_y_.view().row_block(0, massive_count_),
+                          massive_b_.view().row_block(0, massive_count_));
+      massive_count_ = 0;
+    }
+  }
+
+ private:
+  template <execution_policy P>
+  void add_massive(P const& on, T const* y, T const* b, weighted_procrustes& problem) {
+    if (massive_count_ == massive_rows) {
+      flush_massive(on, problem);
+    }
+    std::copy_n(y, massive_y_.columns(), massive_y_.view().row(massive_count_));
+    std::copy_n(b, massive_b_.columns(), massive_b_.view().row(massive_count_));
+    ++massive_count_;
+  }
+
+  template <execution_policy P>
+  void reject_non_finite_tokens(P const& on, matrix_view<T const> x, std::size_t first_token) {
+    std::vector<std::uint8_t> bad(x.rows);
+    parallel_for(threads_of(on), x.rows,
+                 [&](std::size_t i) { bad[i] = first_non_finite_row(x.row_block(i, 1)) == all_finite ? 0 : 1; });
+    auto const found = static_cast<std::size_t>(std::find(bad.begin(), bad.end(), 1) - bad.begin());
+    for (std::size_t j = 0; found < x.rows && j < x.columns; ++j) {
+      expects(std::isfinite(x(found, j)), "row ", first_token + tokens_[found], ", column ", j, " holds ", x(found, j),
+              ": activations must be finite");
+    }
+  }
+
+  static token_error difference(matrix_view<T> y, matrix_view<T> b, std::size_t row) {
+    token_error error;
+    for (std::size_t j = 0; j < y.columns; ++j) {
+      double const value = static_cast<double>(y(row, j));
+      double const gap = value - static_cast<double>(b(row, j));
+      error.squared_error += gap * gap;
+      error.squared_norm += value * value;
+    }
+    return error;
+  }
+
+  matrix<T> x_, y_, b_;
+  matrix<T> massive_y_, massive_b_;
+  std::size_t massive_count_ = 0;
+  std::vector<token_error> errors_;
+  std::vector<std::size_t> tokens_;  // those in the block
+};
+
+}  // namespace detail
+
+/// One pass over the tokens of a source under a rotation: adds their errors and their part of the Procrustes problem to sums.
+///   Y = X R;   B = Q(Y);   errors ||y - b||^2;   C += w^2 Y^T B over the tokens that are not held out
+/// Tokens go through in blocks of 1024; Y and B are never there for more than a block.
+/// @param on where to run (host)   @param scheme the quantizer   @param source (m x n)   @param kinds what its tokens are
+/// @param rotation R (n x n) float or double   @param request which share of the ordinary tokens takes part (which ones
+/// follows from their numbers; massive and held-out tokens all do), and whether C is needed
+/// @param sums of n channels, to be added to
+/// Complexity: 4 m n^2 operations; memory of three blocks of 1024 x n and two of 256 x n.
+/// Determinism: bitwise for any number of threads and any source of the same tokens; sums of shards differ by rounding.
+/// Throws: std::invalid_argument on shapes and a non-finite value (naming row and column); what the source throws.
+template <execution_policy P, class Scheme, class Source, class T>
+requires token_source<Source, std::remove_const_t<T>>
+void accumulate_tokens(P const& on, Scheme const& scheme, Source const& source, token_kinds const& kinds,
+                       matrix_view<T> rotation, round_request const& request, round_sums& sums) {
+  std::size_t const n = source.channels();
+  std::size_t const rows = source.rows();
+  check_shape("rotation", rotation, n, n);
+  expects(sums.problem.channels() == n, "refine: sums of ", sums.problem.channels(), " channels, but tokens of ", n);
+  expects(kinds.massive.size == rows, "refine: ", rows, " tokens, but ", kinds.massive.size, " massive flags");
+  expects(kinds.held_out.size == rows || kinds.held_out.size == 0, "refine: ", rows, " tokens, but ",
+          kinds.held_out.size, " held-out flags");
+  auto const wanted = [&](std::size_t i) {
+    return kinds.massive[i] != 0 || detail::is_held_out(kinds, i) ||
+           detail::in_share(request.share, kinds.first_token + i);
+  };
+  detail::token_pass<std::remove_const_t<T>> pass(n);
+  for (std::size_t first = 0; first < rows;) {
+    std::size_t end = first;
+    while (end < rows && end - first < pass.block_rows && wanted(end)) {
+      ++end;
+    }
+    first += end > first ? pass.take(source, first, end - first) : 1;
+    if (pass.full() || (first == rows && !pass.empty())) {
+      pass.finish_block(on, scheme, matrix_view<std::remove_const_t<T> const>(rotation), kinds, request.with_products,
+                        sums);
+    }
+  }
+  pass.flush_massive(on, sums.problem);
+}
+
+}  // namespace dfrot
