@@ -45,55 +45,61 @@ void require_finite(matrix_view<float> block, std::string const& file, std::size
 
 activations::activations(options const& chosen) : threads_(chosen.threads), rms_norm_(chosen.rms_norm) {
   if (chosen.inputs.empty()) {
-    sample_ = example::make_sample(chosen.seed, {}, threads_);
-    rms_norm_ = false;  // the sample is made so
-    rows_ = sample_.rows();
-    channels_ = sample_.columns();
     name_ = message("built-in sample, seed ", chosen.seed);
-    return;
+    parts_.push_back({name_, std::nullopt, example::make_sample(chosen.seed, {}, threads_)});
+    rms_norm_ = false;  // the sample is made so
+  } else {
+    name_ = names_of(chosen.inputs);
   }
-  name_ = names_of(chosen.inputs);
   for (std::filesystem::path const& path : chosen.inputs) {
-    npy_rows const& file = files_.emplace_back(path);
-    if (file.channels() != files_.front().channels()) {
-      throw io_error(message(path.string(), ": it has ", file.channels(), " channels, but ", chosen.inputs[0].string(),
-                             " has ", files_.front().channels()));
+    part const& added = parts_.emplace_back(open(path));
+    if (added.channels() != parts_.front().channels()) {
+      throw io_error(message(added.name, ": it has ", added.channels(), " channels, but ", parts_.front().name, " has ",
+                             parts_.front().channels()));
     }
-    rows_ += file.rows();
   }
-  channels_ = files_.front().channels();
+  for (part const& each : parts_) {
+    rows_ += each.rows();
+  }
+  channels_ = parts_.front().channels();
   try {
     static_cast<void>(hadamard_order(channels_));
   } catch (std::invalid_argument const& error) {
-    throw io_error(message(chosen.inputs[0].string(), ": ", error.what()));
+    throw io_error(message(parts_.front().name, ": ", error.what()));
   }
+}
+
+activations::part activations::open(std::filesystem::path const& path) {
+  if (detail::open_npy(path).header.fortran_order) {
+    return {path.string(), std::nullopt, read_npy<float>(path)};
+  }
+  return {path.string(), npy_rows(path), {}};
+}
+
+void activations::part::read(std::size_t first, matrix_view<float> block) const {
+  if (file) {
+    file->read(first, block);
+  } else {
+    for (std::size_t i = 0; i < block.rows; ++i) {
+      std::copy_n(&memory(first + i, 0), block.columns, block.row(i));
+    }
+  }
+  require_finite(block, name, first);
 }
 
 void activations::read(std::size_t first, matrix_view<float> block) const {
-  if (files_.empty()) {
-    for (std::size_t i = 0; i < block.rows; ++i) {
-      std::copy_n(&sample_(first + i, 0), channels_, block.row(i));
-    }
-    return;
-  }
-  read_files(first, block);
-  if (rms_norm_) {
-    rms_norm(cpu::policy{threads_}, block);
-  }
-}
-
-void activations::read_files(std::size_t first, matrix_view<float> block) const {
   std::size_t done = 0;
-  for (npy_rows const& file : files_) {
-    if (done < block.rows && first < file.rows()) {
-      std::size_t const count = std::min(block.rows - done, file.rows() - first);
-      auto const part = block.row_block(done, count);
-      file.read(first, part);
-      require_finite(part, file.name(), first);
+  for (part const& each : parts_) {
+    if (done < block.rows && first < each.rows()) {
+      std::size_t const count = std::min(block.rows - done, each.rows() - first);
+      each.read(first, block.row_block(done, count));
       done += count;
       first += count;
     }
-    first -= std::min(first, file.rows());
+    first -= std::min(first, each.rows());
+  }
+  if (rms_norm_) {
+    rms_norm(cpu::policy{threads_}, block);
   }
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,21 +36,33 @@ class activations {
   void read(std::size_t first, matrix_view<float> block) const;
 
  private:
-  void read_files(std::size_t first, matrix_view<float> block) const;
+  /// Rows that stay in their file, or are in memory: the sample, and files that are stored column by column.
+  struct part {
+    std::string name;
+    std::optional<npy_rows> file;
+    matrix<float> memory;
+
+    [[nodiscard]] std::size_t rows() const { return file ? file->rows() : memory.rows(); }
+    [[nodiscard]] std::size_t channels() const { return file ? file->channels() : memory.columns(); }
+    void read(std::size_t first, matrix_view<float> block) const;
+  };
+
+  [[nodiscard]] static part open(std::filesystem::path const& path);
 
   int threads_;
   bool rms_norm_;
-  std::vector<npy_rows> files_;
-  matrix<float> sample_;
+  std::vector<part> parts_;
   std::size_t rows_ = 0;
   std::size_t channels_ = 0;
   std::string name_;
 };
 
-/// Calls f(first, block) for all tokens in order, in blocks of at most 1024 rows; f may overwrite the block.
+/// How many rows are in memory at a time.
+inline constexpr std::size_t block_rows = 1024;
+
+/// Calls f(first, block) for all tokens in order, in blocks of at most block_rows; f may overwrite the block.
 template <class F>
 void for_each_block(activations const& x, F&& f) {
-  constexpr std::size_t block_rows = 1024;
   matrix<float> block(std::min(block_rows, x.rows()), x.channels());
   for (std::size_t first = 0; first < x.rows(); first += block_rows) {
     auto const rows = block.view().row_block(0, std::min(block_rows, x.rows() - first));
