@@ -3,6 +3,7 @@
 /// Everything that runs on the plain loops: the front doors with their formulas, and the `reference` backend. Without Eigen.
 #include <dfrot/backend/reference/gemm.hpp>
 #include <dfrot/backend/reference/hadamard.hpp>
+#include <dfrot/backend/reference/low_rank.hpp>
 #include <dfrot/backend/reference/pack.hpp>
 #include <dfrot/backend/reference/policy.hpp>
 #include <dfrot/backend/reference/quantize.hpp>
@@ -25,6 +26,9 @@
 #include <dfrot/transform/hadamard.hpp>
 #include <dfrot/transform/hadamard_heads.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
+#include <dfrot/transform/low_rank_compose.hpp>
+#include <dfrot/transform/low_rank_rotation.hpp>
 #include <dfrot/transform/randomized_hadamard.hpp>
 #include <dfrot/transform/rms_norm.hpp>
+#include <dfrot/transform/short_rotation.hpp>
 #include <dfrot/version.hpp>
