@@ -4,6 +4,7 @@
 #include <dfrot/backend/cpu/float_lanes.hpp>
 #include <dfrot/backend/cpu/gemm.hpp>
 #include <dfrot/backend/cpu/hadamard.hpp>
+#include <dfrot/backend/cpu/large_peak.hpp>
 #include <dfrot/backend/cpu/low_rank.hpp>
 #include <dfrot/backend/cpu/pack.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
@@ -13,6 +14,7 @@
 #include <dfrot/backend/cpu/short_rotation.hpp>
 #include <dfrot/backend/cpu/token_error.hpp>
 #include <dfrot/loss/massive_tokens.hpp>
+#include <dfrot/loss/peak_ratio.hpp>
 #include <dfrot/loss/rotated_token_error.hpp>
 #include <dfrot/loss/token_error.hpp>
 #include <dfrot/loss/weighted_error.hpp>

@@ -203,7 +203,7 @@ TEST_CASE("composing multiplies the rotations in their joint space") {
   auto const both = compose(first, second);
   CHECK(both.rank() == 5);  // axes 3 and 7, three other directions
   CHECK(both.axes() == std::vector<std::size_t>{3, 7});
-  auto const dense = [n](low_rank_rotation const& g) {
+  auto const dense = [](low_rank_rotation const& g) {
     matrix<double> result(n, n);
     g.to_dense(result.view());
     return result;
