@@ -4,11 +4,16 @@
 #include <dfrot/adapt/eigen.hpp>
 #include <dfrot/cpu.hpp>
 #include <dfrot/io/npy.hpp>
+#include <dfrot/io/short_rotation_file.hpp>
 #include <dfrot/linalg/dense_rotation.hpp>
 #include <dfrot/linalg/orthogonal.hpp>
 #include <dfrot/linalg/orthogonality.hpp>
 #include <dfrot/linalg/polar.hpp>
 #include <dfrot/linalg/products.hpp>
 #include <dfrot/optimize/procrustes.hpp>
+#include <dfrot/optimize/prototypes.hpp>
 #include <dfrot/optimize/refine_rotation.hpp>
+#include <dfrot/optimize/refine_short.hpp>
+#include <dfrot/optimize/short_rounds.hpp>
+#include <dfrot/optimize/short_turn.hpp>
 #include <dfrot/reference.hpp>
