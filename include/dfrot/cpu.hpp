@@ -4,13 +4,17 @@
 #include <dfrot/backend/cpu/float_lanes.hpp>
 #include <dfrot/backend/cpu/gemm.hpp>
 #include <dfrot/backend/cpu/hadamard.hpp>
+#include <dfrot/backend/cpu/large_peak.hpp>
+#include <dfrot/backend/cpu/low_rank.hpp>
 #include <dfrot/backend/cpu/pack.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/backend/cpu/quantize.hpp>
 #include <dfrot/backend/cpu/quantize_packed.hpp>
 #include <dfrot/backend/cpu/rotate_quantize.hpp>
+#include <dfrot/backend/cpu/short_rotation.hpp>
 #include <dfrot/backend/cpu/token_error.hpp>
 #include <dfrot/loss/massive_tokens.hpp>
+#include <dfrot/loss/peak_ratio.hpp>
 #include <dfrot/loss/rotated_token_error.hpp>
 #include <dfrot/loss/token_error.hpp>
 #include <dfrot/loss/weighted_error.hpp>
@@ -26,6 +30,9 @@
 #include <dfrot/transform/hadamard.hpp>
 #include <dfrot/transform/hadamard_heads.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
+#include <dfrot/transform/low_rank_compose.hpp>
+#include <dfrot/transform/low_rank_rotation.hpp>
 #include <dfrot/transform/randomized_hadamard.hpp>
 #include <dfrot/transform/rms_norm.hpp>
+#include <dfrot/transform/short_rotation.hpp>
 #include <dfrot/version.hpp>

@@ -4,6 +4,7 @@
 #include <dfrot/adapt/eigen.hpp>
 #include <dfrot/cpu.hpp>
 #include <dfrot/io/npy.hpp>
+#include <dfrot/io/short_rotation_file.hpp>
 #include <dfrot/linalg/dense_rotation.hpp>
 #include <dfrot/linalg/orthogonal.hpp>
 #include <dfrot/linalg/orthogonality.hpp>
@@ -11,9 +12,13 @@
 #include <dfrot/linalg/products.hpp>
 #include <dfrot/optimize/accumulate_tokens.hpp>
 #include <dfrot/optimize/procrustes.hpp>
+#include <dfrot/optimize/prototypes.hpp>
 #include <dfrot/optimize/refine_options.hpp>
 #include <dfrot/optimize/refine_rotation.hpp>
+#include <dfrot/optimize/refine_short.hpp>
 #include <dfrot/optimize/refinement.hpp>
 #include <dfrot/optimize/round_sums.hpp>
+#include <dfrot/optimize/short_rounds.hpp>
+#include <dfrot/optimize/short_turn.hpp>
 #include <dfrot/optimize/token_source.hpp>
 #include <dfrot/reference.hpp>

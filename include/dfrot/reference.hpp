@@ -3,6 +3,8 @@
 /// Everything that runs on the plain loops: the front doors with their formulas, and the `reference` backend. Without Eigen.
 #include <dfrot/backend/reference/gemm.hpp>
 #include <dfrot/backend/reference/hadamard.hpp>
+#include <dfrot/backend/reference/large_peak.hpp>
+#include <dfrot/backend/reference/low_rank.hpp>
 #include <dfrot/backend/reference/pack.hpp>
 #include <dfrot/backend/reference/policy.hpp>
 #include <dfrot/backend/reference/quantize.hpp>
@@ -10,6 +12,7 @@
 #include <dfrot/backend/reference/rotate_quantize.hpp>
 #include <dfrot/backend/reference/token_error.hpp>
 #include <dfrot/loss/massive_tokens.hpp>
+#include <dfrot/loss/peak_ratio.hpp>
 #include <dfrot/loss/rotated_token_error.hpp>
 #include <dfrot/loss/token_error.hpp>
 #include <dfrot/loss/weighted_error.hpp>
@@ -25,6 +28,9 @@
 #include <dfrot/transform/hadamard.hpp>
 #include <dfrot/transform/hadamard_heads.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
+#include <dfrot/transform/low_rank_compose.hpp>
+#include <dfrot/transform/low_rank_rotation.hpp>
 #include <dfrot/transform/randomized_hadamard.hpp>
 #include <dfrot/transform/rms_norm.hpp>
+#include <dfrot/transform/short_rotation.hpp>
 #include <dfrot/version.hpp>

@@ -21,7 +21,8 @@ ALLOWED = {
     "core": {"."},
     "format": {".", "core"},
     "adapt": {".", "core"},
-    "io": {".", "core"},
+    # Files of arrays, and of rotations.
+    "io": {".", "core", "format", "transform"},
     "transform": {".", "core", "format"},
     "quantize": {".", "core", "format"},
     "loss": {".", "core"},

@@ -1,7 +1,8 @@
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <dfrot/backend/cpu/policy.hpp>
-#include <dfrot/backend/reference/policy.hpp>
+#include <dfrot/backend/cpu/large_peak.hpp>
+#include <dfrot/backend/reference/large_peak.hpp>
 #include <dfrot/io/npy.hpp>
 #include <dfrot/loss/massive_tokens.hpp>
 #include <dfrot/loss/weighted_error.hpp>
@@ -106,6 +107,90 @@ TEST_CASE("the automatic rule takes empty, constant and sparse rows for ordinary
   x(1, 3) = 1e6F;
   std::fill_n(&x(2, 0), 64, 5.0F);
   CHECK(massive_automatic(cpu::policy{}, x.view()).count == 0);
+}
+
+namespace {
+
+/// The rule with every ratio from a full sort, and nothing left out.
+template <class T>
+massive_tokens by_sorting(matrix<T> const& x) {
+  std::vector<double> ratios(x.rows());
+  for (std::size_t i = 0; i < x.rows(); ++i) {
+    std::vector<double> magnitudes(x.columns());
+    for (std::size_t j = 0; j < x.columns(); ++j) {
+      magnitudes[j] = std::fabs(static_cast<double>(load(x(i, j))));
+    }
+    std::sort(magnitudes.begin(), magnitudes.end());
+    double const median = magnitudes[x.columns() / 2];
+    ratios[i] = median > 0 ? magnitudes.back() / median : 1;
+  }
+  double const threshold = massive_ratio_threshold(ratios);
+  massive_tokens result{std::vector<std::uint8_t>(x.rows()), 0, "auto", threshold};
+  for (std::size_t i = 0; i < x.rows(); ++i) {
+    result.is_massive[i] = ratios[i] >= threshold ? 1 : 0;
+    result.count += result.is_massive[i];
+  }
+  return result;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("the automatic rule is the rule over all ratios, to the bit", "", float, double, half, bfloat16) {
+  for (std::size_t const channels : {1U, 2U, 3U, 63U, 64U, 129U, 300U}) {
+    for (std::uint64_t seed = 0; seed < 12; ++seed) {
+      auto x = gaussian_matrix<TestType>(60, channels, seed);
+      for (std::size_t i = 0; i < 60; ++i) {
+        // Ratios of 100 and 300 to the bit and beside them, sparse rows, subnormal rows, zeros; a chain in some seeds.
+        double const ratio = i % 6 == 0   ? 100 + static_cast<double>(i) - 30
+                             : i % 6 == 1 ? 60.0 * static_cast<double>(i)
+                                          : 3;
+        double const unit = seed % 4 == 3 ? 6e-7 : 1;
+        for (std::size_t j = 0; j < channels; ++j) {
+          bool const small = j % 2 == 0 || j > channels / 2;
+          double const value = j == channels / 3 ? ratio : small ? 1.0 : seed % 3 == 0 ? 0.25 : -1.0;
+          x(i, j) = static_cast<TestType>(static_cast<arithmetic_t<TestType>>(i % 6 == 5 && small ? 0 : value * unit));
+        }
+      }
+      auto const expected = by_sorting(x);
+      auto const found = massive_automatic(cpu::policy{2}, x.view());
+      CAPTURE(channels, seed, expected.threshold);
+      CHECK(found.is_massive == expected.is_massive);
+      CHECK(found.count == expected.count);
+      CHECK(found.threshold == expected.threshold);
+      auto const plain = massive_automatic(cpu::basic_policy<cpu::portable>{1}, x.view());
+      CHECK(plain.is_massive == expected.is_massive);
+      auto const slow = massive_automatic(reference::policy{}, x.view());
+      CHECK(slow.is_massive == expected.is_massive);
+      CHECK(slow.threshold == expected.threshold);
+    }
+  }
+}
+
+TEST_CASE("a scan over blocks finds what one look at all tokens finds, and visits the candidates in order") {
+  auto x = gaussian_matrix<float>(100, 96, 3);
+  for (std::size_t const token : {0U, 41U, 42U, 99U}) {
+    x(token, 5) = 900.0F;
+  }
+  x(70, 5) = 100.0F;  // a candidate that is not massive
+  auto const whole = massive_automatic(cpu::policy{}, x.view());
+  REQUIRE(whole.count == 4);
+  massive_scan scan;
+  std::vector<std::size_t> visited;
+  std::vector<float> peaks;
+  for (std::size_t first = 0; first < 100; first += 42) {
+    scan.add(cpu::policy{2}, x.view().row_block(first, std::min<std::size_t>(42, 100 - first)),
+             [&](std::size_t token, vector_view<float const> row) {
+               visited.push_back(token);
+               peaks.push_back(row[5]);
+             });
+  }
+  CHECK(scan.tokens() == 100);
+  CHECK(visited == std::vector<std::size_t>{0, 41, 42, 70, 99});
+  CHECK(peaks == std::vector<float>{900, 900, 900, 100, 900});
+  auto const found = scan.result();
+  CHECK(found.is_massive == whole.is_massive);
+  CHECK(found.threshold == whole.threshold);
+  CHECK(massive_scan().result().is_massive.empty());
 }
 
 TEST_CASE("the automatic rule finds exactly the massive rows of real activations") {

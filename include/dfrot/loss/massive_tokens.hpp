@@ -1,21 +1,19 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <dfrot/config.hpp>
 #include <dfrot/core/expects.hpp>
-#include <dfrot/core/matrix.hpp>
 #include <dfrot/core/numeric.hpp>
-#include <dfrot/core/parallel.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
+#include <dfrot/loss/peak_ratio.hpp>
 #include <dfrot/loss/token_error.hpp>
 
 namespace dfrot {
@@ -71,68 +69,89 @@ template <class IsMassive>
   });
 }
 
-/// How far a token's largest channel stands above its typical one: max_j |x_j| / median_j |x_j| (upper median).
-/// About 5 to 9 for Gaussian channels, tens for ordinary activations with outlier channels, a thousand for massive
-/// ones. 1 for a token whose median is 0: sparse rows are no massive activations.
-/// @param x n values   @param scratch at least n values, overwritten
-/// Complexity: O(n) on average.
-/// Source: Sun, Chen, Kolter, Liu, "Massive activations in large language models", arXiv 2402.17762, section 2 (magnitude
-/// relative to the median).
-template <storage T>
-[[nodiscard]] DFROT_PER_ISA double peak_ratio(vector_view<T const> x, vector_view<arithmetic_t<T>> scratch) {
-  if (x.size == 0) {
-    return 1;
-  }
-  auto* const first = scratch.begin();
-  auto* const last = std::transform(x.begin(), x.end(), first, [](T value) { return std::abs(load(value)); });
-  double const peak = static_cast<double>(*std::max_element(first, last));
-  auto* const middle = first + x.size / 2;
-  // A comparison of our own carries our instruction set into the name of what the standard library does here.
-  std::nth_element(first, middle, last, [](auto a, auto b) { return a < b; });
-  double const median = static_cast<double>(*middle);
-  return median > 0 ? peak / median : 1;
-}
+/// True if policy P can tell rows of T whose peak ratio may lie above largest_ordinary_ratio.
+template <class P, class T, class Space = typename P::memory_space>
+concept can_large_peak = requires(P const& on, matrix_view<T const, Space> x, vector_view<std::uint8_t, Space> flags) {
+  large_peak_rows(on, x, flags);
+};
 
-/// Where the automatic rule draws its line between ordinary and massive peak ratios, or infinity if there is none.
-/// The ratios are sorted, an ordinary token at 100 is added, and the line stands in the (geometric) middle of the first
-/// gap above 100 that is at least a factor 3 wide. At a ratio of 100 the typical channel is 7 % of a 4-bit step (max /
-/// 7); channel outliers of ordinary tokens reach tens, massive tokens a thousand. The added token makes rows that are
-/// all massive stand out, too; the first gap, not the widest, counts, so that several kinds of massive token are all
-/// found.
-/// @param ratios one a token, in any order   Complexity: O(m log m).   Determinism: exact.
-[[nodiscard]] DFROT_PER_ISA inline double massive_ratio_threshold(std::vector<double> ratios) {
-  constexpr double least_gap = 3;
-  // Compared by our own function for the reason given in peak_ratio().
-  std::sort(ratios.begin(), ratios.end(), [](double a, double b) { return a < b; });
-  double below = 100;
-  for (double const ratio : ratios) {
-    if (ratio >= least_gap * below) {
-      return std::sqrt(below * ratio);
+/// Finds massive tokens without a threshold from the user, in tokens that come block after block: a token is massive if its
+/// peak_ratio() lies beyond the gap that massive_ratio_threshold() finds among all of them. Needs no scale of the
+/// activations, and works for few channels and when most tokens are massive, where both of the paper's rules find nothing.
+///   massive_scan scan;   scan.add(on, first_block);   scan.add(on, second_block);   massive_tokens m = scan.result();
+/// The rule looks at no ratio below 100, so that nearly all tokens need no median: a ratio of 100 takes half of the channels
+/// to lie below a hundredth of the peak, and counting those is one pass in the first cache. The few others get their
+/// exact ratio. The result is that of all ratios, to the bit.
+/// Memory: 16 bytes a token with a ratio above 100.
+class massive_scan {
+ public:
+  /// Adds tokens, which follow those added before.
+  /// @param on where to run (host)   @param x (m x n), unrotated, finite (token_errors() checks it)
+  /// @param visit called as visit(token, vector_view<Value const>) for the tokens with a ratio above 100, in order: a superset
+  /// of the massive ones, for callers who keep copies of these
+  /// Complexity: O(m n), two passes over rows in the cache; O(n) more for the tokens visited. Workspace m bytes and n values.
+  /// Determinism: exact for any thread count.   Throws: std::bad_alloc, and what visit throws.
+  template <execution_policy P, class T, class Visit>
+  void add(P const& on, matrix_view<T> x, Visit&& visit) {
+    using Value = std::remove_const_t<T>;
+    static_assert(can_large_peak<P, Value>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+    flags_.resize(x.rows);
+    large_peak_rows(on, matrix_view<Value const>(x), vector_view<std::uint8_t>(flags_.data(), flags_.size()));
+    std::vector<arithmetic_t<Value>> scratch(x.columns);
+    for (std::size_t i = 0; i < x.rows; ++i) {
+      if (flags_[i] == 0) {
+        continue;
+      }
+      vector_view<Value const> const row(x.row(i), x.columns);
+      double const ratio = peak_ratio(row, vector_view<arithmetic_t<Value>>(scratch.data(), scratch.size()));
+      if (ratio > largest_ordinary_ratio) {
+        candidates_.push_back({tokens_ + i, ratio});
+        visit(tokens_ + i, row);
+      }
     }
-    below = std::max(below, ratio);
+    tokens_ += x.rows;
   }
-  return std::numeric_limits<double>::infinity();
-}
+  /// The same without looking at the rows.
+  template <execution_policy P, class T>
+  void add(P const& on, matrix_view<T> x) {
+    add(on, x, [](std::size_t, auto const&) {});
+  }
 
-/// Finds massive tokens without a threshold from the user: a token is massive if its peak_ratio() lies beyond the gap
-/// that massive_ratio_threshold() finds. Needs no scale of the activations, and works for few channels and when most
-/// tokens are massive, where both of the paper's rules find nothing.
-/// @param on where to run (host; its threads are used)   @param x (m x n), unrotated
-/// Complexity: O(m n + m log m); workspace n values a thread.   Determinism: exact for any thread count.
-/// @pre x finite (token_errors() checks it)   Throws: std::bad_alloc.   Example: examples/03_massive_tokens.cpp
+  /// Tokens added so far.
+  [[nodiscard]] DFROT_PER_ISA std::size_t tokens() const { return tokens_; }
+
+  /// Which of the tokens added so far are massive. Complexity: O(tokens).
+  [[nodiscard]] DFROT_PER_ISA massive_tokens result() const {
+    std::vector<double> ratios(candidates_.size());
+    std::transform(candidates_.begin(), candidates_.end(), ratios.begin(), [](auto const& c) { return c.ratio; });
+    massive_tokens found{std::vector<std::uint8_t>(tokens_), 0, "auto", massive_ratio_threshold(std::move(ratios))};
+    for (candidate const& c : candidates_) {
+      if (c.ratio >= found.threshold) {
+        found.is_massive[c.token] = 1;
+        ++found.count;
+      }
+    }
+    return found;
+  }
+
+ private:
+  struct candidate {
+    std::size_t token;
+    double ratio;
+  };
+  std::vector<candidate> candidates_;
+  std::vector<std::uint8_t> flags_;
+  std::size_t tokens_ = 0;
+};
+
+/// Finds massive tokens in one block: massive_scan of x alone.
+/// @param on where to run (host)   @param x (m x n), unrotated, finite
+/// Complexity, determinism and errors: as massive_scan.   Example: examples/03_massive_tokens.cpp
 template <execution_policy P, class T>
 [[nodiscard]] massive_tokens massive_automatic(P const& on, matrix_view<T> x) {
-  using Value = std::remove_const_t<T>;
-  std::vector<double> ratios(x.rows);
-  auto const parts = static_cast<std::size_t>(std::max(1, threads_of(on)));
-  matrix<arithmetic_t<Value>> scratch(parts, x.columns);
-  parallel_for(threads_of(on), parts, [&](std::size_t part) {
-    for (std::size_t i = part; i < x.rows; i += parts) {
-      ratios[i] = peak_ratio(vector_view<Value const>(x.row(i), x.columns), {scratch.view().row(part), x.columns});
-    }
-  });
-  double const threshold = massive_ratio_threshold(ratios);
-  return detail::mark_massive(x.rows, "auto", threshold, [&](std::size_t i) { return ratios[i] >= threshold; });
+  massive_scan scan;
+  scan.add(on, x);
+  return scan.result();
 }
 
 }  // namespace dfrot

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include <dfrot/config.hpp>
@@ -28,6 +29,15 @@ class randomized_hadamard {
   DFROT_PER_ISA randomized_hadamard(std::size_t n, std::uint64_t seed) : order_(n), signs_(n) {
     for (std::size_t i = 0; i < n; ++i) {
       signs_[i] = static_cast<std::int8_t>(random_sign(seed, random_stream::hadamard_signs, i));
+    }
+  }
+
+  /// The rotation with these signs. Throws: std::invalid_argument unless each is -1 or +1, and for orders as above.
+  DFROT_PER_ISA explicit randomized_hadamard(std::vector<std::int8_t> signs)
+      : order_(signs.size()), signs_(std::move(signs)) {
+    for (std::size_t i = 0; i < signs_.size(); ++i) {
+      expects(signs_[i] == 1 || signs_[i] == -1, "a randomized Hadamard with the sign ", int{signs_[i]}, " of channel ",
+              i, ": signs are -1 or 1");
     }
   }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -10,6 +11,7 @@ namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
 
 /// A register of integers of 16 or 32 bits (U), for the largest one. magnitude() clears the upper bit of each.
+/// count_larger(a, b) counts lanes with a > b, both without their upper bits.
 /// largest(a, b) takes registers whose lanes are all compared as unsigned numbers.
 template <class Arch>
 struct bit_lanes;
@@ -33,6 +35,15 @@ struct bit_lanes<avx2> {
   template <class U>
   static reg magnitude(reg a) {
     return _mm256_and_si256(a, sizeof(U) == 2 ? _mm256_set1_epi16(0x7fff) : _mm256_set1_epi32(0x7fffffff));
+  }
+  template <class U>
+  static reg broadcast(U value) {
+    return sizeof(U) == 2 ? _mm256_set1_epi16(static_cast<short>(value)) : _mm256_set1_epi32(static_cast<int>(value));
+  }
+  template <class U>
+  static std::size_t count_larger(reg a, reg b) {
+    __m256i const larger = sizeof(U) == 2 ? _mm256_cmpgt_epi16(a, b) : _mm256_cmpgt_epi32(a, b);
+    return static_cast<std::size_t>(std::popcount(static_cast<unsigned>(_mm256_movemask_epi8(larger)))) / sizeof(U);
   }
   template <class U>
   static reg max_unsigned(reg a, reg b) {
@@ -84,6 +95,18 @@ struct bit_lanes<avx512> {
     return _mm512_and_si512(a, sizeof(U) == 2 ? _mm512_set1_epi16(0x7fff) : _mm512_set1_epi32(0x7fffffff));
   }
   template <class U>
+  static reg broadcast(U value) {
+    return sizeof(U) == 2 ? _mm512_set1_epi16(static_cast<short>(value)) : _mm512_set1_epi32(static_cast<int>(value));
+  }
+  template <class U>
+  static std::size_t count_larger(reg a, reg b) {
+    if constexpr (sizeof(U) == 2) {
+      return static_cast<std::size_t>(std::popcount(static_cast<std::uint32_t>(_mm512_cmpgt_epi16_mask(a, b))));
+    } else {
+      return static_cast<std::size_t>(std::popcount(static_cast<std::uint32_t>(_mm512_cmpgt_epi32_mask(a, b))));
+    }
+  }
+  template <class U>
   static reg max_unsigned(reg a, reg b) {
     return sizeof(U) == 2 ? _mm512_max_epu16(a, b) : _mm512_max_epu32(a, b);
   }
@@ -119,6 +142,18 @@ struct bit_lanes<neon> {
   template <class U>
   static reg magnitude(reg a) {
     return vandq_u32(a, vdupq_n_u32(sizeof(U) == 2 ? 0x7fff7fffU : 0x7fffffffU));
+  }
+  template <class U>
+  static reg broadcast(U value) {
+    return sizeof(U) == 2 ? vreinterpretq_u32_u16(vdupq_n_u16(static_cast<std::uint16_t>(value))) : vdupq_n_u32(value);
+  }
+  template <class U>
+  static std::size_t count_larger(reg a, reg b) {
+    if constexpr (sizeof(U) == 2) {
+      return vaddvq_u16(vshrq_n_u16(vcgtq_u16(vreinterpretq_u16_u32(a), vreinterpretq_u16_u32(b)), 15));
+    } else {
+      return vaddvq_u32(vshrq_n_u32(vcgtq_u32(a, b), 31));
+    }
   }
   template <class U>
   static reg max_unsigned(reg a, reg b) {

@@ -1,0 +1,142 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <type_traits>
+
+#include <dfrot/backend/cpu/float_lanes.hpp>
+#include <dfrot/backend/cpu/grid_error.hpp>
+#include <dfrot/backend/cpu/policy.hpp>
+#include <dfrot/backend/cpu/row_blocks.hpp>
+#include <dfrot/core/numeric.hpp>
+#include <dfrot/core/view.hpp>
+#include <dfrot/transform/low_rank_rotation.hpp>
+
+namespace dfrot::cpu {
+inline namespace DFROT_CPU_ISA {
+
+namespace detail {
+
+/// The sum of all lanes, pairs first.
+template <class Arch>
+[[nodiscard]] float sum_of(float_lanes<Arch> a) {
+  constexpr std::size_t width = float_lanes<Arch>::width;
+  float lane[width];
+  a.store(lane);
+  for (std::size_t half_width = width / 2; half_width > 0; half_width /= 2) {
+    for (std::size_t i = 0; i < half_width; ++i) {
+      lane[i] += lane[i + half_width];
+    }
+  }
+  return lane[0];
+}
+
+/// sum_j x_j u_j. In registers: eight running sums, so that no multiplication waits for the one before.
+template <class Arch, storage T>
+[[nodiscard]] arithmetic_t<T> dot(T const* x, arithmetic_t<T> const* u, std::size_t count) {
+  if constexpr (std::is_same_v<T, double>) {
+    return lane_sum(count, [x, u](std::size_t j) { return x[j] * u[j]; });
+  } else {
+    using lanes = float_lanes<Arch>;
+    constexpr std::size_t sums = 8;
+    lanes sum[sums];
+    std::fill_n(sum, sums, lanes::zero());
+    std::size_t j = 0;
+    for (; j + sums * lanes::width <= count; j += sums * lanes::width) {
+      for (std::size_t k = 0; k < sums; ++k) {
+        sum[k] = fma(lanes::load(x + j + k * lanes::width), lanes::load(u + j + k * lanes::width), sum[k]);
+      }
+    }
+    for (; j < count; j += lanes::width) {
+      std::size_t const left = std::min(lanes::width, count - j);
+      sum[0] = fma(lanes::load(x + j, left), lanes::load(u + j, left), sum[0]);
+    }
+    return sum_of<Arch>(((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7])));
+  }
+}
+
+/// x += sum_k step_k u_k for Count rows u of a basis at once, each value of x rounded to T once.
+template <class Arch, std::size_t Count, storage T>
+void add_rows(arithmetic_t<T> const* step, matrix_view<arithmetic_t<T> const> basis, T* x) {
+  if constexpr (std::is_same_v<T, double>) {
+    for (std::size_t j = 0; j < basis.columns; ++j) {
+      for (std::size_t k = 0; k < Count; ++k) {
+        x[j] += step[k] * basis(k, j);
+      }
+    }
+  } else {
+    using lanes = float_lanes<Arch>;
+    lanes factor[Count];
+    for (std::size_t k = 0; k < Count; ++k) {
+      factor[k] = lanes::broadcast(step[k]);
+    }
+    std::size_t j = 0;
+    for (; j + lanes::width <= basis.columns; j += lanes::width) {
+      auto sum = lanes::load(x + j);
+      for (std::size_t k = 0; k < Count; ++k) {
+        sum = fma(factor[k], lanes::load(basis.row(k) + j), sum);
+      }
+      sum.store(x + j);
+    }
+    std::size_t const left = basis.columns - j;
+    auto sum = lanes::load(x + j, left);
+    for (std::size_t k = 0; k < Count; ++k) {
+      sum = fma(factor[k], lanes::load(basis.row(k) + j, left), sum);
+    }
+    sum.store(x + j, left);
+  }
+}
+
+/// The steps c C of one row along the columns of U, where c = x U. @param step r values, written
+template <class Arch, storage T>
+void low_rank_steps(low_rank_view<arithmetic_t<T>> const& g, T const* x, arithmetic_t<T>* step) {
+  arithmetic_t<T> coefficient[largest_low_rank];
+  std::size_t const axes = g.axes.size;
+  std::size_t const rank = g.rank();
+  for (std::size_t k = 0; k < rank; ++k) {
+    coefficient[k] = k < axes ? load(x[g.axes[k]]) : dot<Arch>(x, g.basis.row(k - axes), g.basis.columns);
+  }
+  for (std::size_t l = 0; l < rank; ++l) {
+    step[l] = 0;
+    for (std::size_t k = 0; k < rank; ++k) {
+      step[l] += coefficient[k] * g.change(k, l);
+    }
+  }
+}
+
+/// Takes the steps along the axes. (The basis is 0 there.)
+template <storage T>
+void step_along_axes(vector_view<std::size_t const> axes, arithmetic_t<T> const* step, T* x) {
+  for (std::size_t k = 0; k < axes.size; ++k) {
+    x[axes[k]] = store<T>(load(x[axes[k]]) + step[k]);
+  }
+}
+
+/// One row: x <- x + ((x U) C) U^T. @pre rank >= 1
+template <class Arch, storage T>
+void low_rank_row(low_rank_view<arithmetic_t<T>> const& g, T* x) {
+  arithmetic_t<T> step[largest_low_rank];
+  low_rank_steps<Arch>(g, x, step);
+  step_along_axes(g.axes, step, x);
+  std::size_t const count = g.basis.rows;
+  arithmetic_t<T> const* const along_basis = step + g.axes.size;
+  std::size_t k = 0;
+  for (; k + 4 <= count; k += 4) {
+    add_rows<Arch, 4>(along_basis + k, g.basis.row_block(k, 4), x);
+  }
+  for (; k < count; ++k) {
+    add_rows<Arch, 1>(along_basis + k, g.basis.row_block(k, 1), x);
+  }
+}
+
+}  // namespace detail
+
+/// low_rank_rotation::apply() and apply_transpose(), rows spread over threads. Half and bfloat16 are turned in float and
+/// rounded after every four columns of U.
+template <class Arch, storage T>
+void low_rank_rows(basic_policy<Arch> const& on, low_rank_view<arithmetic_t<T>> const& g, matrix_view<T> x) noexcept {
+  for_each_row(on, x.rows, x.columns, [&](std::size_t i) { detail::low_rank_row<float_isa<Arch>>(g, x.row(i)); });
+}
+
+}  // namespace DFROT_CPU_ISA
+}  // namespace dfrot::cpu
