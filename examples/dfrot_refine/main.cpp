@@ -14,6 +14,7 @@
 #include <dfrot/core/expects.hpp>
 #include <dfrot/io/atomic_file.hpp>
 #include <dfrot/io/npy.hpp>
+#include <dfrot/io/short_rotation_file.hpp>
 
 #include "interrupt.hpp"
 #include "options.hpp"
@@ -33,7 +34,8 @@ void check_request(options const& chosen) {
     throw dfrot::io_error(dfrot::message("--bits ", chosen.bits, ": only 4 is supported"));
   }
   dfrot::atomic_file::check_writable(chosen.output);
-  for (auto const* const path : {&chosen.start_output, &chosen.report, &chosen.plot, &chosen.csv}) {
+  for (auto const* const path :
+       {&chosen.short_output, &chosen.start_output, &chosen.report, &chosen.plot, &chosen.csv, &chosen.checkpoint}) {
     if (*path) {
       dfrot::atomic_file::check_writable(**path);
     }
@@ -48,7 +50,10 @@ void write_outputs(options const& chosen, outcome const& result) {
       files.emplace_back(*path).write(text);
     }
   };
-  dfrot::write_npy(files.emplace_back(chosen.output), result.refinement.rotation.view());
+  dfrot::write_npy(files.emplace_back(chosen.output), result.rotation.view());
+  if (chosen.short_output) {
+    dfrot::write_short_rotation(files.emplace_back(*chosen.short_output), result.shortened->rotation);
+  }
   if (chosen.start_output) {
     dfrot::write_npy(files.emplace_back(*chosen.start_output), result.start_rotation.view());
   }
@@ -63,12 +68,12 @@ void write_outputs(options const& chosen, outcome const& result) {
 int refine_and_write(options const& chosen) {
   watch_for_interrupt();
   check_request(chosen);
-  std::optional<progress> shown(std::in_place, chosen.rounds);
+  std::optional<progress> shown(std::in_place, chosen.refinement.rounds);
   outcome const result = run(chosen, *shown);
   shown.reset();
   write_outputs(chosen, result);
   std::fputs(table(chosen, result).c_str(), stdout);
-  return result.refinement.stopped ? int{interrupted} : int{done};
+  return result.stopped() ? int{interrupted} : int{done};
 }
 
 int complain(std::string const& text, int code) {

@@ -11,6 +11,7 @@
 #include <dfrot/loss/token_error.hpp>
 #include <dfrot/loss/weighted_error.hpp>
 #include <dfrot/optimize/refine_rotation.hpp>
+#include <dfrot/optimize/refine_short.hpp>
 
 namespace dfrot::program {
 
@@ -22,27 +23,51 @@ struct token_split {
 
 /// What quantization does under one rotation: token by token, and in sum.
 struct rotation_errors {
-  std::vector<token_error> tokens;        ///< all tokens, in the order of the input
+  std::vector<token_error> tokens;        ///< all tokens, in the order of the input; none if it was not measured
   error_summary used;                     ///< over the rows used
   std::optional<error_summary> held_out;  ///< over the rows held out, if there are any
+
+  [[nodiscard]] bool measured() const { return !tokens.empty(); }
 };
 
 /// All that a run found out; the outputs are made from it.
 struct outcome {
-  std::string input;  ///< the file as the user named it, or what the built-in sample is
+  std::string input;  ///< the files as the user named them, or what the built-in sample is
   std::size_t rows = 0;
   std::size_t channels = 0;
   token_split split;
-  massive_tokens massive;      ///< over all rows
-  rotation_errors none;        ///< without a rotation
-  rotation_errors orthogonal;  ///< a random orthogonal rotation
-  rotation_errors hadamard;    ///< a randomized Hadamard
-  rotation_errors start;       ///< the start of the refinement; one of the two above, or from a file
-  rotation_errors refined;
-  refined_rotation<float> refinement;
-  matrix<float> start_rotation;
-  double orthogonality = 0;  ///< ||R^T R - I||_F / sqrt(n) of the refined rotation
-  double seconds = 0;        ///< of the whole run, writing excepted
+  massive_tokens massive;                  ///< over all rows
+  std::uint64_t start_seed = 0;            ///< of the Hadamard that was chosen
+  rotation_errors none;                    ///< without a rotation
+  rotation_errors orthogonal;              ///< a random orthogonal rotation; not measured where that would take long
+  rotation_errors hadamard;                ///< the randomized Hadamard that was chosen
+  rotation_errors start;                   ///< the start of the refinement; one of the two above, or from a file
+  rotation_errors refined;                 ///< with the rotation that is written
+  refined_rotation<float> refinement;      ///< of the full method
+  std::optional<refined_short> shortened;  ///< of the short method
+  matrix<float> start_rotation;            ///< dense
+  matrix<float> rotation;                  ///< the result, dense
+  double orthogonality = 0;                ///< ||R^T R - I||_F / sqrt(n) of the result
+  bool resumed = false;                    ///< the work went on from a checkpoint
+  double seconds = 0;                      ///< of the whole run, writing excepted
+
+  /// What the rounds reached, the start first: the weighted loss, or the massive tokens' error in the short method, which
+  /// has no rounds where there are no massive tokens.
+  [[nodiscard]] std::vector<double> round_values() const {
+    std::vector<double> values;
+    if (shortened) {
+      for (short_round const& round : shortened->rounds) {
+        values.push_back(round.massive);
+      }
+    } else {
+      for (refine_round const& round : refinement.rounds) {
+        values.push_back(round.loss);
+      }
+    }
+    return values;
+  }
+  [[nodiscard]] int best_round() const { return shortened ? shortened->best_round : refinement.best_round; }
+  [[nodiscard]] bool stopped() const { return shortened ? shortened->stopped : refinement.stopped; }
 };
 
 }  // namespace dfrot::program

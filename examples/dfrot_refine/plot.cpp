@@ -152,6 +152,9 @@ std::string change_text(char const* name, std::vector<std::pair<double, double>>
                  number_text(before / count), " → ", number_text(after / count));
 }
 
+/// Tokens of one kind that are drawn at most.
+constexpr std::size_t most_points = 20'000;
+
 void draw_tokens(svg_page& page, options const& chosen, outcome const& result) {
   std::vector<std::pair<double, double>> errors[2];  // ordinary, massive: start, refined
   double least = std::numeric_limits<double>::infinity();
@@ -196,7 +199,10 @@ void draw_tokens(svg_page& page, options const& chosen, outcome const& result) {
   draw_factor(page, corner, axis, 10, "10 times smaller", "1.5 4");
   std::vector<point> places[2];
   for (int const kind : {0, 1}) {
-    for (auto const& [before, after] : errors[kind]) {
+    // Evenly thinned out where they would lie on top of each other and make a file that no program opens.
+    std::size_t const step = errors[kind].size() / most_points + 1;
+    for (std::size_t i = 0; i < errors[kind].size(); i += step) {
+      auto const& [before, after] = errors[kind][i];
       places[kind].push_back({across(corner, axis.place(before)), up(corner, axis.place(after))});
     }
   }
@@ -216,59 +222,61 @@ int round_step(std::size_t last) {
 }
 
 void draw_rounds(svg_page& page, outcome const& result) {
-  std::vector<refine_round> const& rounds = result.refinement.rounds;
+  std::vector<double> const values = result.round_values();
+  char const* const what = result.shortened ? "massive tokens' relative squared error" : "weighted loss";
   point const corner = rounds_corner;
-  auto const [least, largest] = std::minmax_element(
-      rounds.begin(), rounds.end(), [](refine_round const& a, refine_round const& b) { return a.loss < b.loss; });
-  log_axis const axis =
-      least->loss > 0 ? log_axis(least->loss, largest->loss) : log_axis(1e-3, std::max(1.0, largest->loss));
-  std::size_t const last = std::max<std::size_t>(1, rounds.size() - 1);
+  page.text({corner.x, corner.y - 55},
+            result.shortened ? "Error of the massive tokens in each round" : "Weighted loss in each round", heading);
+  page.rectangle(corner, panel_side, panel_side, frame_line);
+  if (values.empty()) {
+    page.text({corner.x, corner.y - 33}, "no massive tokens: nothing was refined", key_text);
+    return;
+  }
+  auto const [least, largest] = std::minmax_element(values.begin(), values.end());
+  log_axis const axis = *least > 0 ? log_axis(*least, *largest) : log_axis(1e-3, std::max(1.0, *largest));
+  std::size_t const last = std::max<std::size_t>(1, values.size() - 1);
   // Half a unit of air on both sides for few rounds, a fiftieth of the panel for many.
-  auto const x_of = [&](int round) { return across(corner, 0.03 + 0.94 * round / static_cast<double>(last)); };
-  auto const place_of = [&](refine_round const& round) {
-    return point{x_of(round.round), up(corner, axis.place(round.loss))};
+  auto const x_of = [&](std::size_t round) {
+    return across(corner, 0.03 + 0.94 * static_cast<double>(round) / static_cast<double>(last));
   };
-  refine_round const& best = rounds[static_cast<std::size_t>(result.refinement.best_round)];
+  auto const place_of = [&](std::size_t round) { return point{x_of(round), up(corner, axis.place(values[round]))}; };
+  auto const best = static_cast<std::size_t>(result.best_round());
 
-  page.text({corner.x, corner.y - 55}, "Weighted loss in each round", heading);
   page.circle({corner.x + 8, corner.y - 37}, 6, "fill=\"none\" stroke=\"#000\" stroke-width=\"1.4\"");
   page.circle({corner.x + 8, corner.y - 37}, 2.5, "fill=\"#000\"");
-  double const share = rounds.front().loss > 0 ? 100 * best.loss / rounds.front().loss : 100;
+  double const share = values.front() > 0 ? 100 * values[best] / values.front() : 100;
   page.text({corner.x + 20, corner.y - 33},
-            message("best: round ", best.round, ", loss ", number_text(best.loss), " (", number_text(share),
-                    " % of the start)", result.refinement.stopped ? "; interrupted" : ""),
+            message("kept: round ", best, ", ", number_text(values[best]), " (", number_text(share), " % of the start)",
+                    result.stopped() ? "; interrupted" : ""),
             key_text);
 
-  draw_vertical_axis(page, corner, axis, "weighted loss", 80);
-  int const step = round_step(last);
-  for (std::size_t round = 0; round < std::max<std::size_t>(rounds.size(), 2);
-       round += static_cast<std::size_t>(step)) {
-    draw_horizontal_tick(page, corner, x_of(static_cast<int>(round)), std::to_string(round));
+  draw_vertical_axis(page, corner, axis, what, 80);
+  auto const step = static_cast<std::size_t>(round_step(last));
+  for (std::size_t round = 0; round < std::max<std::size_t>(values.size(), 2); round += step) {
+    draw_horizontal_tick(page, corner, x_of(round), std::to_string(round));
   }
   draw_horizontal_title(page, corner, "round (0 is the start)");
 
   page.begin_clip("rounds", corner, panel_side, panel_side);
   std::string curve;
-  for (refine_round const& round : rounds) {
+  for (std::size_t round = 0; round < values.size(); ++round) {
     point const place = place_of(round);
     curve += (curve.empty() ? "M" : "L") + coordinate(place.x) + " " + coordinate(place.y);
   }
   page.path(curve, "fill=\"none\" stroke=\"#000\" stroke-width=\"1.3\" stroke-linejoin=\"round\"");
-  if (rounds.size() <= 60) {
-    for (refine_round const& round : rounds) {
-      page.circle(place_of(round), 2.5, "fill=\"#000\"");
-    }
+  for (std::size_t round = 0; values.size() <= 60 && round < values.size(); ++round) {
+    page.circle(place_of(round), 2.5, "fill=\"#000\"");
   }
   page.circle(place_of(best), 6, "fill=\"none\" stroke=\"#000\" stroke-width=\"1.4\"");
   page.end_clip();
-  page.rectangle(corner, panel_side, panel_side, frame_line);
 }
 
 }  // namespace
 
 std::string plot(options const& chosen, outcome const& result) {
-  std::string const title = message(chosen.input ? chosen.input->filename().string() : result.input, ": ", result.rows,
-                                    " tokens × ", result.channels, " channels, ", result.massive.count, " massive");
+  std::string const title =
+      message(chosen.inputs.size() == 1 ? chosen.inputs[0].filename().string() : result.input, ": ", result.rows,
+              " tokens × ", result.channels, " channels, ", result.massive.count, " massive");
   svg_page page(page_width, page_height, title);
   page.text({tokens_corner.x, 28}, title, key_text);
   draw_tokens(page, chosen, result);

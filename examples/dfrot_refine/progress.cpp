@@ -27,6 +27,12 @@ void progress::show(refine_round const& round) {
   print(text);
 }
 
+void progress::show(short_round const& round) {
+  char text[160];
+  std::snprintf(text, sizeof text, "round %d/%d   error of massive tokens %.4g", round.round, rounds_, round.massive);
+  print(text);
+}
+
 void progress::print(std::string const& line) {
   if (terminal_) {
     // To the start of the line, the text cut to the usual width, and the rest of the old line erased.

@@ -2,7 +2,8 @@
 
 #include <string>
 
-#include <dfrot/optimize/refine_rotation.hpp>
+#include <dfrot/optimize/refine_options.hpp>
+#include <dfrot/optimize/refine_short.hpp>
 
 namespace dfrot::program {
 
@@ -21,6 +22,7 @@ class progress {
   void show(std::string const& step);
   /// Shows a finished round, the best loss so far relative to the start's, and how long the rest will take.
   void show(refine_round const& round);
+  void show(short_round const& round);
 
  private:
   void print(std::string const& line);

@@ -8,6 +8,8 @@
 #include <dfrot/core/expects.hpp>
 #include <dfrot/version.hpp>
 
+#include "rounds_json.hpp"
+
 namespace dfrot::program {
 
 namespace {
@@ -21,7 +23,7 @@ json errors_json(error_summary const& errors) {
 
 json all_errors(options const& chosen, outcome const& result, bool held_out) {
   auto const pick = [held_out](rotation_errors const& errors) {
-    return errors_json(held_out ? *errors.held_out : errors.used);
+    return !errors.measured() ? json(nullptr) : errors_json(held_out ? *errors.held_out : errors.used);
   };
   json all = {
       {"none", pick(result.none)}, {"orthogonal", pick(result.orthogonal)}, {"hadamard", pick(result.hadamard)}};
@@ -32,17 +34,39 @@ json all_errors(options const& chosen, outcome const& result, bool held_out) {
   return all;
 }
 
+json rounds_of(outcome const& result) {
+  json rounds = json::array();
+  if (result.shortened) {
+    for (short_round const& round : result.shortened->rounds) {
+      rounds.push_back(round_json(round));
+    }
+  }
+  for (refine_round const& round : result.refinement.rounds) {
+    rounds.push_back(round_json(round));
+  }
+  return rounds;
+}
+
+/// What only one of the methods has.
+json method_json(options const& chosen, outcome const& result) {
+  if (result.shortened) {
+    return {{"name", "short"},
+            {"rank", result.shortened->rotation.rank()},
+            {"prototypes", result.shortened->prototypes.counts}};
+  }
+  return {{"name", "full"},
+          {"momentum", chosen.refinement.momentum},
+          {"patience", chosen.refinement.patience},
+          {"block", chosen.refinement.block},
+          {"converged", result.refinement.converged},
+          {"few_tokens", result.refinement.few_tokens},
+          {"overfitted", result.refinement.overfitted},
+          {"resumed", result.resumed}};
+}
+
 }  // namespace
 
 std::string report(options const& chosen, outcome const& result) {
-  json rounds = json::array();
-  for (refine_round const& round : result.refinement.rounds) {
-    rounds.push_back({{"round", round.round},
-                      {"loss", round.loss},
-                      {"ordinary", round.ordinary},
-                      {"massive", round.massive},
-                      {"seconds", round.seconds}});
-  }
   char const* const start = chosen.start == start_rotation::hadamard     ? "hadamard"
                             : chosen.start == start_rotation::orthogonal ? "orthogonal"
                                                                          : "file";
@@ -60,15 +84,17 @@ std::string report(options const& chosen, outcome const& result) {
         {"symmetric", chosen.scheme.symmetric},
         {"clip", std::round(double{chosen.scheme.clip} * 1e6) / 1e6},
         {"scale", chosen.scheme.scale == scale_rule::search ? "search" : "max"}}},
+      {"method", method_json(chosen, result)},
       {"start", start},
-      {"alpha", chosen.alpha},
+      {"start_seed", result.start_seed},
+      {"alpha", chosen.refinement.alpha},
       {"massive",
        {{"rule", result.massive.rule}, {"threshold", result.massive.threshold}, {"count", result.massive.count}}},
       {"errors", all_errors(chosen, result, false)},
       {"holdout", result.split.held_out.empty() ? json(nullptr) : all_errors(chosen, result, true)},
-      {"rounds", rounds},
-      {"best_round", result.refinement.best_round},
-      {"interrupted", result.refinement.stopped},
+      {"rounds", rounds_of(result)},
+      {"best_round", result.best_round()},
+      {"interrupted", result.stopped()},
       {"orthogonality", result.orthogonality},
       {"seconds", result.seconds}};
   // A file name need not be UTF-8, JSON must be.

@@ -1,5 +1,6 @@
 #include "run.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -7,110 +8,185 @@
 #include <dfrot/cpu.hpp>
 #include <dfrot/linalg/dense_rotation.hpp>
 #include <dfrot/linalg/orthogonal.hpp>
-#include <dfrot/loss/rotated_token_error.hpp>
 #include <dfrot/transform/randomized_hadamard.hpp>
 
 #include "activations.hpp"
+#include "checkpoint.hpp"
 #include "interrupt.hpp"
+#include "round_log.hpp"
+#include "survey.hpp"
 
 namespace dfrot::program {
 
 namespace {
 
-/// The flags of some of the rows.
-massive_tokens gather_massive(massive_tokens const& all, std::vector<std::size_t> const& rows) {
-  massive_tokens result{{}, 0, all.rule, all.threshold};
-  for (std::size_t const row : rows) {
-    result.is_massive.push_back(all.is_massive[row]);
-    result.count += all.is_massive[row];
-  }
-  return result;
-}
-
+/// The errors of some of the rows, summed up.
 error_summary summarize_rows(std::vector<token_error> const& errors, massive_tokens const& massive,
                              std::vector<std::size_t> const& rows, double alpha) {
   std::vector<token_error> chosen;
-  chosen.reserve(rows.size());
+  massive_tokens kinds{{}, 0, massive.rule, massive.threshold};
   for (std::size_t const row : rows) {
     chosen.push_back(errors[row]);
+    kinds.is_massive.push_back(massive.is_massive[row]);
+    kinds.count += massive.is_massive[row];
   }
-  return summarize({chosen.data(), chosen.size()}, gather_massive(massive, rows), alpha);
+  return summarize({chosen.data(), chosen.size()}, kinds, alpha);
 }
 
-template <class Rotation>
-rotation_errors measure(cpu::policy const& on, options const& chosen, Rotation const& rotation,
-                        matrix<float> const& x) {
-  rotation_errors errors;
-  errors.tokens.resize(x.rows());
-  rotated_token_errors(on, chosen.scheme, rotation, x.view(), {errors.tokens.data(), errors.tokens.size()});
-  return errors;
+/// A product of all tokens with a dense matrix takes long where there are many; beyond this number of operations, a random
+/// orthogonal rotation, which is only there to compare with, is left out.
+constexpr double most_operations_to_compare = 2e12;
+
+bool needs_orthogonal(options const& chosen, activations const& x) {
+  auto const n = static_cast<double>(x.channels());
+  return chosen.massive == massive_rule::compare || chosen.start == start_rotation::orthogonal ||
+         2.0 * static_cast<double>(x.rows()) * n * n <= most_operations_to_compare;
 }
 
-massive_tokens find_massive(cpu::policy const& on, options const& chosen, matrix<float> const& x,
-                            outcome const& result) {
-  vector_view<token_error const> const unrotated(result.none.tokens.data(), x.rows());
+massive_tokens find_massive(options const& chosen, massive_tokens automatic, outcome const& result) {
+  vector_view<token_error const> const unrotated(result.none.tokens.data(), result.rows);
   switch (chosen.massive) {
     case massive_rule::compare:
-      return massive_by_comparison(unrotated, {result.orthogonal.tokens.data(), x.rows()});
+      return massive_by_comparison(unrotated, {result.orthogonal.tokens.data(), result.rows});
     case massive_rule::threshold:
       return massive_by_threshold(unrotated, chosen.massive_threshold);
     case massive_rule::automatic:
       break;
   }
-  return massive_automatic(on, x.view());
+  return automatic;
+}
+
+/// The start is the Hadamard with the least weighted error, judged on the rows held out where there are any.
+void choose_start(options const& chosen, std::vector<std::uint64_t> const& seeds, survey_result& measured,
+                  outcome& result) {
+  auto const& judges = result.split.held_out.empty() ? result.split.used : result.split.held_out;
+  std::size_t best = 0;
+  double least = 0;
+  for (std::size_t k = 0; k < seeds.size(); ++k) {
+    auto const errors = summarize_rows(measured.hadamards[k], result.massive, judges, chosen.refinement.alpha);
+    if (k == 0 || errors.weighted_loss < least) {
+      best = k;
+      least = errors.weighted_loss;
+    }
+  }
+  result.start_seed = seeds[best];
+  result.hadamard.tokens = std::move(measured.hadamards[best]);
 }
 
 /// Measures the rotations that need no refinement, and makes the start of the refinement.
-void measure_plain(cpu::policy const& on, options const& chosen, matrix<float> const& x, outcome& result) {
-  std::size_t const n = x.columns();
-  result.none.tokens.resize(x.rows());
-  token_errors(on, chosen.scheme, x.view(), vector_view<token_error>(result.none.tokens.data(), x.rows()));
-
-  randomized_hadamard const hadamard(n, chosen.seed);
-  result.hadamard = measure(on, chosen, hadamard, x);
-  matrix<float> orthogonal = random_orthogonal<float>(on, n, chosen.seed);
-  dense_rotation<float> const turned(orthogonal);
-  result.orthogonal = measure(on, chosen, turned, x);
-
-  switch (chosen.start) {
-    case start_rotation::hadamard:
-      result.start_rotation = matrix<float>(n, n);
-      hadamard.to_dense(result.start_rotation.view());
-      result.start = result.hadamard;
-      break;
-    case start_rotation::orthogonal:
-      result.start_rotation = std::move(orthogonal);
-      result.start = result.orthogonal;
-      break;
-    case start_rotation::file:
-      result.start = measure(on, chosen, dense_rotation<float>(result.start_rotation), x);
-      break;
+void measure_plain(cpu::policy const& on, options const& chosen, activations const& x, outcome& result,
+                   progress& shown) {
+  std::vector<std::uint64_t> seeds;
+  for (int k = 0; k < chosen.starts; ++k) {
+    seeds.push_back(chosen.seed + static_cast<std::uint64_t>(k));
+  }
+  survey_result measured = survey(on, chosen, x, seeds, shown);
+  result.none.tokens = std::move(measured.none);
+  matrix<float> orthogonal;
+  if (needs_orthogonal(chosen, x)) {
+    shown.show("measuring a random orthogonal rotation");
+    orthogonal = random_orthogonal<float>(on, x.channels(), chosen.seed);
+    result.orthogonal.tokens = measure(on, chosen, dense_rotation<float>(orthogonal), x);
+  }
+  result.massive = find_massive(chosen, std::move(measured.automatic), result);
+  choose_start(chosen, seeds, measured, result);
+  if (chosen.start == start_rotation::file) {
+    result.start.tokens = measure(on, chosen, dense_rotation<float>(result.start_rotation), x);
+  } else if (chosen.start == start_rotation::orthogonal) {
+    result.start_rotation = std::move(orthogonal);
+    result.start = result.orthogonal;
+  } else {
+    result.start_rotation = matrix<float>(x.channels(), x.channels());
+    randomized_hadamard(x.channels(), result.start_seed).to_dense(result.start_rotation.view());
+    result.start = result.hadamard;
   }
 }
 
-void refine(cpu::policy const& on, options const& chosen, matrix<float> const& x, outcome& result, progress& shown) {
-  refine_options const settings{chosen.alpha, chosen.rounds};
-  auto const callback = [&shown](refine_round const& round) {
-    shown.show(round);
-    return !was_interrupted();
-  };
-  matrix_view<float const> const start = std::as_const(result.start_rotation).view();
-  auto const refine_rows = [&](matrix<float> const& rows, massive_tokens const& massive) {
-    result.refinement = refine_rotation(on, chosen.scheme, rows.view(), massive, start, settings, callback);
-  };
-  if (result.split.held_out.empty()) {
-    refine_rows(x, result.massive);
-  } else {
-    refine_rows(gather_rows(x, result.split.used), gather_massive(result.massive, result.split.used));
+std::vector<std::uint8_t> flags_of(std::vector<std::size_t> const& rows, std::size_t count) {
+  std::vector<std::uint8_t> flags(rows.empty() ? 0 : count);
+  for (std::size_t const row : rows) {
+    flags[row] = 1;
   }
+  return flags;
+}
+
+void refine_full(cpu::policy const& on, options const& chosen, activations const& x, outcome& result, progress& shown) {
+  checkpoint const kept(chosen, x.channels(), result.none.tokens);
+  auto const held_out = flags_of(result.split.held_out, x.rows());
+  std::size_t ordinary = 0;
+  for (std::size_t const row : result.split.used) {
+    ordinary += result.massive.is_massive[row] == 0 ? 1 : 0;
+  }
+  round_log log(chosen);
+  auto state = kept.load();
+  result.resumed = state.has_value();
+  refinement<float> work =
+      state ? refinement<float>(std::move(*state), chosen.refinement, ordinary)
+            : refinement<float>(on, std::as_const(result.start_rotation).view(), chosen.refinement, ordinary);
+  for (refine_round const& round : work.state().rounds) {
+    shown.show(round);
+    log.add(round);
+  }
+  round_sums sums = work.empty_sums();
+  token_kinds const kinds{{result.massive.is_massive.data(), x.rows()}, {held_out.data(), held_out.size()}};
+  bool stopped = false;
+  while (!work.finished() && !stopped) {
+    accumulate_tokens(on, chosen.scheme, x, kinds, work.rotation(), work.request(), sums);
+    refine_round const round = work.step(on, sums);
+    kept.save(work.state());
+    shown.show(round);
+    log.add(round);
+    stopped = was_interrupted();
+  }
+  result.refinement = std::move(work).result();
+  result.refinement.stopped = stopped;
+  result.rotation = std::move(result.refinement.rotation);
+}
+
+/// The massive ones among the rows used.
+matrix<float> gather_massive(activations const& x, outcome const& result) {
+  std::vector<std::size_t> rows;
+  for (std::size_t const row : result.split.used) {
+    if (result.massive.is_massive[row] != 0) {
+      rows.push_back(row);
+    }
+  }
+  matrix<float> gathered(rows.size(), x.channels());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    x.read(rows[i], gathered.view().row_block(i, 1));
+  }
+  return gathered;
+}
+
+void refine_short_way(cpu::policy const& on, options const& chosen, activations const& x, outcome& result,
+                      progress& shown) {
+  matrix<float> const massive = gather_massive(x, result);
+  short_options settings;
+  settings.rounds = chosen.refinement.rounds;
+  settings.prototypes.count = chosen.prototypes;
+  round_log log(chosen);
+  result.shortened =
+      refine_short(on, chosen.scheme, massive.view(), randomized_hadamard(x.channels(), result.start_seed), settings,
+                   [&](short_round const& round) {
+                     shown.show(round);
+                     log.add(round);
+                     return !was_interrupted();
+                   });
+  result.rotation = matrix<float>(x.channels(), x.channels());
+  result.shortened->rotation.to_dense(on, result.rotation.view());
+  result.refined.tokens = measure(on, chosen, result.shortened->rotation, x);
 }
 
 void add_summaries(options const& chosen, outcome& result) {
   for (rotation_errors* const errors :
        {&result.none, &result.orthogonal, &result.hadamard, &result.start, &result.refined}) {
-    errors->used = summarize_rows(errors->tokens, result.massive, result.split.used, chosen.alpha);
+    if (!errors->measured()) {
+      continue;
+    }
+    double const alpha = chosen.refinement.alpha;
+    errors->used = summarize_rows(errors->tokens, result.massive, result.split.used, alpha);
     if (!result.split.held_out.empty()) {
-      errors->held_out = summarize_rows(errors->tokens, result.massive, result.split.held_out, chosen.alpha);
+      errors->held_out = summarize_rows(errors->tokens, result.massive, result.split.held_out, alpha);
     }
   }
 }
@@ -121,27 +197,26 @@ outcome run(options const& chosen, progress& shown) {
   auto const began = std::chrono::steady_clock::now();
   cpu::policy const on{chosen.threads};
   outcome result;
-  result.input = chosen.input ? chosen.input->string() : message("built-in sample, seed ", chosen.seed);
-  shown.show(chosen.input ? "reading " + result.input : "making the built-in sample");
-  matrix<float> const x = load_activations(chosen);
+  shown.show(chosen.inputs.empty() ? "making the built-in sample" : "opening the input");
+  activations const x(chosen);
+  result.input = x.name();
   result.rows = x.rows();
-  result.channels = x.columns();
+  result.channels = x.channels();
   if (chosen.start == start_rotation::file) {
-    result.start_rotation = load_start_rotation(chosen, x.columns());
+    result.start_rotation = load_start_rotation(chosen, x.channels());
   }
   result.split = split_tokens(x.rows(), chosen.holdout, chosen.seed);
-
-  shown.show("measuring the plain rotations");
-  measure_plain(on, chosen, x, result);
-  result.massive = find_massive(on, chosen, x, result);
+  measure_plain(on, chosen, x, result, shown);
 
   shown.show("preparing the refinement");
-  refine(on, chosen, x, result, shown);
-
-  shown.show("measuring the refined rotation");
-  dense_rotation<float> const refined(result.refinement.rotation);
-  result.refined = measure(on, chosen, refined, x);
-  result.orthogonality = refined.orthogonality(on);
+  if (chosen.method == refine_method::full) {
+    refine_full(on, chosen, x, result, shown);
+    shown.show("measuring the refined rotation");
+    result.refined.tokens = measure(on, chosen, dense_rotation<float>(result.rotation), x);
+  } else {
+    refine_short_way(on, chosen, x, result, shown);
+  }
+  result.orthogonality = orthogonality(on, std::as_const(result.rotation).view());
   add_summaries(chosen, result);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   return result;

@@ -6,8 +6,8 @@
 
 namespace dfrot::program {
 
-/// Does the work: reads, finds the massive tokens, measures the plain rotations, refines, measures the result.
-/// Throws: io_error for bad input, std::bad_alloc.
+/// Does the work: reads, measures, refines, measures again.
+/// Throws: io_error for bad input; std::invalid_argument where the library refuses the data; std::bad_alloc.
 [[nodiscard]] outcome run(options const& chosen, progress& shown);
 
 }  // namespace dfrot::program

@@ -1,5 +1,6 @@
 #include "table.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <vector>
@@ -42,6 +43,39 @@ std::string quantizer_text(int4_scheme const& scheme) {
                  scheme.scale == scale_rule::search ? message("scale searched") : message("clip ", scheme.clip));
 }
 
+/// What the refinement did, and what to think of it.
+std::string closing_lines(options const& chosen, outcome const& result) {
+  char const* const start_name = chosen.start == start_rotation::hadamard     ? "RH"
+                                 : chosen.start == start_rotation::orthogonal ? "RO"
+                                                                              : "the file";
+  char line[256];
+  int const rounds = static_cast<int>(std::max<std::size_t>(result.round_values().size(), 1)) - 1;
+  std::snprintf(line, sizeof line, "\nDFRot started from %s%s; of %d round%s number %d is kept%s%s. ", start_name,
+                chosen.starts > 1 ? message(" with seed ", result.start_seed).c_str() : "", rounds,
+                rounds == 1 ? "" : "s", result.best_round(), result.stopped() ? " (interrupted)" : "",
+                result.resumed ? " (resumed)" : "");
+  std::string text = line;
+  std::snprintf(line, sizeof line, "||R^T R - I||_F / sqrt(n) = %.1e. %.1f s\n", result.orthogonality, result.seconds);
+  text += line;
+  if (result.shortened) {
+    std::size_t const kinds = result.shortened->prototypes.counts.size();
+    text += kinds == 0
+                ? "There are no massive tokens: the short method leaves the Hadamard as it is.\n"
+                : message("The rotation is a Hadamard and a rotation of rank ", result.shortened->rotation.rank(),
+                          " for ", kinds, kinds == 1 ? " kind" : " kinds", " of massive token.\n");
+  }
+  if (!result.shortened && result.refinement.few_tokens) {
+    text +=
+        "Warning: fewer than four ordinary tokens a channel. Expect more error on tokens that were not seen; use more "
+        "tokens, or --method short.\n";
+  }
+  if (!result.shortened && result.refinement.overfitted) {
+    text +=
+        "Note: later rounds were better on the tokens refined with and worse on those held out; they were dropped.\n";
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string table(options const& chosen, outcome const& result) {
@@ -49,7 +83,7 @@ std::string table(options const& chosen, outcome const& result) {
   std::string text = message(result.input, ": ", result.rows, " tokens x ", result.channels, " channels",
                              chosen.rms_norm ? ", RMS-normalised" : "", "\nmassive tokens: ", result.massive.count,
                              " (", rule_text(result.massive), ")\n", quantizer_text(chosen.scheme),
-                             "; massive tokens weigh ", chosen.alpha, "; seed ", chosen.seed, "\n\n");
+                             "; massive tokens weigh ", chosen.refinement.alpha, "; seed ", chosen.seed, "\n\n");
   std::string const columns = "   ordinary    massive       loss";
   char heading[160];
   std::snprintf(heading, sizeof heading, "%-27s%33s", "relative squared error,",
@@ -74,19 +108,12 @@ std::string table(options const& chosen, outcome const& result) {
   lines.push_back({"DFRot  refined", &result.refined});
   for (line const& each : lines) {
     std::snprintf(heading, sizeof heading, "%-27s", each.name);
-    text += heading + cells(each.errors->used) + (has_holdout ? "  |" + cells(*each.errors->held_out) : "") + "\n";
+    error_summary const nothing{NAN, NAN, NAN};
+    bool const measured = each.errors->measured();
+    text += heading + cells(measured ? each.errors->used : nothing) +
+            (has_holdout ? "  |" + cells(measured ? *each.errors->held_out : nothing) : "") + "\n";
   }
-  char const* const start_name = chosen.start == start_rotation::hadamard     ? "RH"
-                                 : chosen.start == start_rotation::orthogonal ? "RO"
-                                                                              : "the file";
-  int const rounds = result.refinement.rounds.back().round;
-  char last[192];
-  std::snprintf(
-      last, sizeof last,
-      "\nDFRot started from %s; the best of %d round%s is number %d%s. ||R^T R - I||_F / sqrt(n) = %.1e. %.1f s\n",
-      start_name, rounds, rounds == 1 ? "" : "s", result.refinement.best_round,
-      result.refinement.stopped ? " (interrupted)" : "", result.orthogonality, result.seconds);
-  return text + last;
+  return text + closing_lines(chosen, result);
 }
 
 }  // namespace dfrot::program
