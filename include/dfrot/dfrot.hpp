@@ -4,6 +4,7 @@
 #include <dfrot/adapt/eigen.hpp>
 #include <dfrot/cpu.hpp>
 #include <dfrot/io/npy.hpp>
+#include <dfrot/io/npy_rows.hpp>
 #include <dfrot/linalg/dense_rotation.hpp>
 #include <dfrot/linalg/orthogonal.hpp>
 #include <dfrot/linalg/orthogonality.hpp>
