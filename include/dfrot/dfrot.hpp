@@ -8,6 +8,7 @@
 #include <dfrot/linalg/orthogonal.hpp>
 #include <dfrot/linalg/orthogonality.hpp>
 #include <dfrot/linalg/polar.hpp>
+#include <dfrot/linalg/polar_svd.hpp>
 #include <dfrot/linalg/products.hpp>
 #include <dfrot/optimize/procrustes.hpp>
 #include <dfrot/optimize/refine_rotation.hpp>

@@ -39,7 +39,7 @@ class weighted_procrustes {
 
   /// The best rotation for the tokens added so far; where they leave it open, the one nearest to the identity. Forgets them.
   /// @param on where to run   @param q (n x n), overwritten
-  /// Complexity: a singular value decomposition, O(n^3).   Throws: std::invalid_argument if C is not finite; std::bad_alloc.
+  /// Complexity: a polar factor, O(n^3).   Throws: std::invalid_argument if C is not finite; std::bad_alloc.
   template <execution_policy P>
   void solve(P const& on, matrix_view<double> q) {
     std::size_t const size = ordinary_.rows() * ordinary_.columns();
