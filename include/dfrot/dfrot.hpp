@@ -9,6 +9,7 @@
 #include <dfrot/linalg/orthogonal.hpp>
 #include <dfrot/linalg/orthogonality.hpp>
 #include <dfrot/linalg/polar.hpp>
+#include <dfrot/linalg/polar_svd.hpp>
 #include <dfrot/linalg/products.hpp>
 #include <dfrot/optimize/accumulate_tokens.hpp>
 #include <dfrot/optimize/procrustes.hpp>
