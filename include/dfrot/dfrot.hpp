@@ -4,11 +4,13 @@
 #include <dfrot/adapt/eigen.hpp>
 #include <dfrot/cpu.hpp>
 #include <dfrot/io/npy.hpp>
+#include <dfrot/io/npy_rows.hpp>
 #include <dfrot/io/short_rotation_file.hpp>
 #include <dfrot/linalg/dense_rotation.hpp>
 #include <dfrot/linalg/orthogonal.hpp>
 #include <dfrot/linalg/orthogonality.hpp>
 #include <dfrot/linalg/polar.hpp>
+#include <dfrot/linalg/polar_svd.hpp>
 #include <dfrot/linalg/products.hpp>
 #include <dfrot/optimize/accumulate_tokens.hpp>
 #include <dfrot/optimize/procrustes.hpp>

@@ -79,7 +79,7 @@ inline std::size_t read_npy_prefix(std::ifstream& stream, std::string const& nam
   return length;
 }
 
-inline npy_source open_npy(std::filesystem::path const& path) {
+inline npy_source open_npy(std::filesystem::path const& path, npy_integers integers = npy_integers::rejected) {
   npy_source source{{}, {}, path.string()};
   std::error_code error;
   std::uintmax_t const size = std::filesystem::file_size(path, error);
@@ -93,7 +93,7 @@ inline npy_source open_npy(std::filesystem::path const& path) {
   if (!source.stream.read(text.data(), static_cast<std::streamsize>(text.size()))) {
     throw io_error(message(source.name, ": it is truncated inside the .npy header: write the file again"));
   }
-  source.header = parse_npy_header(text, source.name);
+  source.header = parse_npy_header(text, source.name, integers);
   std::uintmax_t const data_size =
       std::uintmax_t{source.header.rows} * source.header.columns * npy_type_size(source.header.type);
   std::uintmax_t const found = size - static_cast<std::uintmax_t>(source.stream.tellg());
@@ -147,18 +147,22 @@ constexpr char const* npy_description() {
 
 /// Reads a two-dimensional array of float16, float32 or float64 from an .npy file, converted to T, rows together.
 ///   matrix<float> x = read_npy<float>("hidden.npy");
+/// For files larger than memory see npy_rows.
 /// Versions 1.0 to 3.0, both memory orders, little endian. Infinities and NaNs are read as they stand.
-/// @param path the file
+/// @param path the file   @param integers what uint16 numbers are: an error, or bfloat16
 /// Complexity: linear in the file; beside the result one row (in Fortran order one column) is held in memory.
 /// Throws: io_error naming the file and what is wrong: not an .npy (pickle, zip), truncated or too long, big-endian,
 /// objects, integers, not 2-D, no rows or columns, a damaged header, a number too large for T.
 template <storage T>
-[[nodiscard]] matrix<T> read_npy(std::filesystem::path const& path) {
-  detail::npy_source source = detail::open_npy(path);
+[[nodiscard]] matrix<T> read_npy(std::filesystem::path const& path, npy_integers integers = npy_integers::rejected) {
+  detail::npy_source source = detail::open_npy(path, integers);
   matrix<T> result(source.header.rows, source.header.columns);
   switch (source.header.type) {
     case npy_type::float16:
       detail::read_npy_numbers<T, half>(source, result);
+      break;
+    case npy_type::bfloat16:
+      detail::read_npy_numbers<T, bfloat16>(source, result);
       break;
     case npy_type::float32:
       detail::read_npy_numbers<T, float>(source, result);

@@ -15,11 +15,14 @@
 namespace dfrot {
 
 /// The element types that an .npy file may hold here.
-enum class npy_type : std::uint8_t { float16, float32, float64 };
+enum class npy_type : std::uint8_t { float16, float32, float64, bfloat16 };
+
+/// What to make of 16-bit unsigned integers: numpy has no bfloat16, and programs write its bits as uint16.
+enum class npy_integers : std::uint8_t { rejected, bfloat16 };
 
 /// Bytes of one element.
 [[nodiscard]] constexpr std::size_t npy_type_size(npy_type type) {
-  return type == npy_type::float16 ? 2 : type == npy_type::float32 ? 4 : 8;
+  return type == npy_type::float64 ? 8 : type == npy_type::float32 ? 4 : 2;
 }
 
 /// What the header of an .npy file says about its one two-dimensional array.
@@ -33,7 +36,7 @@ struct npy_header {
 namespace detail {
 
 /// The element type from numpy's description: '<f4', '<f8', '<f2'; '=', '|' and no sign mean the order of this machine.
-inline npy_type npy_type_from(std::string_view description, std::string_view file) {
+inline npy_type npy_type_from(std::string_view description, std::string_view file, npy_integers integers) {
   std::string shown(description);  // a message stays on one line whatever the file says
   std::replace_if(
       shown.begin(), shown.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
@@ -44,9 +47,13 @@ inline npy_type npy_type_from(std::string_view description, std::string_view fil
   bool const has_order =
       !description.empty() && std::string_view("<>=|").find(description[0]) != std::string_view::npos;
   std::string_view const kind = description.substr(has_order ? 1 : 0);
-  if (kind == "f2" || kind == "f4" || kind == "f8") {
+  bool const is_bfloat16 = kind == "u2" && integers == npy_integers::bfloat16;
+  if (kind == "f2" || kind == "f4" || kind == "f8" || is_bfloat16) {
     if (description[0] == '>') {
       fail("the numbers are big-endian");
+    }
+    if (is_bfloat16) {
+      return npy_type::bfloat16;
     }
     return kind == "f2" ? npy_type::float16 : kind == "f4" ? npy_type::float32 : npy_type::float64;
   }
@@ -119,16 +126,17 @@ inline std::string shape_text(std::vector<std::size_t> const& shape) {
 }  // namespace detail
 
 /// Reads the text of an .npy header (what stands after magic, version and length).
-/// @param text the Python literal   @param file the file's name, for messages
+/// @param text the Python literal   @param file the file's name, for messages   @param integers what uint16 numbers are
 /// @post rows, columns >= 1 and rows * columns * element size fits into std::size_t
 /// Throws: io_error for a damaged text, an element type other than float16/32/64, big-endian numbers, a number of
 /// dimensions other than 2, an empty or an overflowing shape.
 /// Source: NumPy Enhancement Proposal 1, "A simple file format for NumPy arrays".
-[[nodiscard]] inline npy_header parse_npy_header(std::string_view text, std::string_view file) {
+[[nodiscard]] inline npy_header parse_npy_header(std::string_view text, std::string_view file,
+                                                 npy_integers integers = npy_integers::rejected) {
   detail::npy_literal literal(text, file);
   detail::npy_fields const fields = detail::read_npy_fields(literal, file);
   npy_header header;
-  header.type = detail::npy_type_from(fields.description, file);
+  header.type = detail::npy_type_from(fields.description, file, integers);
   header.fortran_order = fields.fortran_order;
   if (fields.shape.size() != 2) {
     throw io_error(message(file, ": the array has shape ", detail::shape_text(fields.shape), ", that is ",

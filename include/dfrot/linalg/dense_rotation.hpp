@@ -12,9 +12,8 @@
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
+#include <dfrot/linalg/dense_product.hpp>
 #include <dfrot/linalg/orthogonality.hpp>
-#include <dfrot/linalg/products.hpp>
-#include <dfrot/linalg/serial_eigen.hpp>
 
 namespace dfrot {
 
@@ -49,16 +48,13 @@ class dense_rotation {
   /// Determinism: bitwise for any number of threads.   Throws: std::invalid_argument on shape; std::bad_alloc.
   template <execution_policy P>
   void apply(P const& on, matrix_view<T, typename P::memory_space> x) const {
-    multiply_rows(on, x,
-                  [this](auto const& rows, auto& result) { result.noalias() = rows * as_eigen(matrix_values()); });
+    multiply_rows(on, x, as_is(matrix_values()));
   }
 
   /// Rotates each row back, in place: x <- x R^T. As apply() otherwise.
   template <execution_policy P>
   void apply_transpose(P const& on, matrix_view<T, typename P::memory_space> x) const {
-    multiply_rows(on, x, [this](auto const& rows, auto& result) {
-      result.noalias() = rows * as_eigen(matrix_values()).transpose();
-    });
+    multiply_rows(on, x, transposed(matrix_values()));
   }
 
   /// ||R^T R - I||_F / sqrt(n), see dfrot::orthogonality().
@@ -68,17 +64,19 @@ class dense_rotation {
   }
 
  private:
-  template <execution_policy P, class Product>
-  void multiply_rows(P const& on, matrix_view<T, typename P::memory_space> x, Product const& product) const {
+  template <execution_policy P, bool Transposed>
+  void multiply_rows(P const& on, matrix_view<T, typename P::memory_space> x,
+                     dense_factor<T, Transposed> rotation) const {
     assert_space<P, host_space>();
     expects(x.columns == size(), "a rotation of order ", size(), " cannot turn rows of ", x.columns, " values");
     check_stride("rows", x);
-    detail::eigen_tiles(threads_of(on), detail::blocks_of(x.rows, detail::product_rows), [&](std::size_t tile) {
-      std::size_t const first = tile * detail::product_rows;
-      auto rows = as_eigen(x.row_block(first, std::min(detail::product_rows, x.rows - first)));
-      // The product cannot be written over its factor, so each tile has its own copy of the rows.
-      Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> const copy = rows;
-      product(copy, rows);
+    constexpr std::size_t block = 128;
+    independent_products(on, detail::blocks_of(x.rows, block), [&](std::size_t i) {
+      auto const rows = x.row_block(i * block, std::min(block, x.rows - i * block));
+      // The product cannot be written over its factor, so each block has its own copy of the rows.
+      dfrot::matrix<T> copy(rows.rows, rows.columns);
+      as_eigen(copy.view()) = as_eigen(rows);
+      dense_product(on, T(1), as_is(copy.view()), rotation, T(0), rows);
     });
   }
 

@@ -11,40 +11,17 @@
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
+#include <dfrot/linalg/dense_product.hpp>
 #include <dfrot/linalg/serial_eigen.hpp>
 
 namespace dfrot {
 
-/// A type that the dense linear algebra computes in: float or double, const or not.
-template <class T>
-concept dense_scalar = std::same_as < std::remove_const_t<T>,
-float > || std::same_as<std::remove_const_t<T>, double>;
-
 namespace detail {
 
-// Large enough that Eigen's packing of the right-hand side does not show; a multiple of every SIMD width.
-inline constexpr std::size_t product_rows = 128;
 inline constexpr std::size_t accumulator_tile = 256;
 inline constexpr std::size_t token_block = 256;
 
-[[nodiscard]] constexpr std::size_t blocks_of(std::size_t count, std::size_t block) {
-  return count / block + (count % block != 0 ? 1 : 0);
-}
-
-/// Columns first .. first + count - 1 of a view.
-template <class T, class Space>
-[[nodiscard]] constexpr matrix_view<T, Space> column_block(matrix_view<T, Space> x, std::size_t first,
-                                                           std::size_t count) {
-  return {x.data + first, x.rows, count, x.row_stride};
-}
-
-/// c += a^T b for one tile of c, all of one type.
-template <class T>
-void accumulate_tile(matrix_view<T const> a, matrix_view<T const> b, matrix_view<T> c) {
-  as_eigen(c).noalias() += as_eigen(a).transpose() * as_eigen(b);
-}
-
-/// The same with float elements and a double sum, over all tokens in blocks of a fixed size, one after the other.
+/// c += a^T b for one tile of c in float64, over all tokens in blocks of a fixed size, one after the other.
 inline void accumulate_tile(matrix_view<float const> a, matrix_view<float const> b, matrix_view<double> c) {
   using row_major = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   row_major a_block;
@@ -55,21 +32,6 @@ inline void accumulate_tile(matrix_view<float const> a, matrix_view<float const>
     b_block = as_eigen(b.row_block(first, count)).template cast<double>();
     as_eigen(c).noalias() += a_block.transpose() * b_block;
   }
-}
-
-/// c += a^T b, tile by tile; T is the type of the elements, C that of the sums.
-template <class T, class C>
-void accumulate_tiles(int threads, matrix_view<T const> a, matrix_view<T const> b, matrix_view<C> c) {
-  std::size_t const across = blocks_of(c.columns, accumulator_tile);
-  std::size_t const down = blocks_of(c.rows, accumulator_tile);
-  eigen_tiles(threads, down * across, [&](std::size_t tile) {
-    std::size_t const row = tile / across * accumulator_tile;
-    std::size_t const column = tile % across * accumulator_tile;
-    std::size_t const rows = std::min(accumulator_tile, c.rows - row);
-    std::size_t const columns = std::min(accumulator_tile, c.columns - column);
-    accumulate_tile(column_block(a, row, rows), column_block(b, column, columns),
-                    column_block(c.row_block(row, rows), column, columns));
-  });
 }
 
 template <class A, class B, class C, class Space>
@@ -100,11 +62,7 @@ void multiply(P const& on, matrix_view<A, Space> a, matrix_view<B, Space> b, mat
   check_stride("the left factor", a);
   check_stride("the right factor", b);
   check_stride("the product", c);
-  detail::eigen_tiles(threads_of(on), detail::blocks_of(c.rows, detail::product_rows), [&](std::size_t tile) {
-    std::size_t const first = tile * detail::product_rows;
-    std::size_t const count = std::min(detail::product_rows, c.rows - first);
-    as_eigen(c.row_block(first, count)).noalias() = as_eigen(a.row_block(first, count)) * as_eigen(b);
-  });
+  dense_product(on, C(1), as_is(a), as_is(b), C(0), c);
 }
 
 /// Adds a product over tokens to a float64 accumulator.
@@ -123,7 +81,20 @@ void multiply_transposed_accumulate(P const& on, matrix_view<A, Space> a, matrix
                                     matrix_view<double, Space> c) {
   assert_space<P, Space>();
   detail::expects_transposed_product(a, b, c);
-  detail::accumulate_tiles<std::remove_const_t<A>>(threads_of(on), a, b, c);
+  if constexpr (std::same_as<std::remove_const_t<A>, double>) {
+    dense_product(on, 1.0, transposed(a), as_is(b), 1.0, c);
+  } else {
+    std::size_t const across = detail::blocks_of(c.columns, detail::accumulator_tile);
+    std::size_t const down = detail::blocks_of(c.rows, detail::accumulator_tile);
+    detail::eigen_tiles(threads_of(on), down * across, [&](std::size_t tile) {
+      std::size_t const row = tile / across * detail::accumulator_tile;
+      std::size_t const column = tile % across * detail::accumulator_tile;
+      std::size_t const rows = std::min(detail::accumulator_tile, c.rows - row);
+      std::size_t const columns = std::min(detail::accumulator_tile, c.columns - column);
+      detail::accumulate_tile(detail::column_block(a, row, rows), detail::column_block(b, column, columns),
+                              detail::block_of(c, row, column, rows, columns));
+    });
+  }
 }
 
 /// Adds a product over tokens to a float32 accumulator: the same with all arithmetic in float32, twice as fast or more.
@@ -144,7 +115,7 @@ float > &&std::same_as<std::remove_const_t<B>, float> void multiply_transposed_a
                                                                                           matrix_view<float, Space> c) {
   assert_space<P, Space>();
   detail::expects_transposed_product(a, b, c);
-  detail::accumulate_tiles<float>(threads_of(on), a, b, c);
+  dense_product(on, 1.0F, transposed(a), as_is(b), 1.0F, c);
 }
 
 }  // namespace dfrot

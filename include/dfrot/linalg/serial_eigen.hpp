@@ -57,6 +57,7 @@ class carried_exception {
 
 /// Calls body(i) for i = 0 .. count - 1 on at most `threads` threads, with Eigen serial inside each call.
 /// The region has at least two threads, since Eigen is serial only there; those beyond `threads` take no tile.
+/// Inside a parallel region of several threads, where Eigen is serial anyway, this is a plain loop.
 /// @param threads at least 1   @param count number of tiles   @param body may throw; one exception leaves this function
 /// Determinism: as body's, if tiles do not depend on `threads` and each has its own output.
 template <class Body>
@@ -65,6 +66,12 @@ void eigen_tiles(int threads, std::size_t count, Body const& body) {
     return;
   }
 #if defined(_OPENMP)
+  if (omp_get_num_threads() > 1) {
+    for (std::size_t i = 0; i < count; ++i) {
+      body(i);
+    }
+    return;
+  }
   carried_exception failure;
   std::atomic<std::size_t> next = 0;
   int const region_size = std::max(threads, 2);
@@ -89,16 +96,9 @@ void eigen_tiles(int threads, std::size_t count, Body const& body) {
 }
 
 /// Calls f() with Eigen serial inside, so that its result does not depend on the number of threads of the machine.
-/// Inside a parallel region of several threads, where Eigen is serial anyway, this is a plain call.
 /// @param f may throw
 template <class F>
 void run_serial_eigen(F const& f) {
-#if defined(_OPENMP)
-  if (omp_get_num_threads() > 1) {
-    f();
-    return;
-  }
-#endif
   eigen_tiles(1, 1, [&](std::size_t) { f(); });
 }
 

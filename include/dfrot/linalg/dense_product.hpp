@@ -1,0 +1,131 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <type_traits>
+
+#include <dfrot/adapt/eigen.hpp>
+#include <dfrot/core/policy.hpp>
+#include <dfrot/core/view.hpp>
+#include <dfrot/linalg/serial_eigen.hpp>
+
+// All dense linear algebra of this library is made of the one product below: Gram matrices, Cholesky factors, triangular
+// solutions and Householder reflections are cut into blocks until products are what is left. So these two functions are
+// all that another implementation has to bring. They are hooks: a policy's namespace may hold overloads for that policy,
+// as linalg/blas.hpp does; what stands here, on Eigen, is for all others.
+
+namespace dfrot {
+
+/// A type that the dense linear algebra computes in: float or double, const or not.
+template <class T>
+concept dense_scalar = std::same_as < std::remove_const_t<T>,
+float > || std::same_as<std::remove_const_t<T>, double>;
+
+/// One factor of a product: a matrix, or its transpose. Nothing is copied.
+template <class T, bool Transposed>
+struct dense_factor {
+  matrix_view<T const> values;
+
+  [[nodiscard]] std::size_t rows() const { return Transposed ? values.columns : values.rows; }
+  [[nodiscard]] std::size_t columns() const { return Transposed ? values.rows : values.columns; }
+};
+
+/// x as it is.
+template <class T>
+[[nodiscard]] dense_factor<std::remove_const_t<T>, false> as_is(matrix_view<T> x) {
+  return {x};
+}
+
+/// x^T.
+template <class T>
+[[nodiscard]] dense_factor<std::remove_const_t<T>, true> transposed(matrix_view<T> x) {
+  return {x};
+}
+
+namespace detail {
+
+// Large enough that packing, which Eigen does anew for every tile, costs little; small enough that there are tiles for all
+// threads.
+inline constexpr std::size_t tile_rows = 512;
+inline constexpr std::size_t tile_columns = 256;
+
+[[nodiscard]] constexpr std::size_t blocks_of(std::size_t count, std::size_t block) {
+  return count / block + (count % block != 0 ? 1 : 0);
+}
+
+/// Columns first .. first + count - 1 of a view.
+template <class T, class Space>
+[[nodiscard]] constexpr matrix_view<T, Space> column_block(matrix_view<T, Space> x, std::size_t first,
+                                                           std::size_t count) {
+  return {x.data + first, x.rows, count, x.row_stride};
+}
+
+/// The block of a matrix that starts at (row, column).
+template <class T>
+[[nodiscard]] constexpr matrix_view<T> block_of(matrix_view<T> x, std::size_t row, std::size_t column, std::size_t rows,
+                                                std::size_t columns) {
+  return column_block(x.row_block(row, rows), column, columns);
+}
+
+template <class T, bool Transposed>
+[[nodiscard]] auto as_eigen_factor(dense_factor<T, Transposed> x) {
+  if constexpr (Transposed) {
+    return as_eigen(x.values).transpose();
+  } else {
+    return as_eigen(x.values);
+  }
+}
+
+/// One tile of c <- beta c + alpha a b, on the thread that calls.
+template <class T, bool TransposeA, bool TransposeB>
+void eigen_product_tile(T alpha, dense_factor<T, TransposeA> a, dense_factor<T, TransposeB> b, T beta,
+                        matrix_view<T> c) {
+  auto sum = as_eigen(c);
+  if (beta == T(0)) {
+    sum.noalias() = alpha * as_eigen_factor(a) * as_eigen_factor(b);
+    return;
+  }
+  if (beta != T(1)) {
+    sum *= beta;
+  }
+  sum.noalias() += alpha * as_eigen_factor(a) * as_eigen_factor(b);
+}
+
+}  // namespace detail
+
+/// Hook: adds a product to a matrix.
+///   C <- beta C + alpha A B;   for beta = 0, C is overwritten whatever it holds
+/// @param on where to run, on how many threads   @param a (m x k), b (k x n) of as_is() or transposed()
+/// @param c (m x n) @pre shapes fit, and the memory of c overlaps neither a nor b
+/// Complexity: 2 m n k operations; Eigen's packing buffers are allocated.
+/// Determinism: bitwise for any number of threads: tiles have a fixed size.   Throws: std::bad_alloc.
+template <execution_policy P, class T, bool TransposeA, bool TransposeB>
+void dense_product(P const& on, T alpha, dense_factor<T, TransposeA> a, dense_factor<T, TransposeB> b, T beta,
+                   matrix_view<T> c) {
+  std::size_t const across = detail::blocks_of(c.columns, detail::tile_columns);
+  std::size_t const down = detail::blocks_of(c.rows, detail::tile_rows);
+  detail::eigen_tiles(threads_of(on), down * across, [&](std::size_t tile) {
+    std::size_t const row = tile / across * detail::tile_rows;
+    std::size_t const column = tile % across * detail::tile_columns;
+    std::size_t const rows = std::min(detail::tile_rows, c.rows - row);
+    std::size_t const columns = std::min(detail::tile_columns, c.columns - column);
+    auto const left = TransposeA ? detail::column_block(a.values, row, rows) : a.values.row_block(row, rows);
+    auto const right =
+        TransposeB ? b.values.row_block(column, columns) : detail::column_block(b.values, column, columns);
+    detail::eigen_product_tile(alpha, dense_factor<T, TransposeA>{left}, dense_factor<T, TransposeB>{right}, beta,
+                               detail::block_of(c, row, column, rows, columns));
+  });
+}
+
+/// Hook: calls body(i) for i = 0 .. count - 1, in any order and at the same time. Inside, dense_product() runs on one
+/// thread: an implementation whose products are threaded themselves calls one body after the other instead.
+/// @param on where to run, on how many threads   @param body may throw; may call dense_product()
+/// Determinism: as body's, if no two calls write to the same place.
+template <execution_policy P, class Body>
+void independent_products(P const& on, std::size_t count, Body const& body) {
+  detail::eigen_tiles(threads_of(on), count, body);
+}
+
+}  // namespace dfrot
