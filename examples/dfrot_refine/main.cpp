@@ -16,6 +16,7 @@
 #include <dfrot/io/npy.hpp>
 #include <dfrot/io/short_rotation_file.hpp>
 
+#include "estimate.hpp"
 #include "interrupt.hpp"
 #include "options.hpp"
 #include "plot.hpp"
@@ -68,6 +69,10 @@ void write_outputs(options const& chosen, outcome const& result) {
 int refine_and_write(options const& chosen) {
   watch_for_interrupt();
   check_request(chosen);
+  if (chosen.dry_run) {
+    std::fputs(estimate(chosen).c_str(), stdout);
+    return done;
+  }
   std::optional<progress> shown(std::in_place, chosen.refinement.rounds);
   outcome const result = run(chosen, *shown);
   shown.reset();

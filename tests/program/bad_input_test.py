@@ -5,7 +5,7 @@ import pickle
 
 from support import np, refine, sample, scratch
 
-OUTPUTS = ("--output", "R.npy", "--start-output", "S.npy", "--report", "r.json", "--plot", "p.svg", "--csv", "t.csv")
+OUTPUTS = ("--method", "full", "--output", "R.npy", "--start-output", "S.npy", "--report", "r.json", "--plot", "p.svg", "--csv", "t.csv")
 
 
 def snapshot(folder):
@@ -108,6 +108,13 @@ def main():
         check_inputs(folder, good)
         check_rotations(folder)
         check_outputs(folder)
+        np.save(os.path.join(folder, "wide.npy"), np.ones((3, 32), np.float32))
+        require_refusal(folder, ["--input", "good.npy", "--input", "wide.npy", *OUTPUTS], "wide.npy", "32 channels",
+                        "good.npy has 16")
+        broken = good.copy()
+        broken[5, 2] = np.inf
+        np.save(os.path.join(folder, "broken.npy"), broken)
+        require_refusal(folder, ["--input", "good.npy", "--input", "broken.npy", *OUTPUTS], "broken.npy", "row 5")
         require_refusal(folder, ["--input", "good.npy", "--bits", 5, *OUTPUTS], "--bits 5", "only 4")
 
 

@@ -18,8 +18,8 @@ def start(folder, rounds=1000000):
     except OSError as error:
         print(f"skipped: this machine has no pseudo-terminals ({error}); is devpts mounted?")
         sys.exit(77)
-    command = [PROGRAM, "--input", "X.npy", "--output", "R.npy", "--report", "r.json", "--plot", "p.svg", "--rounds",
-               str(rounds)]
+    command = [PROGRAM, "--input", "X.npy", "--output", "R.npy", "--report", "r.json", "--plot", "p.svg", "--method",
+               "full", "--patience", "0", "--rounds", str(rounds)]
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=behind, text=True)
     os.close(behind)
     seen = b""

@@ -26,7 +26,7 @@ def save(path, array, version):
 def check_rotation(folder, rotation, dtype, order, version):
     """Without rounds the program writes the rotation that it has read, as float32 in the bytes that numpy writes."""
     save(os.path.join(folder, "Q.npy"), np.asarray(rotation, dtype=dtype, order=order), version)
-    refine_well("--input", "X.npy", "--rotation", "Q.npy", "--rounds", 0, "--output", "R.npy", folder=folder)
+    refine_well("--input", "X.npy", "--method", "full", "--rotation", "Q.npy", "--rounds", 0, "--output", "R.npy", folder=folder)
     np.save(os.path.join(folder, "expected.npy"), rotation.astype("<f4"))
     contents = []
     for name in ("R.npy", "expected.npy"):

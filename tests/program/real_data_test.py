@@ -14,7 +14,7 @@ def load(folder, *names):
 
 def check_full_run(path, x, massive):
     with scratch() as folder:
-        done = refine_well("--input", path, "--rms-norm", "--rounds", ROUNDS, "--seed", 1, "--output", "R.npy",
+        done = refine_well("--input", path, "--rms-norm", "--method", "full", "--patience", 0, "--rounds", ROUNDS, "--seed", 1, "--output", "R.npy",
                            "--start-output", "S.npy", "--report", "r.json", "--plot", "p.svg", "--csv", "t.csv",
                            folder=folder)
         for name in ("NR", "RO", "RH", "DFRot"):
@@ -57,7 +57,7 @@ def check_full_run(path, x, massive):
 def check_variant(path, x, massive, arguments, quantized, search):
     """The figures on rows used and on rows held out, under another quantizer and another start."""
     with scratch() as folder:
-        refine_well("--input", path, "--rms-norm", "--rounds", 1, "--seed", 3, "--holdout", 0.25, "--output", "R.npy",
+        refine_well("--input", path, "--rms-norm", "--method", "full", "--rounds", 1, "--seed", 3, "--holdout", 0.25, "--output", "R.npy",
                     "--start-output", "S.npy", "--report", "r.json", "--csv", "t.csv", "--rotation", "orthogonal",
                     *arguments, folder=folder)
         with open(os.path.join(folder, "r.json"), encoding="utf-8") as file:
@@ -80,7 +80,7 @@ def main():
     check_full_run(path, x, massive)
     check_variant(path, x, massive, ["--asymmetric"], quantized_asymmetric, False)
     if ROUNDS >= 30:
-        check_variant(path, x, massive, ["--clip", "search"], quantized_symmetric, True)
+        check_variant(path, x, massive, ["--scale", "search"], quantized_symmetric, True)
 
 
 main()

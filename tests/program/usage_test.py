@@ -37,7 +37,22 @@ MISTAKES = (
     ("--input", "X.npy", "--output", "link.npy"),
     (*GOOD, "--report", "X.npy"),
     (*GOOD, "--csv", "R.npy"),
-    (*GOOD, "--rotation", "Q.npy", "--plot", "Q.npy"),
+    (*GOOD, "--method", "full", "--rotation", "Q.npy", "--plot", "Q.npy"),
+    (*GOOD, "--rotation", "Q.npy"),
+    (*GOOD, "--method", "both"),
+    (*GOOD, "--scale", "best"),
+    (*GOOD, "--momentum", "0.5"),
+    (*GOOD, "--method", "full", "--momentum", "1"),
+    (*GOOD, "--method", "full", "--momentum", "nan"),
+    (*GOOD, "--method", "full", "--patience", "-1"),
+    (*GOOD, "--method", "full", "--prototypes", "2"),
+    (*GOOD, "--method", "full", "--short-output", "R.short"),
+    (*GOOD, "--method", "full", "--rotation", "Q.npy", "--starts", "2"),
+    (*GOOD, "--starts", "0"),
+    (*GOOD, "--checkpoint", "c.safetensors"),
+    (*GOOD, "--method", "full", "--resume"),
+    (*GOOD, "--method", "full", "--checkpoint", "X.npy"),
+    (*GOOD, "--log", "R.npy"),
 )
 
 
@@ -56,7 +71,9 @@ def main():
 
         help_text = refine_well("--help").stdout
         for option in ("--input", "--output", "--rms-norm", "--rotation", "--alpha", "--massive", "--bits",
-                       "--asymmetric", "--clip", "--rounds", "--seed", "--threads", "--holdout", "--start-output", "--report", "--plot",
+                       "--asymmetric", "--clip", "--scale", "--method", "--prototypes",
+                       "--momentum", "--patience", "--starts", "--block", "--checkpoint", "--resume", "--log", "--dry-run",
+                       "--short-output", "--rounds", "--seed", "--threads", "--holdout", "--start-output", "--report", "--plot",
                        "--csv", "Examples:"):
             assert option in help_text, f"{option} is missing in the help"
         assert refine_well("--version").stdout.startswith("dfrot-refine ")

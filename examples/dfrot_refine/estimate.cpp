@@ -1,0 +1,79 @@
+#include "estimate.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <limits>
+
+#include <dfrot/core/expects.hpp>
+#include <dfrot/core/matrix.hpp>
+#include <dfrot/cpu.hpp>
+#include <dfrot/linalg/products.hpp>
+
+#include "activations.hpp"
+
+namespace dfrot::program {
+
+namespace {
+
+/// Operations a second of a product of `rows` rows with an n x n matrix, the better of two.
+double operations_a_second(options const& chosen, std::size_t rows, std::size_t n) {
+  matrix<float> const x(rows, n);
+  matrix<float> const rotation(n, n);
+  matrix<float> y(rows, n);
+  double least = std::numeric_limits<double>::infinity();
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    auto const began = std::chrono::steady_clock::now();
+    multiply(cpu::policy{chosen.threads}, x.view(), rotation.view(), y.view());
+    std::chrono::duration<double> const elapsed = std::chrono::steady_clock::now() - began;
+    least = std::min(least, elapsed.count());
+  }
+  return 2.0 * static_cast<double>(rows) * static_cast<double>(n) * static_cast<double>(n) / std::max(least, 1e-9);
+}
+
+std::string time_text(double seconds) {
+  char text[48];
+  if (seconds < 120) {
+    std::snprintf(text, sizeof text, "%.1f s", seconds);
+  } else {
+    std::snprintf(text, sizeof text, "%.0f min", seconds / 60);
+  }
+  return text;
+}
+
+std::string memory_text(double bytes) {
+  char text[48];
+  if (bytes < 1e9) {
+    std::snprintf(text, sizeof text, "%.0f MB", bytes / 1e6);
+  } else {
+    std::snprintf(text, sizeof text, "%.1f GB", bytes / 1e9);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string estimate(options const& chosen) {
+  activations const x(chosen);
+  auto const n = static_cast<double>(x.channels());
+  auto const m = static_cast<double>(x.rows());
+  bool const full = chosen.method == refine_method::full;
+  // Four sets of token errors; blocks of rows; for the full method the three rotations of the state, the start, C in float64
+  // at most, and as much for its polar factor; for the short one the start and the result, and the result in float64.
+  double const bytes = 16 * m * (4 + chosen.starts) + 4 * n * (full ? 5 * 1024.0 : 2 * 1024.0) +
+                       n * n * (full ? 4 * 4 + 2 * 8.0 : 2 * 4 + 8.0) + (chosen.inputs.empty() ? 4 * m * n : 0);
+  double const rate = operations_a_second(chosen, std::min<std::size_t>(256, x.rows()), x.channels());
+  double const round = (4 * m * n * n + 12 * n * n * n) / rate;
+  std::string text = message(x.name(), ": ", x.rows(), " tokens x ", x.channels(), " channels, read in blocks of ",
+                             block_rows, " rows\n");
+  text += message("memory: about ", memory_text(bytes), "\n");
+  if (full) {
+    text += message("time: about ", time_text(round), " a round, ", time_text(round * chosen.refinement.rounds),
+                    " for all ", chosen.refinement.rounds, " rounds; patience may end them before\n");
+  } else {
+    text += "time: that of reading the tokens twice, and seconds for the rotation\n";
+  }
+  return text + "nothing was refined or written (--dry-run)\n";
+}
+
+}  // namespace dfrot::program
