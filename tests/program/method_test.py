@@ -113,6 +113,7 @@ def check_little_memory(folder):
 def main():
     with scratch() as folder:
         x = sample(rows=400, channels=128, massive=16)
+        x[:16, 20:23] = 1.5, -0.7, 0.4  # one channel alone would be quantized well by the Hadamard
         np.save(os.path.join(folder, "X.npy"), x)
         x = x.astype(np.float64)
         check_short(folder, x)
