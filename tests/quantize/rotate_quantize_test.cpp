@@ -6,11 +6,14 @@
 #include <dfrot/quantize/dequantize.hpp>
 #include <dfrot/quantize/quantize.hpp>
 #include <dfrot/quantize/rotate_quantize.hpp>
+#include <dfrot/transform/low_rank_compose.hpp>
 #include <dfrot/transform/randomized_hadamard.hpp>
+#include <dfrot/transform/short_rotation.hpp>
 #include <initializer_list>
 #include <limits>
 #include <stdexcept>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "support/catch.hpp"
@@ -212,4 +215,33 @@ TEST_CASE("wrong shapes are errors that name the numbers") {
   matrix_view<float> const nothing(nullptr, 0, 64);
   packed<float> empty({}, 0, 64);
   CHECK_NOTHROW(rotate_quantize(on, order, {}, nothing, empty.view()));
+}
+
+TEMPLATE_TEST_CASE("rotate_quantize takes short rotations: the bytes of rotating and then quantizing", "", float,
+                   double, half) {
+  using Real = arithmetic_t<TestType>;
+  for (std::size_t const n : {12U, 256U, 896U}) {
+    for (std::size_t const dense : {1U, 2U}) {
+      auto basis = orthonormal_rows(gaussian_matrix<double>(dense, n, 2), {});
+      matrix<double> turn(dense, dense);
+      for (std::size_t k = 0; k < dense; ++k) {
+        turn(k, k) = -1;
+      }
+      short_rotation const rotation(randomized_hadamard(n, 1),
+                                    low_rank_rotation(n, {}, std::move(basis), std::move(turn)));
+      auto const x = gaussian_matrix<TestType>(5, n, 3);
+      for_each_policy([&](auto const& on) {
+        for (int4_scheme const& scheme : schemes) {
+          packed<Real> found(scheme, 5, n);
+          rotate_quantize(on, rotation, scheme, x.view(), found.view());
+          auto rotated = widened(x);
+          rotation.apply(on, rotated.view());
+          packed<Real> expected(scheme, 5, n);
+          quantize(on, scheme, rotated.view(), expected.view());
+          CAPTURE(n, dense, scheme.group);
+          CHECK(same(found, expected));
+        }
+      });
+    }
+  }
 }

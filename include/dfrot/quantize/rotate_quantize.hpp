@@ -37,6 +37,25 @@ template <class Rotation>
   }
 }
 
+/// True for rotations that turn a few directions before the Hadamard: short_rotation.
+template <class Rotation>
+concept has_low_rank_part = requires(Rotation const& rotation) {
+  rotation.low_rank_part();
+  rotation.hadamard_part();
+};
+
+/// Calls the hook with the parts of a rotation. Returns what the hook returns.
+template <class P, class Rotation, class T, class Out, class Workspace>
+[[nodiscard]] std::size_t rotate_quantize_parts(P const& on, Rotation const& rotation, int4_scheme const& scheme, T x,
+                                                Out const& out, Workspace workspace) {
+  if constexpr (has_low_rank_part<Rotation>) {
+    auto const g = rotation.low_rank_part().template view<typename Workspace::value_type>();
+    return rotate_quantize_rows(on, g, rotation.order(), rotation.hadamard_part().signs(), scheme, x, out, workspace);
+  } else {
+    return rotate_quantize_rows(on, order_of(rotation), signs_of(rotation), scheme, x, out, workspace);
+  }
+}
+
 template <class Rotation>
 using order_type = std::remove_cvref_t<decltype(order_of(std::declval<Rotation const&>()))>;
 
@@ -61,7 +80,7 @@ template <execution_policy P, class Rotation>
 ///   out = pack(quantize(x R)),   R = diag(s) H_n / sqrt(n)
 /// A rotated row stays in the caches: it is never written to memory, and x is not changed. The same bytes as apply() and
 /// quantize(), one after the other, under the same policy.
-/// @param on where to run   @param rotation a randomized_hadamard, or a hadamard_order (no signs)
+/// @param on where to run   @param rotation a randomized_hadamard, a short_rotation, or a hadamard_order (no signs)
 /// @param scheme as for quantize()   @param x (m x n) float, double, half or bfloat16
 /// @param out packed codes (m x ceil(n / 2)), scales and zero points (m x groups); half and bfloat16 have float scales,
 /// and are rotated and rounded in float: there is no rounding to their own type in between
@@ -87,8 +106,7 @@ void rotate_quantize(P const& on, Rotation const& rotation, int4_scheme const& s
   expects(workspace.size >= needed, "rotate_quantize of order ", rotation.size(), " needs a workspace of ", needed,
           " values, this one has ", workspace.size);
   matrix_view<Value const, Space> const read = x;
-  std::size_t const bad_row =
-      rotate_quantize_rows(on, detail::order_of(rotation), detail::signs_of(rotation), scheme, read, out, workspace);
+  std::size_t const bad_row = detail::rotate_quantize_parts(on, rotation, scheme, read, out, workspace);
   reject_non_finite(read, bad_row);
   expects(bad_row == all_finite, "row ", bad_row, " is finite, but its rotation is not: scale the activations down");
 }

@@ -6,8 +6,10 @@
 
 #include <dfrot/backend/cpu/float_lanes.hpp>
 #include <dfrot/backend/cpu/grid_error.hpp>
+#include <dfrot/backend/cpu/intrinsics.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/backend/cpu/row_blocks.hpp>
+#include <dfrot/backend/cpu/unroll.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/transform/low_rank_rotation.hpp>
@@ -17,9 +19,14 @@ inline namespace DFROT_CPU_ISA {
 
 namespace detail {
 
-/// The sum of all lanes, pairs first.
+/// The sum of all lanes: halves of the register first, then their halves.
 template <class Arch>
 [[nodiscard]] float sum_of(float_lanes<Arch> a) {
+#if DFROT_CPU_AVX512
+  if constexpr (has<Arch, avx512>) {
+    return _mm512_reduce_add_ps(a.raw());
+  }
+#endif
   constexpr std::size_t width = float_lanes<Arch>::width;
   float lane[width];
   a.store(lane);
@@ -40,16 +47,20 @@ template <class Arch, storage T>
     using lanes = float_lanes<Arch>;
     constexpr std::size_t sums = 8;
     lanes sum[sums];
-    std::fill_n(sum, sums, lanes::zero());
-    std::size_t j = 0;
-    for (; j + sums * lanes::width <= count; j += sums * lanes::width) {
-      for (std::size_t k = 0; k < sums; ++k) {
-        sum[k] = fma(lanes::load(x + j + k * lanes::width), lanes::load(u + j + k * lanes::width), sum[k]);
-      }
+    unroll<sums>([&](auto k) { sum[decltype(k)::value] = lanes::zero(); });
+    // From the end: the next pass over the row begins with what the first cache has seen last.
+    constexpr std::size_t block = sums * lanes::width;
+    std::size_t j = count - count % block;
+    for (std::size_t k = j; k < count; k += lanes::width) {
+      std::size_t const left = std::min(lanes::width, count - k);
+      sum[0] = fma(lanes::load(x + k, left), lanes::load(u + k, left), sum[0]);
     }
-    for (; j < count; j += lanes::width) {
-      std::size_t const left = std::min(lanes::width, count - j);
-      sum[0] = fma(lanes::load(x + j, left), lanes::load(u + j, left), sum[0]);
+    while (j > 0) {
+      j -= block;
+      unroll<sums>([&](auto k) {
+        constexpr std::size_t i = decltype(k)::value;
+        sum[i] = fma(lanes::load(x + j + i * lanes::width), lanes::load(u + j + i * lanes::width), sum[i]);
+      });
     }
     return sum_of<Arch>(((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7])));
   }

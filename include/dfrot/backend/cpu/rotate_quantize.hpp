@@ -8,6 +8,8 @@
 #include <dfrot/backend/cpu/hadamard.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/backend/cpu/quantize_packed.hpp>
+#include <dfrot/backend/cpu/row_blocks.hpp>
+#include <dfrot/backend/cpu/short_rotation.hpp>
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/parallel.hpp>
@@ -15,26 +17,27 @@
 #include <dfrot/quantize/packed_view.hpp>
 #include <dfrot/quantize/scheme.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
+#include <dfrot/transform/low_rank_rotation.hpp>
 
 namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
 
-/// Hook of rotate_quantize(). Each part of the rows has a row of the workspace, small enough for the first or second
-/// cache: the transform's last pass writes there, and the codes are made from there.
-/// Returns the first row whose rotation has a non-finite value, or all_finite; such rows' codes are not written.
-template <class Arch, storage T>
-std::size_t rotate_quantize_rows(basic_policy<Arch> const& on, hadamard_order const& order,
-                                 vector_view<std::int8_t const> signs, int4_scheme const& scheme,
-                                 matrix_view<T const> x, packed_view<std::uint8_t, arithmetic_t<T>> const& out,
-                                 vector_view<arithmetic_t<T>> workspace) noexcept {
+namespace detail {
+
+/// rotate_quantize() with any way to rotate a row: rotate(row, workspace of n values). Each part of the rows has a row of the
+/// workspace, small enough for the first or second cache: the rotation writes there, and the codes are made from there.
+template <class Arch, storage T, class Rotate>
+[[nodiscard]] std::size_t rotate_quantize_in_parts(basic_policy<Arch> const& on, int4_scheme const& scheme,
+                                                   matrix_view<T const> x,
+                                                   packed_view<std::uint8_t, arithmetic_t<T>> const& out,
+                                                   vector_view<arithmetic_t<T>> workspace, Rotate const& rotate) {
   using Real = arithmetic_t<T>;
   std::size_t const parts = std::min(static_cast<std::size_t>(on.threads), x.rows);
-  detail::hadamard_task const task{order, false, signs.size == 0 ? nullptr : signs.data};
   first_row bad_row;
   parallel_for(on.threads, parts, [&](std::size_t part) {
-    Real* const rotated = workspace.data + part * order.size();
+    Real* const rotated = workspace.data + part * x.columns;
     for (std::size_t i = x.rows * part / parts; i < x.rows * (part + 1) / parts; ++i) {
-      detail::hadamard_to_workspace<float_isa<Arch>>(task, x.row(i), rotated);
+      rotate(x.row(i), rotated);
       Real const* const row = rotated;
       Real const* next_row = row;
       if constexpr (std::is_same_v<T, Real>) {
@@ -46,6 +49,35 @@ std::size_t rotate_quantize_rows(basic_policy<Arch> const& on, hadamard_order co
     }
   });
   return bad_row.value();
+}
+
+}  // namespace detail
+
+/// Hook of rotate_quantize(): the transform's last pass writes to the workspace.
+/// Returns the first row whose rotation has a non-finite value, or all_finite; such rows' codes are not written.
+template <class Arch, storage T>
+std::size_t rotate_quantize_rows(basic_policy<Arch> const& on, hadamard_order const& order,
+                                 vector_view<std::int8_t const> signs, int4_scheme const& scheme,
+                                 matrix_view<T const> x, packed_view<std::uint8_t, arithmetic_t<T>> const& out,
+                                 vector_view<arithmetic_t<T>> workspace) noexcept {
+  detail::hadamard_task const task{order, false, signs.size == 0 ? nullptr : signs.data};
+  return detail::rotate_quantize_in_parts(on, scheme, x, out, workspace, [&](T const* row, arithmetic_t<T>* rotated) {
+    detail::hadamard_to_workspace<float_isa<Arch>>(task, row, rotated);
+  });
+}
+
+/// The same for a short_rotation: the row is copied, then turned and transformed in the first cache. @param g of G
+template <class Arch, storage T>
+std::size_t rotate_quantize_rows(basic_policy<Arch> const& on, low_rank_view<arithmetic_t<T>> const& g,
+                                 hadamard_order const& order, vector_view<std::int8_t const> signs,
+                                 int4_scheme const& scheme, matrix_view<T const> x,
+                                 packed_view<std::uint8_t, arithmetic_t<T>> const& out,
+                                 vector_view<arithmetic_t<T>> workspace) noexcept {
+  detail::hadamard_task const task{order, false, signs.data};
+  return detail::rotate_quantize_in_parts(on, scheme, x, out, workspace, [&](T const* row, arithmetic_t<T>* rotated) {
+    std::transform(row, row + x.columns, rotated, [](T value) { return load(value); });
+    detail::short_rotation_row<float_isa<Arch>>(g, task, rotated);
+  });
 }
 
 }  // namespace DFROT_CPU_ISA
