@@ -43,3 +43,16 @@ elseif(TARGET Eigen3::Eigen)
 else()
   message(STATUS "dfrot: Eigen not found, dfrot::dfrot is left out")
 endif()
+
+# dfrot::blas: what a program links to use linalg/blas.hpp, whose dense products are those of an external BLAS.
+option(DFROT_BLAS "Look for a BLAS, for programs that ask for its products (dfrot::blas)" OFF)
+if(DFROT_BLAS AND TARGET dfrot_dfrot)
+  find_package(BLAS QUIET)  # BLA_VENDOR chooses: OpenBLAS, Intel10_64lp, FLAME, ...
+  if(BLAS_FOUND)
+    add_library(dfrot_blas INTERFACE)
+    add_library(dfrot::blas ALIAS dfrot_blas)
+    target_link_libraries(dfrot_blas INTERFACE dfrot_dfrot BLAS::BLAS)
+  else()
+    message(STATUS "dfrot: no BLAS found, dfrot::blas is left out (Debian: apt-get install libopenblas-dev)")
+  endif()
+endif()

@@ -6,8 +6,6 @@
 // Before Eigen, which includes the same intrinsics without silencing a false alarm of g++ 12.
 #include <dfrot/backend/cpu/intrinsics.hpp>
 
-#include <dfrot/linalg/orthogonal.hpp>
 #include <dfrot/linalg/polar_svd.hpp>
 
 extern template Eigen::MatrixXd dfrot::detail::orthogonal_factor(Eigen::MatrixXd const& c);
-extern template Eigen::MatrixXd dfrot::detail::sign_corrected_factor(Eigen::MatrixXd const& a);

@@ -29,7 +29,7 @@ void gaussian_target(P const& on, matrix_view<T const> e, matrix_view<T> work) {
     auto const rows = work.row_block(first, std::min(solve_rows, work.rows - first));
     matrix<T> gaussian(rows.rows, rows.columns);
     for (std::size_t k = 0; k < rows.rows * rows.columns; ++k) {
-      auto const four = gaussian_block(0, random_stream::orthogonal, (first * rows.columns + k) / 4, 2);
+      auto const four = gaussian_block(0, random_stream::orthogonal, (first * rows.columns + k) / 4, start_lane - 1);
       gaussian.data()[k] = static_cast<T>(four.value[(first * rows.columns + k) % 4]);
     }
     dense_product(on, T(1), as_is(gaussian.view()), as_is(e), T(0), rows);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <vector>
 
@@ -25,13 +26,19 @@ inline constexpr std::size_t gram_panel = 256;
 template <bool Transposed, execution_policy P, class T>
 void symmetric_product(P const& on, T alpha, matrix_view<T const> a, T beta, matrix_view<T> c) {
   std::size_t const panels = blocks_of(c.rows, gram_panel);
+  std::size_t const depth = Transposed ? a.rows : a.columns;
   auto const add = [&](std::size_t row, std::size_t rows, std::size_t column, std::size_t columns) {
     auto const block = block_of(c, row, column, rows, columns);
-    if constexpr (Transposed) {
-      dense_product(on, alpha, transposed(column_block(a, row, rows)), as_is(column_block(a, column, columns)), beta,
-                    block);
-    } else {
-      dense_product(on, alpha, as_is(a.row_block(row, rows)), transposed(a.row_block(column, columns)), beta, block);
+    for (std::size_t first = 0; first < depth; first += short_sum) {
+      std::size_t const count = std::min(short_sum, depth - first);
+      T const kept = first == 0 ? beta : T(1);
+      if constexpr (Transposed) {
+        dense_product(on, alpha, transposed(block_of(a, first, row, count, rows)),
+                      as_is(block_of(a, first, column, count, columns)), kept, block);
+      } else {
+        dense_product(on, alpha, as_is(block_of(a, row, first, rows, count)),
+                      transposed(block_of(a, column, first, columns, count)), kept, block);
+      }
     }
   };
   independent_products(on, panels, [&](std::size_t i) {
@@ -68,6 +75,9 @@ void mirror_lower(int threads, matrix_view<T> c) {
   });
 }
 
+// random_orthogonal() uses the lanes from 0 on.
+inline constexpr std::uint32_t start_lane = 0xFFFFFFFFu;
+
 /// The largest eigenvalue of a symmetric tridiagonal matrix, to 1e-6 of its size, by bisection: a shift is above all
 /// eigenvalues if the pivots of shift I - T are all positive.
 [[nodiscard]] inline double largest_of_tridiagonal(std::vector<double> const& diagonal,
@@ -100,7 +110,7 @@ template <class T, class Apply>
   vector v(static_cast<Eigen::Index>(n));
   for (std::size_t i = 0; i < n; ++i) {
     v[static_cast<Eigen::Index>(i)] =
-        static_cast<T>(gaussian_block(0, random_stream::orthogonal, i / 4, 1).value[i % 4]);
+        static_cast<T>(gaussian_block(0, random_stream::orthogonal, i / 4, start_lane).value[i % 4]);
   }
   v /= v.norm();
   vector previous = vector::Zero(v.size());
