@@ -9,6 +9,7 @@
 #include <dfrot/backend/cpu/code_lanes.hpp>
 #include <dfrot/backend/cpu/grid_lanes.hpp>
 #include <dfrot/backend/cpu/row_blocks.hpp>
+#include <dfrot/backend/cpu/unroll.hpp>
 #include <dfrot/backend/cpu/wide_pack.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/format/int4.hpp>
@@ -73,8 +74,9 @@ void encode_blocks(int4_grid<float> const& grid, T const* x, std::size_t count, 
   constexpr std::size_t per_byte = Writer::codes_per_byte;
   grid_lanes<Arch> const in_lanes(grid);
   if (count >= code_block) {
-    for_overlapping_blocks<code_block>(
-        count, 0, [&](std::size_t j) { encode_block<Arch, Clamp>(in_lanes, x + j, writer, out + j / per_byte); });
+    for_overlapping_blocks<code_block>(count, 0, [=](std::size_t j) DFROT_CPU_INLINE {
+      encode_block<Arch, Clamp>(in_lanes, x + j, writer, out + j / per_byte);
+    });
   } else if (count > 0) {
     T padded[code_block] = {};
     Byte bytes[code_block / per_byte];
@@ -91,10 +93,11 @@ void encode_packed_blocks(int4_grid<float> const& grid, T const* x, std::size_t 
   if constexpr (has<Arch, avx512>) {
     if (count >= wide_block && wide_pack<Arch>::fits(grid, reach)) {
       wide_pack<Arch> const wide(grid, Clamp);
-      for_overlapping_blocks<wide_block>(count, values_before_boundary<64>(x) / 2 * 2, [&](std::size_t j) {
-        prefetch<wide_block>(upcoming + j);
-        wide.template pack<Clamp>(x + j, out + j / 2);
-      });
+      for_overlapping_blocks<wide_block>(count, values_before_boundary<64>(x) / 2 * 2,
+                                         [=](std::size_t j) DFROT_CPU_INLINE {
+                                           prefetch<wide_block>(upcoming + j);
+                                           wide.template pack<Clamp>(x + j, out + j / 2);
+                                         });
       return;
     }
   }

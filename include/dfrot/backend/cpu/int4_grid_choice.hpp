@@ -14,13 +14,6 @@
 namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
 
-/// A grid, or the news that the group has a non-finite value.
-template <class Real>
-struct chosen_grid {
-  int4_grid<Real> grid;
-  bool finite = true;
-};
-
 /// The best grid of those that clip_search tries, by squared error; the larger ratio wins a tie.
 /// Sums are rounded otherwise than those of the reference, so that two ratios of nearly the same error may change places.
 template <class Arch, storage T>
@@ -48,19 +41,23 @@ template <class Arch, storage T>
   return best;
 }
 
-/// The grid that a scheme gives to one group: from its range, or by trying the clip ratios of clip_search.
-/// No grid is chosen (finite = false) for a group with a non-finite value.
-template <class Arch, storage T>
-[[nodiscard]] chosen_grid<arithmetic_t<T>> choose_grid(int4_scheme const& scheme, T const* x, std::size_t count) {
+/// Chooses the grid that a scheme gives to one group, from its range or by trying the clip ratios of clip_search, and calls
+/// use(grid). No grid is chosen for a group with a non-finite value: returns false.
+/// (A grid that came from one place or another would be read from memory, right after it was written there in parts, which
+/// costs as much as a hundred values: hence a call for each.)
+template <class Arch, storage T, class Use>
+[[nodiscard]] bool choose_grid(int4_scheme const& scheme, T const* x, std::size_t count, Use const& use) {
   using Real = arithmetic_t<T>;
   group_range<Real> const range = scheme.symmetric ? find_absmax<Arch>(x, count) : find_range<Arch>(x, count);
   if (!range.finite) [[unlikely]] {
-    return {{}, false};
+    return false;
   }
   if (scheme.scale == scale_rule::search) {
-    return {search_grid<Arch>(scheme, range, x, count), true};
+    use(search_grid<Arch>(scheme, range, x, count));
+  } else {
+    use(grid_from_range(scheme, range.minimum, range.maximum, static_cast<Real>(scheme.clip)));
   }
-  return {grid_from_range(scheme, range.minimum, range.maximum, static_cast<Real>(scheme.clip)), true};
+  return true;
 }
 
 /// Calls body(g, first, count) for every group of a row: its number, its first column, its columns.
@@ -79,12 +76,13 @@ template <class Arch, storage T>
                                     std::int8_t* zero_points) {
   bool finite = true;
   for_each_group(scheme, columns, [&](std::size_t g, std::size_t first, std::size_t count) {
-    auto const chosen = choose_grid<Arch>(scheme, x + first, count);
-    finite = finite && chosen.finite;
-    scales[g] = chosen.grid.scale;
-    if (!scheme.symmetric) {
-      zero_points[g] = static_cast<std::int8_t>(chosen.grid.zero_point);
-    }
+    bool const chosen = choose_grid<Arch>(scheme, x + first, count, [&](auto const& grid) {
+      scales[g] = grid.scale;
+      if (!scheme.symmetric) {
+        zero_points[g] = static_cast<std::int8_t>(grid.zero_point);
+      }
+    });
+    finite = finite && chosen;
   });
   return finite;
 }

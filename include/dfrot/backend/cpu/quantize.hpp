@@ -54,11 +54,10 @@ std::size_t fake_quantize_rows(basic_policy<Arch> const& on, int4_scheme const& 
   return for_each_finite_row(on, x.rows, x.columns, [&](std::size_t i) {
     bool finite = true;
     for_each_group(scheme, x.columns, [&](std::size_t, std::size_t first, std::size_t count) {
-      auto const chosen = choose_grid<Arch>(scheme, x.row(i) + first, count);
-      finite = finite && chosen.finite;
-      if (chosen.finite) {
-        round_to_grid<Arch>(chosen.grid, x.row(i) + first, count, out.row(i) + first);
-      }
+      bool const chosen = choose_grid<Arch>(scheme, x.row(i) + first, count, [&](auto const& grid) {
+        round_to_grid<Arch>(grid, x.row(i) + first, count, out.row(i) + first);
+      });
+      finite = finite && chosen;
     });
     return finite;
   });

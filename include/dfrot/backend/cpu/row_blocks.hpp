@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include <dfrot/backend/cpu/policy.hpp>
+#include <dfrot/backend/cpu/unroll.hpp>
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/parallel.hpp>
 
@@ -38,19 +39,17 @@ class first_row {
 
 /// Calls body(first) for blocks that cover 0 … count - 1 of a row: one at 0, then (in long rows) one after the other from
 /// `boundary` on, and a last one that ends with the row. Blocks overlap; it does no harm to do the same work twice, and
-/// it spares a loop for what is left over. @pre boundary <= Block <= count
+/// it spares a loop for what is left over. (There is one call, so that compilers inline it, and keep in registers what the body
+/// holds.) @pre boundary <= Block <= count
 template <std::size_t Block, class Body>
-void for_overlapping_blocks(std::size_t count, std::size_t boundary, Body const& body) {
-  std::size_t first = 0;
-  if (boundary != 0 && count >= 8 * Block) {
+DFROT_CPU_INLINE inline void for_overlapping_blocks(std::size_t count, std::size_t boundary, Body const& body) {
+  std::size_t const last = count - Block;
+  std::size_t next = boundary != 0 && count >= 8 * Block ? boundary : Block;
+  for (std::size_t first = 0;; first = std::min(next, last), next += Block) {
     body(first);
-    first = boundary;
-  }
-  for (; first + Block <= count; first += Block) {
-    body(first);
-  }
-  if (first < count) {
-    body(count - Block);
+    if (first == last) {
+      return;
+    }
   }
 }
 

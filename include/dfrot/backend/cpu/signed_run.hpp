@@ -7,7 +7,7 @@
 #include <dfrot/backend/cpu/float_lanes.hpp>
 #include <dfrot/backend/cpu/intrinsics.hpp>
 #include <dfrot/backend/cpu/isa.hpp>
-#include <dfrot/backend/cpu/walsh_hadamard.hpp>
+#include <dfrot/backend/cpu/walsh_passes.hpp>
 #include <dfrot/core/numeric.hpp>
 
 namespace dfrot::cpu {

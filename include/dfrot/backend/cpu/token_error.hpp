@@ -23,13 +23,12 @@ std::size_t token_error_rows(basic_policy<Arch> const& on, int4_scheme const& sc
     token_error error;
     bool finite = true;
     for_each_group(scheme, x.columns, [&](std::size_t, std::size_t first, std::size_t count) {
-      auto const chosen = choose_grid<Arch>(scheme, x.row(i) + first, count);
-      finite = finite && chosen.finite;
-      if (finite) {
-        auto const sums = sum_errors<Arch, true>(std::array{chosen.grid}, x.row(i) + first, count);
+      bool const chosen = choose_grid<Arch>(scheme, x.row(i) + first, count, [&](auto const& grid) {
+        auto const sums = sum_errors<Arch, true>(std::array{grid}, x.row(i) + first, count);
         error.squared_error += sums.squared_error[0];
         error.squared_norm += sums.squared_norm;
-      }
+      });
+      finite = finite && chosen;
     });
     out[i] = finite ? error : out[i];
     return finite;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <type_traits>
 #include <utility>
@@ -67,9 +68,9 @@ void two_scaled_butterflies(float_lanes<Arch>& a, float_lanes<Arch>& b, float_la
   keep_order(a, b, c, d);
 }
 
-/// One level of the transform between registers i and i + Stride. Mixed: every fourth pair of butterflies is fused, since
-/// plain additions alone would leave the units of fused multiply-adds idle (stores keep them busy, too: hence not half).
-template <std::size_t Stride, bool Mixed, class Arch, std::size_t Count>
+/// One level of the transform between registers i and i + Stride. FusedEvery: in one of so many pairs of butterflies,
+/// differences are fused, since plain additions alone would leave the units of fused multiply-adds idle.
+template <std::size_t Stride, std::size_t FusedEvery, class Arch, std::size_t Count>
 void register_level(float_lanes<Arch> (&r)[Count], float_lanes<Arch> one) {
   if constexpr (Count == 2) {
     auto const sum = r[0] + r[1];
@@ -80,13 +81,13 @@ void register_level(float_lanes<Arch> (&r)[Count], float_lanes<Arch> one) {
       constexpr std::size_t p = 2 * decltype(pair)::value;
       constexpr std::size_t i = p / Stride * 2 * Stride + p % Stride;
       constexpr std::size_t j = (p + 1) / Stride * 2 * Stride + (p + 1) % Stride;
-      two_butterflies<Mixed&& decltype(pair)::value % 4 == 0>(r[i], r[i + Stride], r[j], r[j + Stride], one);
+      two_butterflies<decltype(pair)::value % FusedEvery == 0>(r[i], r[i + Stride], r[j], r[j + Stride], one);
     });
   }
 }
 
 /// All levels between Count registers, a power of two; the first one multiplies by scale if Scaled.
-template <bool Scaled, bool Mixed, class Arch, std::size_t Count>
+template <bool Scaled, std::size_t FusedEvery, class Arch, std::size_t Count>
 void register_levels(float_lanes<Arch> (&r)[Count], float_lanes<Arch> one, float_lanes<Arch> scale) {
   if constexpr (Scaled && Count == 1) {
     r[0] = r[0] * scale;
@@ -100,16 +101,16 @@ void register_levels(float_lanes<Arch> (&r)[Count], float_lanes<Arch> one, float
       two_scaled_butterflies(r[i], r[i + 1], r[i + 2], r[i + 3], scale);
     });
   } else if constexpr (Count >= 2) {
-    register_level<1, Mixed>(r, one);
+    register_level<1, FusedEvery>(r, one);
   }
   if constexpr (Count >= 4) {
-    register_level<2, Mixed>(r, one);
+    register_level<2, FusedEvery>(r, one);
   }
   if constexpr (Count >= 8) {
-    register_level<4, Mixed>(r, one);
+    register_level<4, FusedEvery>(r, one);
   }
   if constexpr (Count >= 16) {
-    register_level<8, Mixed>(r, one);
+    register_level<8, FusedEvery>(r, one);
   }
 }
 
@@ -130,48 +131,39 @@ template <std::size_t Distance, class Arch>
   return fma(x, signs, exchange<Distance>(x));
 }
 
-/// One such level of four registers: exchanges first, then the fused multiply-adds.
-template <std::size_t Distance, class Arch>
-void four_lane_levels(float_lanes<Arch>* r, float_lanes<Arch> signs) {
-  auto const a = exchange<Distance>(r[0]);
-  auto const b = exchange<Distance>(r[1]);
-  auto const c = exchange<Distance>(r[2]);
-  auto const d = exchange<Distance>(r[3]);
-  r[0] = fma(r[0], signs, a);
-  r[1] = fma(r[1], signs, b);
-  r[2] = fma(r[2], signs, c);
-  r[3] = fma(r[3], signs, d);
-  keep_order(r[0], r[1], r[2], r[3]);
+/// One such level of Count registers: all exchanges first, then the fused multiply-adds.
+template <std::size_t Distance, std::size_t Count, class Arch>
+void lane_level_of(float_lanes<Arch>* r, float_lanes<Arch> signs) {
+  float_lanes<Arch> exchanged[Count];
+  unrolled<Count>([&](auto i) { exchanged[decltype(i)::value] = exchange<Distance>(r[decltype(i)::value]); });
+  unrolled<Count / 4>([&](auto four) {
+    auto* const e = exchanged + 4 * decltype(four)::value;
+    keep_order(e[0], e[1], e[2], e[3]);
+  });
+  unrolled<Count>(
+      [&](auto i) { r[decltype(i)::value] = fma(r[decltype(i)::value], signs, exchanged[decltype(i)::value]); });
+  unrolled<Count / 4>([&](auto four) {
+    auto* const x = r + 4 * decltype(four)::value;
+    keep_order(x[0], x[1], x[2], x[3]);
+  });
 }
 
-/// All levels within each of Count registers.
-template <class Arch, std::size_t Count>
+/// All levels within each of Count registers, in groups of Group.
+template <std::size_t Group, class Arch, std::size_t Count>
 void lane_levels(float_lanes<Arch> (&r)[Count], lane_signs<Arch> const& signs) {
   constexpr std::size_t width = float_lanes<Arch>::width;
-  if constexpr (Count >= 4) {
-    unrolled<Count / 4>([&](auto group) {
-      auto* const four = r + 4 * decltype(group)::value;
-      if constexpr (width > 8) {
-        four_lane_levels<8>(four, signs.eight_lanes);
-      }
-      if constexpr (width > 4) {
-        four_lane_levels<4>(four, signs.four_lanes);
-      }
-      four_lane_levels<2>(four, signs.two_lanes);
-      four_lane_levels<1>(four, signs.one_lane);
-    });
-  } else {
-    unrolled<Count>([&](auto i) {
-      auto& x = r[decltype(i)::value];
-      if constexpr (width > 8) {
-        x = lane_level<8>(x, signs.eight_lanes);
-      }
-      if constexpr (width > 4) {
-        x = lane_level<4>(x, signs.four_lanes);
-      }
-      x = lane_level<1>(lane_level<2>(x, signs.two_lanes), signs.one_lane);
-    });
-  }
+  constexpr std::size_t group = std::min(Group, Count);
+  unrolled<Count / group>([&](auto i) {
+    auto* const first = r + group * decltype(i)::value;
+    if constexpr (width > 8) {
+      lane_level_of<8, group>(first, signs.eight_lanes);
+    }
+    if constexpr (width > 4) {
+      lane_level_of<4, group>(first, signs.four_lanes);
+    }
+    lane_level_of<2, group>(first, signs.two_lanes);
+    lane_level_of<1, group>(first, signs.one_lane);
+  });
 }
 
 }  // namespace DFROT_CPU_ISA

@@ -5,6 +5,7 @@
 
 #include <dfrot/backend/cpu/float_lanes.hpp>
 #include <dfrot/backend/cpu/intrinsics.hpp>
+#include <dfrot/backend/cpu/unroll.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/format/int4_grid.hpp>
 
@@ -15,8 +16,9 @@ inline namespace DFROT_CPU_ISA {
 inline constexpr std::size_t wide_block = 128;
 
 /// Asks for the memory of Count values before it is needed; nothing is read, so that any address will do.
+/// (Always inlined: g++ takes a function that does nothing else for one without effect, and drops calls of it.)
 template <std::size_t Count, storage T>
-void prefetch([[maybe_unused]] T const* values) {
+DFROT_CPU_INLINE inline void prefetch([[maybe_unused]] T const* values) {
 #if defined(__GNUC__)
   auto const* const bytes = reinterpret_cast<char const*>(values);
   for (std::size_t b = 0; b < Count * sizeof(T); b += 64) {
