@@ -91,6 +91,7 @@ class weighted_procrustes {
 
   /// The sums, for who adds those of several shards: C's diagonal blocks, one below the other (n x b).
   [[nodiscard]] matrix_view<double> sums() { return sums_.view(); }
+  [[nodiscard]] matrix_view<double const> sums() const { return sums_.view(); }
 
   /// Adds the sums of another shard of the tokens.   @pre made with the same arguments
   /// Throws: std::invalid_argument if channels, block or alpha differ.

@@ -32,7 +32,7 @@ struct refinement_state {
   std::vector<refine_round> rounds;  ///< all rounds so far
   int best_round = 0;                ///< the round that measured `best`
   int stalled = 0;                   ///< rounds in a row that gained nothing
-  double least = 0;                  ///< the least deciding loss of the present share of tokens
+  double least = 0;                  ///< the loss of the last round that gained something
   bool all_tokens = false;           ///< the rounds on a share of the tokens are over
   bool finished = false;             ///< nothing is left to do
   bool converged = false;            ///< as in refined_rotation
@@ -173,9 +173,8 @@ class refinement {
                        false};
     bool const same_tokens = !state_.rounds.empty() && state_.rounds.back().share == round.share;
     round.restarted = same_tokens && round.loss > state_.rounds.back().loss;
-    double const deciding = deciding_loss(round);
-    if (!same_tokens || deciding < (1 - options_.tolerance) * state_.least) {
-      state_.least = deciding;
+    if (!same_tokens || round.loss < (1 - options_.tolerance) * state_.least) {
+      state_.least = round.loss;
       state_.stalled = 0;
     } else {
       ++state_.stalled;
