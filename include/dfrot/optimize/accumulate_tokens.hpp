@@ -25,7 +25,8 @@ namespace dfrot {
 struct token_kinds {
   vector_view<std::uint8_t const> massive;   ///< one flag a token
   vector_view<std::uint8_t const> held_out;  ///< one flag a token, or empty: none
-  std::size_t first_token = 0;               ///< the number of the shard's first token among all tokens
+  std::size_t first_token =
+      0;  ///< the number of the shard's first token among all tokens; a multiple of 1024 keeps blocks whole
 };
 
 /// What the next round asks of the tokens.
@@ -36,9 +37,12 @@ struct round_request {
 
 namespace detail {
 
-/// Whether a share of the tokens includes one: a function of its number alone, so that shards agree.
-[[nodiscard]] inline bool in_share(double share, std::size_t token) {
-  return share >= 1 || random_block(0, random_stream::token_subset, token).word[0] < share * 4294967296.0;
+/// Tokens that go through a round together: those whose numbers agree in token / token_block_rows.
+inline constexpr std::size_t token_block_rows = 1024;
+
+/// Whether a share of the tokens includes a block: a function of its number alone, so that shards agree.
+[[nodiscard]] inline bool in_share(double share, std::size_t block) {
+  return share >= 1 || random_block(0, random_stream::token_subset, block).word[0] < share * 4294967296.0;
 }
 
 [[nodiscard]] inline bool is_held_out(token_kinds const& kinds, std::size_t token) {
@@ -50,7 +54,7 @@ namespace detail {
 template <class T>
 class token_pass {
  public:
-  static constexpr std::size_t block_rows = 1024;
+  static constexpr std::size_t block_rows = token_block_rows;
   static constexpr std::size_t massive_rows = 256;
 
   explicit token_pass(std::size_t channels)
@@ -64,17 +68,13 @@ class token_pass {
   }
 
   [[nodiscard]] bool empty() const { return tokens_.empty(); }
-  [[nodiscard]] bool full() const { return tokens_.size() == block_rows; }
-
-  /// Takes rows first, first + 1, ... of the source into the block, as far as they fit; returns how many.
+  /// Takes rows first, first + 1, ... of the source into the block.
   template <class Source>
-  std::size_t take(Source const& source, std::size_t first, std::size_t count) {
-    std::size_t const taken = std::min(count, block_rows - tokens_.size());
-    source.read(first, x_.view().row_block(tokens_.size(), taken));
-    for (std::size_t i = 0; i < taken; ++i) {
+  void take(Source const& source, std::size_t first, std::size_t count) {
+    source.read(first, x_.view().row_block(tokens_.size(), count));
+    for (std::size_t i = 0; i < count; ++i) {
       tokens_.push_back(first + i);
     }
-    return taken;
   }
 
   /// Y = X R and B = Q(Y) for the block; errors and, if asked for, products join the sums. The block is then empty.
@@ -161,13 +161,14 @@ class token_pass {
 
 /// One pass over the tokens of a source under a rotation: adds their errors and their part of the Procrustes problem to sums.
 ///   Y = X R;   B = Q(Y);   errors ||y - b||^2;   C += w^2 Y^T B over the tokens that are not held out
-/// Tokens go through in blocks of 1024; Y and B are never there for more than a block.
+/// Tokens go through in blocks of 1024 (numbers with the same token / 1024); Y and B are never there for more than a block.
 /// @param on where to run (host)   @param scheme the quantizer   @param source (m x n)   @param kinds what its tokens are
-/// @param rotation R (n x n) float or double   @param request which share of the ordinary tokens takes part (which ones
-/// follows from their numbers; massive and held-out tokens all do), and whether C is needed
+/// @param rotation R (n x n) float or double   @param request which share of the ordinary tokens takes part (in blocks;
+/// massive and held-out tokens all do), and whether C is needed
 /// @param sums of n channels, to be added to
 /// Complexity: 4 m n^2 operations; memory of three blocks of 1024 x n and two of 256 x n.
-/// Determinism: bitwise for any number of threads and any source of the same tokens; sums of shards differ by rounding.
+/// Determinism: bitwise for any number of threads and any source of the same tokens; sums of shards that keep blocks whole
+/// differ by roundings of float64.
 /// Throws: std::invalid_argument on shapes and a non-finite value (naming row and column); what the source throws.
 template <execution_policy P, class Scheme, class Source, class T>
 requires token_source<Source, std::remove_const_t<T>>
@@ -180,18 +181,24 @@ void accumulate_tokens(P const& on, Scheme const& scheme, Source const& source, 
   expects(kinds.massive.size == rows, "refine: ", rows, " tokens, but ", kinds.massive.size, " massive flags");
   expects(kinds.held_out.size == rows || kinds.held_out.size == 0, "refine: ", rows, " tokens, but ",
           kinds.held_out.size, " held-out flags");
-  auto const wanted = [&](std::size_t i) {
-    return kinds.massive[i] != 0 || detail::is_held_out(kinds, i) ||
-           detail::in_share(request.share, kinds.first_token + i);
-  };
+  constexpr std::size_t block_rows = detail::token_block_rows;
   detail::token_pass<std::remove_const_t<T>> pass(n);
   for (std::size_t first = 0; first < rows;) {
-    std::size_t end = first;
-    while (end < rows && end - first < pass.block_rows && wanted(end)) {
-      ++end;
+    std::size_t const block = (kinds.first_token + first) / block_rows;
+    std::size_t const end = std::min(rows, (block + 1) * block_rows - kinds.first_token);
+    bool const whole = detail::in_share(request.share, block);
+    auto const wanted = [&](std::size_t i) { return whole || kinds.massive[i] != 0 || detail::is_held_out(kinds, i); };
+    while (first < end) {
+      std::size_t run = first;
+      while (run < end && wanted(run)) {
+        ++run;
+      }
+      if (run > first) {
+        pass.take(source, first, run - first);
+      }
+      first = std::max(run, first + 1);
     }
-    first += end > first ? pass.take(source, first, end - first) : 1;
-    if (pass.full() || (first == rows && !pass.empty())) {
+    if (!pass.empty()) {
       pass.finish_block(on, scheme, matrix_view<std::remove_const_t<T> const>(rotation), kinds, request.with_products,
                         sums);
     }

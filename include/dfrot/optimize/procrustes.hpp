@@ -2,10 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
+#include <functional>
+#include <type_traits>
 
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/matrix.hpp>
+#include <dfrot/core/parallel.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/linalg/polar.hpp>
@@ -18,100 +22,86 @@ namespace dfrot {
 ///   min over orthogonal Q of sum_i w_i^2 ||y_i Q - b_i||^2,   w_i = alpha for massive tokens, 1 for ordinary ones
 /// is solved by the polar factor of C = sum_i w_i^2 y_i^T b_i = U S V^T:   Q = U V^T.
 /// Q = diag(Q_1, ..., Q_k) with blocks of b channels is found block by block: only the diagonal blocks of C count.
-/// Tokens are added in blocks; only C is kept. In float32, the products of ordinary tokens are summed as they come; massive
-/// ones weigh 10^4 times as much and are nearly one vector, so their part is formed in float64, and rounded once.
+/// Tokens are added in blocks; only C is kept, in float64. Products of ordinary tokens may be formed in float32, a block at a
+/// time; massive ones weigh 10^4 times as much and are nearly one vector, so that theirs are always formed in float64.
+/// The order of blocks then changes C by 1e-16 alone: shards of whole blocks, added in any order, lead to the same rotation.
 /// Source: Schönemann, Psychometrika 31, 1966; weights: Xiang, Zhang, arXiv 2412.00648, section 3.
 class weighted_procrustes {
  public:
   /// @param channels n   @param alpha weight of a massive token, finite, >= 0
-  /// @param precision of C; automatic counts as float64   @param block b, a divisor of n; 0: n
-  /// Memory: n b floats or doubles.   Throws: std::invalid_argument on alpha and block; std::bad_alloc.
+  /// @param precision of ordinary products and of the polar factor; automatic counts as float64
+  /// @param block b, a divisor of n; 0: n
+  /// Memory: n b doubles.   Throws: std::invalid_argument on alpha and block; std::bad_alloc.
   weighted_procrustes(std::size_t channels, double alpha, product_precision precision = product_precision::float64,
                       std::size_t block = 0)
-      : alpha_(alpha), block_(block == 0 ? channels : block) {
+      : alpha_(alpha),
+        channels_(channels),
+        block_(block == 0 ? channels : block),
+        single_(precision == product_precision::float32) {
     expects(std::isfinite(alpha) && alpha >= 0, "procrustes: alpha is ", alpha, "; it must be finite and at least 0");
     expects(block_ > 0 && channels % block_ == 0, "procrustes: ", channels, " channels cannot be cut into blocks of ",
             block_);
-    if (precision == product_precision::float32) {
-      single_ = matrix<float>(channels, block_);
-    } else {
-      double_ = matrix<double>(channels, block_);
-    }
+    clear();
   }
 
-  /// Adds ordinary tokens: C += Y^T B. A row of zeros in b leaves a token out.
+  /// Adds a block of ordinary tokens: C += Y^T B. A row of zeros in b leaves a token out.
   /// @param on where to run   @param y, b (m x n) float or double
-  /// Complexity: 2 m n b operations.   Determinism: bitwise for any thread count, for one order of the calls.
+  /// Complexity: 2 m n b operations; workspace of 1024 x b.
+  /// Determinism: bitwise for any thread count, for one order of the calls.
   template <execution_policy P, class T>
   void add_ordinary(P const& on, matrix_view<T> y, matrix_view<T> b) {
-    if constexpr (std::is_same_v<std::remove_const_t<T>, float>) {
-      if (single_.rows() > 0) {
-        accumulate(on, y, b, single_);
-        return;
-      }
+    using Value = std::remove_const_t<T>;
+    if (single_ && std::same_as<Value, float>) {
+      add_product<Value>(on, y, b, 1);
+    } else {
+      add_product<double>(on, y, b, 1);
     }
-    expects(single_.rows() == 0, "procrustes: tokens of float64 need sums of float64");
-    accumulate(on, y, b, double_);
   }
 
-  /// Adds massive tokens: C += alpha^2 Y^T B, formed in float64.   As add_ordinary() otherwise; workspace of 256 x b doubles.
+  /// Adds massive tokens: C += alpha^2 Y^T B, formed in float64.   As add_ordinary() otherwise.
   template <execution_policy P, class T>
   void add_massive(P const& on, matrix_view<T> y, matrix_view<T> b) {
-    constexpr std::size_t strip = 256;
-    matrix<double> part(std::min(strip, block_), block_);
-    for (std::size_t first = 0; first < channels(); first += block_) {
-      for (std::size_t row = 0; row < block_; row += strip) {
-        std::size_t const count = std::min(strip, block_ - row);
-        auto const product = part.view().row_block(0, count);
-        std::fill_n(product.data, count * block_, 0.0);
-        multiply_transposed_accumulate(on, columns(y, first + row, count), columns(b, first, block_), product);
-        for (std::size_t i = 0; i < count * block_; ++i) {
-          add_to_element((first + row) * block_ + i, alpha_ * alpha_ * product.data[i]);
-        }
-      }
-    }
+    add_product<double>(on, y, b, alpha_ * alpha_);
   }
 
   /// R <- R diag(Q_1, ..., Q_k), the best rotation for the tokens added so far; where they leave it open, the one nearest to
-  /// no rotation. C is overwritten: clear() before tokens are added again.
+  /// no rotation. Forgets the tokens.
   /// @param on where to run   @param r (m x n), float or double   @param shared Q_1 = ... = Q_k, from the sum of the blocks
   /// Complexity: k polar factors of order b, O(n b^2), and 2 m n b operations; workspace that of nearest_orthogonal(),
   /// and two blocks of 1024 x n.   Throws: std::invalid_argument if C is not finite; std::bad_alloc.
   template <execution_policy P, class T>
   void turn(P const& on, matrix_view<T> r, bool shared = false) {
-    if (single_.rows() > 0) {
-      turn_by(on, single_, r, shared);
+    if (single_) {
+      matrix<float> rounded(channels_, block_);
+      std::transform(sums_.data(), sums_.data() + channels_ * block_, rounded.data(),
+                     [](double value) { return static_cast<float>(value); });
+      sums_ = {};  // gives its memory to the polar factor
+      turn_by(on, rounded, r, shared);
     } else {
-      turn_by(on, double_, r, shared);
+      turn_by(on, sums_, r, shared);
     }
+    clear();
   }
 
   /// Forgets all tokens.
   void clear() {
-    for_each_array([](auto* values, std::size_t count) { std::fill_n(values, count, 0); });
+    sums_ = {};
+    sums_ = matrix<double>(channels_, block_);
   }
 
-  /// Calls f(values, count) for every array of sums, float* or double*: add those of several shards, and the whole is theirs.
-  template <class F>
-  void for_each_array(F&& f) {
-    if (single_.rows() > 0) {
-      f(single_.data(), single_.rows() * block_);
-    } else {
-      f(double_.data(), double_.rows() * block_);
-    }
-  }
+  /// The sums, for who adds those of several shards: C's diagonal blocks, one below the other (n x b).
+  [[nodiscard]] matrix_view<double> sums() { return sums_.view(); }
+  [[nodiscard]] matrix_view<double const> sums() const { return sums_.view(); }
 
   /// Adds the sums of another shard of the tokens.   @pre made with the same arguments
-  /// Throws: std::invalid_argument if the arguments differed.
+  /// Throws: std::invalid_argument if channels, block or alpha differ.
   void combine(weighted_procrustes const& other) {
-    expects(other.channels() == channels() && other.block_ == block_ && other.single_.rows() == single_.rows() &&
-                other.alpha_ == alpha_,
-            "procrustes: sums of another size, precision or alpha cannot be added");
-    add_all(single_, other.single_);
-    add_all(double_, other.double_);
+    expects(other.channels_ == channels_ && other.block_ == block_ && other.alpha_ == alpha_,
+            "procrustes: sums of another size or alpha cannot be added");
+    std::transform(sums_.data(), sums_.data() + channels_ * block_, other.sums_.data(), sums_.data(), std::plus<>());
   }
 
-  [[nodiscard]] std::size_t channels() const { return std::max(single_.rows(), double_.rows()); }
+  [[nodiscard]] std::size_t channels() const { return channels_; }
 
  private:
   template <class T>
@@ -119,45 +109,47 @@ class weighted_procrustes {
     return {x.data + first, x.rows, count, x.row_stride};
   }
 
-  template <execution_policy P, class T, class Sum>
-  void accumulate(P const& on, matrix_view<T> y, matrix_view<T> b, matrix<Sum>& sums) {
-    for (std::size_t first = 0; first < sums.rows(); first += block_) {
-      multiply_transposed_accumulate(on, columns(y, first, block_), columns(b, first, block_),
-                                     sums.view().row_block(first, block_));
+  /// C += weight Y^T B with the product in Real, in strips of rows.
+  template <class Real, execution_policy P, class T>
+  void add_product(P const& on, matrix_view<T> y, matrix_view<T> b, double weight) {
+    constexpr std::size_t strip_rows = 1024;
+    matrix<Real> strip(std::min(strip_rows, block_), block_);
+    for (std::size_t row = 0; row < channels_;) {
+      std::size_t const block_first = row / block_ * block_;
+      std::size_t const count = std::min(strip_rows, block_first + block_ - row);
+      auto const product = strip.view().row_block(0, count);
+      std::fill_n(product.data, count * block_, Real{0});
+      multiply_transposed_accumulate(on, columns(y, row, count), columns(b, block_first, block_), product);
+      parallel_for(threads_of(on), count, [&](std::size_t i) {
+        for (std::size_t j = 0; j < block_; ++j) {
+          sums_(row + i, j) += weight * static_cast<double>(product(i, j));
+        }
+      });
+      row += count;
     }
   }
 
-  void add_to_element(std::size_t i, double value) {
-    if (single_.rows() > 0) {
-      single_.data()[i] = static_cast<float>(double{single_.data()[i]} + value);
-    } else {
-      double_.data()[i] += value;
-    }
-  }
-
-  template <class Sum>
-  static void add_all(matrix<Sum>& to, matrix<Sum> const& from) {
-    for (std::size_t i = 0; i < from.rows() * from.columns(); ++i) {
-      to.data()[i] += from.data()[i];
-    }
-  }
-
-  template <execution_policy P, class Sum, class T>
-  void turn_by(P const& on, matrix<Sum>& sums, matrix_view<T> r, bool shared) {
+  /// Q_i = polar(C_i), in the place of C.
+  template <execution_policy P, class Sum>
+  void solve(P const& on, matrix<Sum>& sums, bool shared) const {
     std::size_t const area = block_ * block_;
-    for (std::size_t first = 0; first < sums.rows(); first += block_) {
+    for (std::size_t first = block_; shared && first < channels_; first += block_) {
+      std::transform(sums.data(), sums.data() + area, &sums(first, 0), sums.data(), std::plus<>());
+    }
+    for (std::size_t first = 0; first < channels_; first += block_) {
       auto const q = sums.view().row_block(first, block_);
       if (shared && first > 0) {
         std::copy_n(sums.data(), area, q.data);
-        continue;
+      } else {
+        nearest_orthogonal(on, q, q);
       }
-      for (std::size_t other = block_; shared && other < sums.rows(); other += block_) {
-        for (std::size_t i = 0; i < area; ++i) {
-          q.data[i] += sums.data()[other * block_ + i];
-        }
-      }
-      nearest_orthogonal(on, q, q);
     }
+  }
+
+  /// R <- R diag(Q_1, ..., Q_k), in blocks of rows.
+  template <execution_policy P, class Sum, class T>
+  void turn_by(P const& on, matrix<Sum>& sums, matrix_view<T> r, bool shared) const {
+    solve(on, sums, shared);
     constexpr std::size_t block_rows = 1024;
     matrix<Sum> before(std::min(block_rows, r.rows), r.columns);
     matrix<Sum> after(before.rows(), r.columns);
@@ -169,7 +161,7 @@ class weighted_procrustes {
         std::transform(part.row(i), part.row(i) + r.columns, from.row(i),
                        [](T value) { return static_cast<Sum>(value); });
       }
-      for (std::size_t first = 0; first < sums.rows(); first += block_) {
+      for (std::size_t first = 0; first < channels_; first += block_) {
         multiply(on, columns(from, first, block_), sums.view().row_block(first, block_), columns(to, first, block_));
       }
       for (std::size_t i = 0; i < part.rows; ++i) {
@@ -179,9 +171,10 @@ class weighted_procrustes {
   }
 
   double alpha_;
+  std::size_t channels_;
   std::size_t block_;
-  matrix<float> single_;   // C in float32, its diagonal blocks one below the other; or empty
-  matrix<double> double_;  // the same in float64, or empty
+  bool single_;
+  matrix<double> sums_;
 };
 
 }  // namespace dfrot

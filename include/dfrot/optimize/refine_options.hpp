@@ -12,11 +12,12 @@
 
 namespace dfrot {
 
-/// In which precision C = sum of w^2 y^T b is formed.
+/// In which precision the products of ordinary tokens and the polar factor of C = sum of w^2 y^T b are formed. C itself and
+/// the products of massive tokens are always in float64.
 enum class product_precision : std::uint8_t {
   automatic,  ///< float32 for float tokens, at least two ordinary ones a channel; float64 otherwise
-  float32,    ///< products and sums of ordinary tokens in float32, of massive tokens in float64 and then rounded
-  float64,    ///< everything in float64: for few tokens, where C is singular and its null space must stay clean
+  float32,    ///< for many tokens: twice as fast
+  float64,    ///< for few tokens, where C is singular and its null space must stay clean
 };
 
 /// How to refine a rotation. The defaults follow from measurements (docs/refinement.md). The paper's iteration is
@@ -26,12 +27,13 @@ struct refine_options {
   int rounds = 30;     ///< alternations at most; the paper has 100
   double momentum =
       0.9;  ///< beta in [0, 1): how far a round goes on in the direction of the last; 0: the paper's iteration
-  double tolerance = 1e-3;    ///< a round that lowers the deciding loss by less than this share of it gains nothing
-  int patience = 5;           ///< so many rounds in a row that gain nothing end the work; 0: they never do
+  double tolerance = 1e-3;    ///< rounds gain something when the loss has fallen by more than this share of it
+  int patience = 5;           ///< so many rounds in a row without that end the work; 0: they never do
   std::size_t block = 0;      ///< R = R_start diag(G_1, ..., G_k) with k blocks of this order; 0: one, of all channels
   bool shared_block = false;  ///< G_1 = ... = G_k
-  double first_share = 1;  ///< in (0, 1]: the first rounds see this share of the ordinary tokens, and all massive ones
-  int first_rounds = 10;   ///< how many rounds those are at most; they end by patience, too
+  double first_share =
+      1;  ///< in (0, 1]: the first rounds refine with this share of the ordinary tokens, in blocks of 1024
+  int first_rounds = 10;  ///< how many rounds those are at most; they end by patience, too
   product_precision precision = product_precision::automatic;
   std::vector<std::uint8_t>
       held_out{};  ///< one flag a token, or empty: tokens that decide which round is kept, and are

@@ -32,7 +32,7 @@ struct refinement_state {
   std::vector<refine_round> rounds;  ///< all rounds so far
   int best_round = 0;                ///< the round that measured `best`
   int stalled = 0;                   ///< rounds in a row that gained nothing
-  double least = 0;                  ///< the least deciding loss of the present share of tokens
+  double least = 0;                  ///< the loss of the last round that gained something
   bool all_tokens = false;           ///< the rounds on a share of the tokens are over
   bool finished = false;             ///< nothing is left to do
   bool converged = false;            ///< as in refined_rotation
@@ -50,7 +50,8 @@ struct refinement_state {
 ///   refined_rotation<float> result = std::move(work).result();
 /// With Z the rotation that was measured, R_0 = Z_0 the start, and C the Procrustes matrix of Y = X Z:
 ///   R_{k+1} = Z_k polar(C),   Z_{k+1} = polar(R_{k+1} + beta (R_{k+1} - R_k)),
-/// where beta = momentum, but 0 in a step after the loss has risen (restart). momentum 0 is the paper's iteration.
+/// where beta = momentum, but 0 in a step after the loss has risen (restart) and in the last step. momentum 0 is the paper's
+/// iteration.
 /// Memory: Z, R and the best rotation (n x n of T each), besides the sums and the workspace of nearest_orthogonal().
 /// Source: Xiang, Zhang, arXiv 2412.00648, algorithm 1; restart: O'Donoghue, Candès, "Adaptive restart for accelerated
 /// gradient schemes", Found. Comput. Math. 15, 2015.
@@ -112,7 +113,8 @@ class refinement {
     state_.finished = state_.rounds.back().round == options_.rounds || state_.converged;
     if (!state_.finished) {
       sums.problem.turn(on, state_.rotation.view(), options_.shared_block);
-      extrapolate(state_.rounds.back().restarted ? 0.0 : options_.momentum);
+      bool const last_step = next_round() == options_.rounds;  // no round follows that could use where momentum leads
+      extrapolate(last_step || state_.rounds.back().restarted ? 0.0 : options_.momentum);
       nearest_orthogonal(on, state_.rotation.view(), state_.rotation.view());
     }
     sums.clear();
@@ -171,9 +173,8 @@ class refinement {
                        false};
     bool const same_tokens = !state_.rounds.empty() && state_.rounds.back().share == round.share;
     round.restarted = same_tokens && round.loss > state_.rounds.back().loss;
-    double const deciding = deciding_loss(round);
-    if (!same_tokens || deciding < (1 - options_.tolerance) * state_.least) {
-      state_.least = deciding;
+    if (!same_tokens || round.loss < (1 - options_.tolerance) * state_.least) {
+      state_.least = round.loss;
       state_.stalled = 0;
     } else {
       ++state_.stalled;

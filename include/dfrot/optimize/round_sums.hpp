@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <utility>
 
 #include <dfrot/loss/token_error.hpp>
 #include <dfrot/loss/weighted_error.hpp>
@@ -46,16 +47,16 @@ class round_sums {
   error_sums used;              ///< their errors
   error_sums held_out;          ///< the errors of the tokens held out
 
-  /// Calls f(values, count) for every array of sums, float* or double*, always the same ones in the same order:
-  ///   sums.for_each_array([](auto* values, std::size_t count) { all_reduce_sum(values, count); });
+  /// Calls f(values, count) for every array of sums, always the same ones in the same order:
+  ///   sums.for_each_array([](double* values, std::size_t count) { all_reduce_sum(values, count); });
   template <class F>
   void for_each_array(F&& f) {
-    problem.for_each_array(f);
+    f(problem.sums().data, problem.sums().rows * problem.sums().columns);
     f(used.values.data(), used.values.size());
     f(held_out.values.data(), held_out.values.size());
   }
 
-  /// Adds the sums of another shard.   Throws: std::invalid_argument if they are of another size, precision or alpha.
+  /// Adds the sums of another shard.   Throws: std::invalid_argument if they are of another size or alpha.
   void combine(round_sums const& other) {
     problem.combine(other.problem);
     for (std::size_t i = 0; i < used.values.size(); ++i) {
@@ -66,7 +67,9 @@ class round_sums {
 
   /// Back to no tokens.
   void clear() {
-    for_each_array([](auto* values, std::size_t count) { std::fill_n(values, count, 0); });
+    problem.clear();
+    used = {};
+    held_out = {};
   }
 };
 
