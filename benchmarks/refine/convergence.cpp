@@ -3,6 +3,7 @@
 // then, in this order, where wanted: rounds of the library, momentum, rounds of the paper's iteration (100; with fewer, the
 // time of 100 is extrapolated), threads, first share. A quarter of the sample's tokens is held out, half of a file's rows.
 
+#include <Eigen/QR>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -39,6 +40,16 @@ void print_round(char const* name, int round, double seconds, error_summary cons
   std::fflush(stdout);
 }
 
+/// The orthogonal factor of a QR decomposition, with the signs that keep an orthogonal matrix what it is.
+Eigen::MatrixXd orthonormalized(Eigen::MatrixXd const& a) {
+  Eigen::HouseholderQR<Eigen::MatrixXd> const decomposition(a);
+  Eigen::MatrixXd q = decomposition.householderQ();
+  for (Eigen::Index j = 0; j < q.cols(); ++j) {
+    q.col(j) *= decomposition.matrixQR()(j, j) < 0 ? -1.0 : 1.0;
+  }
+  return q;
+}
+
 /// A = w X; Y = A R; B = Q(Y); Y^T B = U S V^T by a full singular value decomposition in float64; R <- orth(R U V^T) by QR.
 void paper_iteration(cpu::policy const& on, problem const& given, int rounds) {
   std::size_t const n = given.x.columns();
@@ -56,7 +67,7 @@ void paper_iteration(cpu::policy const& on, problem const& given, int rounds) {
     if (round < rounds) {
       Eigen::MatrixXd const c = as_eigen(std::as_const(sums.problem).sums());
       Eigen::MatrixXd next = as_eigen(rotation.view()).cast<double>() * detail::orthogonal_factor(c);
-      as_eigen(rotation.view()) = detail::sign_corrected_factor(next).cast<float>();
+      as_eigen(rotation.view()) = orthonormalized(next).cast<float>();
     }
   }
   if (rounds > 0 && rounds < 100) {

@@ -40,6 +40,10 @@ UMBRELLAS = {
     "dfrot.hpp": set(ALLOWED) | {"umbrella"},
 }
 
+# Headers that a program includes by itself, if at all: this one declares the functions of a BLAS, which clashes with other
+# declarations of them.
+ON_REQUEST = {"linalg/blas.hpp"}
+
 # What is not the standard library, and the only rooms that may include it.
 DEPENDENCIES = {
     "Eigen/": {"adapt", "linalg", "optimize"},
@@ -117,7 +121,11 @@ def unreached(arrows):
         if header not in reached:
             reached.add(header)
             waiting += arrows.get(header, ())
+<<<<<<< HEAD
     return sorted(set(arrows) - reached - NOT_IN_THE_UMBRELLA)
+=======
+    return sorted(set(arrows) - reached - ON_REQUEST)
+>>>>>>> linalg
 
 
 def problems_in(include_folder):

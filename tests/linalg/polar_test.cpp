@@ -11,6 +11,7 @@
 #include <dfrot/linalg/orthogonal.hpp>
 #include <dfrot/linalg/orthogonality.hpp>
 #include <dfrot/linalg/polar.hpp>
+#include <dfrot/linalg/polar_svd.hpp>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -186,6 +187,109 @@ TEST_CASE("The same bits for any number of threads", "[linalg][polar]") {
     row_major q(150, 150);
     dfrot::nearest_orthogonal(dfrot::cpu::policy{threads}, dfrot::view_of(c), dfrot::view_of(q));
     CHECK(q == expected);
+  }
+}
+
+/// Q of float input, in double.
+row_major nearest_in_float(row_major const& c) {
+  Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> q = c.cast<float>();
+  dfrot::nearest_orthogonal(on, dfrot::view_of(q), dfrot::view_of(q));
+  return q.cast<double>();
+}
+
+row_major by_svd(row_major const& c) {
+  row_major q(c.rows(), c.cols());
+  dfrot::nearest_orthogonal_by_svd(on, dfrot::view_of(c), dfrot::view_of(q));
+  return q;
+}
+
+/// A matrix whose singular values fall geometrically from 1 to 1 / condition.
+row_major with_condition(std::size_t n, double condition) {
+  Eigen::VectorXd const values =
+      Eigen::VectorXd::LinSpaced(static_cast<Eigen::Index>(n), 0, -std::log(condition)).array().exp();
+  return rotation(n, 11) * values.asDiagonal() * rotation(n, 12);
+}
+
+TEST_CASE("Every condition, in float64 beside a singular value decomposition", "[linalg][polar]") {
+  for (std::size_t const n : {std::size_t{2}, std::size_t{3}, std::size_t{65}, std::size_t{150}}) {
+    for (double const condition : {1.0, 1.5, 5.0, 30.0, 1e3, 1e5, 1e7, 1e9, 1e12}) {
+      row_major const c = with_condition(n, condition);
+      row_major const q = nearest(c);
+      CAPTURE(n, condition);
+      CHECK(orthogonality(q) < 1e-14);
+      CHECK((q - rotation(n, 11) * rotation(n, 12)).norm() < 1e-12 * condition + 1e-12);
+      // A step with the weight c = 1e8 is backward stable to 100 sqrt(c) eps.
+      row_major const p = q.transpose() * c;
+      CHECK((p - p.transpose()).norm() < 1e-9);
+      CHECK(trace_with(q, c) > trace_with(by_svd(c), c) - 1e-9);
+      if (condition <= 1e5) {
+        CHECK((q - by_svd(c)).norm() < 1e-9 * condition * std::sqrt(static_cast<double>(n)));
+      }
+    }
+  }
+}
+
+TEST_CASE("Every condition, in float32", "[linalg][polar]") {
+  for (std::size_t const n : {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{65}, std::size_t{300}}) {
+    for (double const condition : {1.0, 1.5, 5.0, 30.0, 1e3, 1e5, 1e7, 1e12}) {
+      row_major const c = with_condition(n, condition);
+      row_major const q = nearest_in_float(c);
+      CAPTURE(n, condition);
+      CHECK(orthogonality(q) < 5e-7);
+      row_major const p = q.transpose() * c;
+      CHECK((p - p.transpose()).norm() < 1e-4);  // c = 1e3
+      CHECK(trace_with(q, c) > trace_with(by_svd(c), c) - 1e-4);
+      if (condition <= 1e3) {
+        CHECK((q - by_svd(c)).norm() < 1e-6 * condition * std::sqrt(static_cast<double>(n)));
+      }
+    }
+  }
+}
+
+TEST_CASE("Float input of any rank is completed nearest to the identity, or to a given matrix", "[linalg][polar]") {
+  constexpr std::size_t n = 90;
+  row_major const u = rotation(n, 3);
+  row_major const v = rotation(n, 4);
+  row_major const given = rotation(n, 5);
+  for (Eigen::Index const rank : {Eigen::Index{0}, Eigen::Index{1}, Eigen::Index{40}, Eigen::Index{89}}) {
+    Eigen::VectorXd const values = Eigen::VectorXd::LinSpaced(rank, 0.1, 3);
+    row_major const c = u.leftCols(rank) * values.asDiagonal() * v.leftCols(rank).transpose();
+    row_major const u_null = u.rightCols(90 - rank);
+    row_major const v_null = v.rightCols(90 - rank);
+    row_major const fixed = u.leftCols(rank) * v.leftCols(rank).transpose();
+    CAPTURE(rank);
+    row_major const q = nearest_in_float(c);
+    CHECK(orthogonality(q) < 5e-7);
+    CHECK((q - fixed - u_null * by_svd(u_null.transpose() * v_null) * v_null.transpose()).norm() < 1e-3);
+
+    Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> near = c.cast<float>();
+    Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> const target = given.cast<float>();
+    dfrot::nearest_orthogonal(on, dfrot::view_of(near), dfrot::view_of(near), dfrot::view_of(target));
+    row_major const to_given = near.cast<double>();
+    CHECK(orthogonality(to_given) < 5e-7);
+    CHECK((to_given - fixed - u_null * by_svd(u_null.transpose() * given * v_null) * v_null.transpose()).norm() < 1e-3);
+  }
+}
+
+TEST_CASE("Where even the identity leaves a choice, the result is orthogonal all the same", "[linalg][polar]") {
+  row_major c = row_major::Zero(4, 4);
+  c(0, 1) = 2;  // the null spaces are at right angles: turning the plane left or right is equally near
+  for (row_major const& q : {nearest(c), nearest_in_float(c)}) {
+    CHECK(orthogonality(q) < 5e-7);
+    CHECK(std::abs(q(0, 1) - 1) < 1e-6);
+    CHECK((q.bottomRightCorner(2, 2) - row_major::Identity(2, 2)).norm() < 1e-5);
+  }
+  CHECK(nearest(c) == nearest(c));
+}
+
+TEST_CASE("The same bits in float32 for any number of threads", "[linalg][polar]") {
+  auto const c = gaussian_matrix<float>(333, 333, 8);
+  matrix<float> expected(333, 333);
+  dfrot::nearest_orthogonal(on, c.view(), expected.view());
+  for (int const threads : {2, 5}) {
+    matrix<float> q(333, 333);
+    dfrot::nearest_orthogonal(dfrot::cpu::policy{threads}, c.view(), q.view());
+    CHECK(dfrot::as_eigen(q.view()) == dfrot::as_eigen(expected.view()));
   }
 }
 

@@ -1,0 +1,185 @@
+// linalg_peers [--quick] [n threads]...: polar factor and random orthogonal matrix beside LAPACK and Eigen, in one run.
+//
+// Every contender solves the same problem on the same number of threads, in turns; the least time counts. Beside it stands
+// the orthogonality error ||Q^T Q - I||_F / sqrt(n) of the result. The BLAS belongs to this program, so that it may set its
+// threads. Gaussian matrices, whose condition is about 2 n, are the hard case; "near" is a rotation plus 10 % noise.
+#include <Eigen/Core>
+#include <Eigen/SVD>
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <dfrot/backend/cpu/policy.hpp>
+#include <dfrot/linalg/orthogonal.hpp>
+#include <dfrot/linalg/orthogonality.hpp>
+#include <dfrot/linalg/polar.hpp>
+#include <dfrot/linalg/products.hpp>
+#include <functional>
+#include <limits>
+#include <string>
+#include <vector>
+
+#if defined(DFROT_BENCH_OPENBLAS)
+#include <dfrot/linalg/blas.hpp>
+extern "C" {
+void openblas_set_num_threads(int);
+void sgesdd_(char const*, int const*, int const*, float*, int const*, float*, float*, int const*, float*, int const*,
+             float*, int const*, int*, int*, std::size_t);
+void sgeqrf_(int const*, int const*, float*, int const*, float*, float*, int const*, int*);
+void sorgqr_(int const*, int const*, int const*, float*, int const*, float const*, float*, int const*, int*);
+}
+#endif
+
+namespace {
+
+using dfrot::matrix;
+
+struct contender {
+  std::string name;
+  std::function<matrix<float>()> run;
+  double seconds = std::numeric_limits<double>::infinity();
+  double error = 0;
+};
+
+matrix<float> gaussian(std::size_t n, double size) {
+  matrix<float> result(n, n);
+  for (std::size_t i = 0; i < n * n; i += 4) {
+    auto const four = dfrot::gaussian_block(7, dfrot::random_stream::user, i / 4);
+    for (std::size_t k = 0; k < std::min<std::size_t>(4, n * n - i); ++k) {
+      result.data()[i + k] = static_cast<float>(size * four.value[k]);
+    }
+  }
+  return result;
+}
+
+template <class Policy>
+matrix<float> polar(Policy const& on, matrix<float> const& c) {
+  matrix<float> q(c.rows(), c.rows());
+  dfrot::nearest_orthogonal(on, c.view(), q.view());
+  return q;
+}
+
+matrix<float> polar_by_eigen(matrix<float> const& c) {
+  Eigen::MatrixXf const copy = dfrot::as_eigen(c.view());
+#if EIGEN_VERSION_AT_LEAST(3, 4, 90)
+  Eigen::BDCSVD<Eigen::MatrixXf, Eigen::ComputeFullU | Eigen::ComputeFullV> const svd(copy);
+#else
+  Eigen::BDCSVD<Eigen::MatrixXf> const svd(copy, Eigen::ComputeFullU | Eigen::ComputeFullV);
+#endif
+  matrix<float> q(c.rows(), c.rows());
+  dfrot::as_eigen(q.view()).noalias() = svd.matrixU() * svd.matrixV().transpose();
+  return q;
+}
+
+#if defined(DFROT_BENCH_OPENBLAS)
+matrix<float> polar_by_lapack(dfrot::cpu::policy const& on, matrix<float> const& c) {
+  // Column by column C^T is read; its factor is Q^T, and is written back the same way.
+  int const n = static_cast<int>(c.rows());
+  matrix<float> a = c;
+  matrix<float> u(c.rows(), c.rows());
+  matrix<float> vt(c.rows(), c.rows());
+  matrix<float> q(c.rows(), c.rows());
+  std::vector<float> values(c.rows());
+  std::vector<int> integers(8 * c.rows());
+  int const query = -1;
+  int info = 0;
+  float size = 0;
+  sgesdd_("A", &n, &n, a.data(), &n, values.data(), u.data(), &n, vt.data(), &n, &size, &query, integers.data(), &info,
+          1);
+  std::vector<float> work(static_cast<std::size_t>(size));
+  int const length = static_cast<int>(work.size());
+  sgesdd_("A", &n, &n, a.data(), &n, values.data(), u.data(), &n, vt.data(), &n, work.data(), &length, integers.data(),
+          &info, 1);
+  dfrot::multiply(dfrot::blas::policy{on}, vt.view(), u.view(), q.view());
+  return q;
+}
+
+matrix<float> orthogonal_by_lapack(matrix<float> a) {
+  int const n = static_cast<int>(a.rows());
+  std::vector<float> tau(a.rows());
+  std::vector<float> work(64 * a.rows());
+  int const length = static_cast<int>(work.size());
+  int info = 0;
+  sgeqrf_(&n, &n, a.data(), &n, tau.data(), work.data(), &length, &info);
+  std::vector<float> diagonal(a.rows());
+  for (std::size_t i = 0; i < a.rows(); ++i) {
+    diagonal[i] = a(i, i) < 0 ? -1.0f : 1.0f;
+  }
+  sorgqr_(&n, &n, &n, a.data(), &n, tau.data(), work.data(), &length, &info);
+  for (std::size_t i = 0; i < a.rows(); ++i) {
+    dfrot::as_eigen(a.view()).row(static_cast<Eigen::Index>(i)) *= diagonal[i];
+  }
+  return a;
+}
+#endif
+
+void race(char const* problem, std::size_t n, int threads, int rounds, std::vector<contender> contenders) {
+  for (int round = 0; round < rounds; ++round) {
+    for (auto& one : contenders) {
+      auto const began = std::chrono::steady_clock::now();
+      auto const q = one.run();
+      std::chrono::duration<double> const elapsed = std::chrono::steady_clock::now() - began;
+      one.seconds = std::min(one.seconds, elapsed.count());
+      if (round == 0) {
+        one.error = dfrot::orthogonality(dfrot::cpu::policy{threads}, q.view());
+      }
+    }
+  }
+  for (auto const& one : contenders) {
+    std::printf("%-18s %5zu %7d  %-22s %9.4f %8.2f  %9.1e\n", problem, n, threads, one.name.c_str(), one.seconds,
+                one.seconds / contenders.front().seconds, one.error);
+  }
+  std::fflush(stdout);
+}
+
+void compare(std::size_t n, int threads, int rounds) {
+  dfrot::cpu::policy const on{threads};
+  Eigen::setNbThreads(threads);
+  auto const c = gaussian(n, 1);
+  auto near = dfrot::random_orthogonal<float>(on, n, 1);
+  dfrot::as_eigen(near.view()) += dfrot::as_eigen(gaussian(n, 0.1 / std::sqrt(static_cast<double>(n))).view());
+  std::vector<contender> hard{{"dfrot", [&] { return polar(on, c); }}};
+  std::vector<contender> easy{{"dfrot", [&] { return polar(on, near); }}};
+  std::vector<contender> haar{{"dfrot", [&] { return dfrot::random_orthogonal<float>(on, n, 2); }}};
+#if defined(DFROT_BENCH_OPENBLAS)
+  openblas_set_num_threads(threads);
+  dfrot::blas::policy const blas{on};
+  hard.push_back({"dfrot, OpenBLAS", [&] { return polar(blas, c); }});
+  hard.push_back({"LAPACK sgesdd", [&] { return polar_by_lapack(on, c); }});
+  easy.push_back({"dfrot, OpenBLAS", [&] { return polar(blas, near); }});
+  haar.push_back({"dfrot, OpenBLAS", [&] { return dfrot::random_orthogonal<float>(blas, n, 2); }});
+  haar.push_back({"LAPACK QR, without RNG", [&] { return orthogonal_by_lapack(c); }});
+#endif
+  hard.push_back({"Eigen BDCSVD", [&] { return polar_by_eigen(c); }});
+  race("random orthogonal", n, threads, 2 * rounds, haar);
+  race("polar, near", n, threads, rounds, easy);
+  race("polar, Gaussian", n, threads, rounds, hard);
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  std::printf("%-18s %5s %7s  %-22s %9s %8s  %9s\n", "problem", "n", "threads", "contender", "seconds", "ratio",
+              "||QtQ-I||");
+#if !defined(DFROT_BENCH_OPENBLAS)
+  std::printf("without OpenBLAS: LAPACK is left out\n");
+#endif
+  if (count == 2 && std::strcmp(arguments[1], "--quick") == 0) {
+    compare(64, 2, 1);
+    return 0;
+  }
+  if (count >= 3) {
+    for (int i = 1; i + 1 < count; i += 2) {
+      auto const n = static_cast<std::size_t>(std::strtoul(arguments[i], nullptr, 10));
+      compare(n, std::atoi(arguments[i + 1]), n > 2048 ? 1 : 3);
+    }
+    return 0;
+  }
+  compare(1024, 1, 5);
+  compare(2048, 1, 3);
+  compare(4096, 2, 1);
+  return 0;
+}
