@@ -109,10 +109,6 @@ def find_cycle(arrows):
     return []
 
 
-# Headers that need a library which not everyone has.
-NOT_IN_THE_UMBRELLA = {"linalg/blas.hpp"}
-
-
 def unreached(arrows):
     """Headers that the umbrella of the whole library does not bring, directly or through others."""
     reached, waiting = set(), ["dfrot.hpp"]
@@ -121,11 +117,7 @@ def unreached(arrows):
         if header not in reached:
             reached.add(header)
             waiting += arrows.get(header, ())
-<<<<<<< HEAD
-    return sorted(set(arrows) - reached - NOT_IN_THE_UMBRELLA)
-=======
     return sorted(set(arrows) - reached - ON_REQUEST)
->>>>>>> linalg
 
 
 def problems_in(include_folder):
