@@ -9,6 +9,7 @@ packages=(
   cmake ninja-build git
   libeigen3-dev libxsimd-dev          # the library
   libcli11-dev nlohmann-json3-dev     # dfrot-refine
+  libopenmpi-dev openmpi-bin          # the example over several machines
   catch2 libbenchmark-dev             # tests, benchmarks
   python3 python3-numpy               # tests from the outside
   clang-format clang-tidy             # scripts/lint.sh
