@@ -19,19 +19,17 @@ function(dfrot_own_target target)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
 endfunction()
 
-# Eigen's decompositions, compiled once for all programs of this project that call them.
+# The dense linear algebra, compiled once for all programs of this project that call it.
 function(dfrot_compile_decompositions)
   add_library(dfrot_decompositions OBJECT "${PROJECT_SOURCE_DIR}/cmake/decompositions/compiled.cpp")
   target_link_libraries(dfrot_decompositions PRIVATE dfrot::dfrot)
   dfrot_own_target(dfrot_decompositions)
-  target_compile_options(dfrot_decompositions INTERFACE
-    -include "${PROJECT_SOURCE_DIR}/cmake/decompositions/declared.hpp")
 endfunction()
 
-# An executable of this project: sources, then the libraries to link. DECOMPOSITIONS: it calls
-# nearest_orthogonal() or random_orthogonal().
+# An executable of this project: sources, then the libraries to link. DECOMPOSITIONS: those of the sources, or ALL, that include
+# a header of linalg or optimize.
 function(dfrot_add_program target)
-  cmake_parse_arguments(PARSE_ARGV 1 program "DECOMPOSITIONS" "" "SOURCES;LIBRARIES")
+  cmake_parse_arguments(PARSE_ARGV 1 program "" "" "SOURCES;LIBRARIES;DECOMPOSITIONS")
   add_executable(${target} ${program_SOURCES})
   target_link_libraries(${target} PRIVATE ${program_LIBRARIES})
   dfrot_own_target(${target})
@@ -40,5 +38,10 @@ function(dfrot_add_program target)
       dfrot_compile_decompositions()
     endif()
     target_link_libraries(${target} PRIVATE dfrot_decompositions)
+    if(program_DECOMPOSITIONS STREQUAL "ALL")
+      set(program_DECOMPOSITIONS ${program_SOURCES})
+    endif()
+    set_property(SOURCE ${program_DECOMPOSITIONS} APPEND PROPERTY COMPILE_OPTIONS
+      -include "${PROJECT_SOURCE_DIR}/cmake/decompositions/declared.hpp")
   endif()
 endfunction()

@@ -1,3 +1,2 @@
+#define DFROT_DECOMPOSITION template
 #include "declared.hpp"
-
-template Eigen::MatrixXd dfrot::detail::orthogonal_factor(Eigen::MatrixXd const& c);
