@@ -8,6 +8,7 @@
 
 #include <dfrot/backend/cpu/bit_lanes.hpp>
 #include <dfrot/backend/cpu/float_lanes.hpp>
+#include <dfrot/backend/cpu/unroll.hpp>
 #include <dfrot/core/numeric.hpp>
 
 namespace dfrot::cpu {
@@ -87,8 +88,13 @@ template <class Arch, storage T>
   auto more_positive = positive;
   std::size_t j = count < 16 * step ? 0 : values_before_boundary<lanes::bytes>(x);
   for (; j + 2 * step <= count; j += 2 * step) {
-    auto const first = lanes::load(x + j);
-    auto const second = lanes::load(x + j + step);
+    auto first = lanes::load(x + j);
+    auto second = lanes::load(x + j + step);
+#if DFROT_CPU_AVX512 && defined(__GNUC__)
+    if constexpr (has<Arch, avx512>) {
+      asm("" : "+v"(first), "+v"(second));  // g++ would load each of them twice, once for every use
+    }
+#endif
     negative = lanes::template max_unsigned<U>(negative, first);
     positive = lanes::template max_signed<U>(positive, first);
     more_negative = lanes::template max_unsigned<U>(more_negative, second);
@@ -139,9 +145,7 @@ template <class Arch, storage T>
   reg largest[4] = {at(0), lanes::zero(), lanes::zero(), lanes::zero()};
   std::size_t j = count < 16 * step ? 0 : values_before_boundary<lanes::bytes>(x);
   for (; j + 4 * step <= count; j += 4 * step) {
-    for (std::size_t k = 0; k < 4; ++k) {
-      largest[k] = larger(largest[k], at(j + k * step));
-    }
+    unroll<4>([&](auto k) DFROT_CPU_INLINE { largest[k] = larger(largest[k], at(j + k * step)); });
   }
   for (; j < count; j += step) {
     largest[0] = larger(largest[0], at(std::min(j, count - step)));

@@ -69,21 +69,35 @@ void for_each_group(int4_scheme const& scheme, std::size_t columns, Body const& 
   }
 }
 
-/// Chooses the grids of all groups of a row, and writes their scales and zero points (not for a symmetric scheme).
-/// Returns false if a value of the row is not finite.
-template <class Arch, storage T>
+/// Chooses the grids of all groups of a row, writes their scales and zero points (not for a symmetric scheme), and calls
+/// use(grid, first, count) for every group: its grid, its first column, its columns. Where a value of the row is not
+/// finite, no grid is used: returns false. (The grid of a row that is one group is used as it comes: to read its scale back,
+/// and to divide by it again, would take as long as three hundred values.)
+template <class Arch, storage T, class Use>
 [[nodiscard]] bool choose_row_grids(int4_scheme const& scheme, T const* x, std::size_t columns, arithmetic_t<T>* scales,
-                                    std::int8_t* zero_points) {
+                                    std::int8_t* zero_points, Use const& use) {
+  auto const write = [&](std::size_t g, int4_grid<arithmetic_t<T>> const& grid) {
+    scales[g] = grid.scale;
+    if (!scheme.symmetric) {
+      zero_points[g] = static_cast<std::int8_t>(grid.zero_point);
+    }
+  };
+  if (columns > 0 && group_size(scheme, columns) == columns) {
+    return choose_grid<Arch>(scheme, x, columns, [&](auto const& grid) {
+      write(0, grid);
+      use(grid, 0, columns);
+    });
+  }
   bool finite = true;
   for_each_group(scheme, columns, [&](std::size_t g, std::size_t first, std::size_t count) {
-    bool const chosen = choose_grid<Arch>(scheme, x + first, count, [&](auto const& grid) {
-      scales[g] = grid.scale;
-      if (!scheme.symmetric) {
-        zero_points[g] = static_cast<std::int8_t>(grid.zero_point);
-      }
-    });
+    bool const chosen = choose_grid<Arch>(scheme, x + first, count, [&](auto const& grid) { write(g, grid); });
     finite = finite && chosen;
   });
+  if (finite) {
+    for_each_group(scheme, columns, [&](std::size_t g, std::size_t first, std::size_t count) {
+      use(grid_from_scale(scheme, scales[g], scheme.symmetric ? 0 : zero_points[g]), first, count);
+    });
+  }
   return finite;
 }
 

@@ -24,14 +24,10 @@ std::size_t quantize_rows(basic_policy<Arch> const& on, int4_scheme const& schem
     T const* const row = x.row(i);
     arithmetic_t<T>* const scales = out.scales.row(i);
     std::int8_t* const zeros = scheme.symmetric ? nullptr : out.zero_points.row(i);
-    if (!choose_row_grids<Arch>(scheme, row, x.columns, scales, zeros)) [[unlikely]] {
-      return false;
-    }
-    for_each_group(scheme, x.columns, [&](std::size_t g, std::size_t first, std::size_t count) {
-      auto const grid = grid_from_scale(scheme, scales[g], scheme.symmetric ? 0 : zeros[g]);
-      encode<Arch>(grid, row + first, count, out.codes.row(i) + first, grid_reach(scheme));
-    });
-    return true;
+    return choose_row_grids<Arch>(
+        scheme, row, x.columns, scales, zeros, [&](auto const& grid, std::size_t first, std::size_t count) {
+          encode<Arch>(grid, row + first, count, out.codes.row(i) + first, grid_reach(scheme));
+        });
   });
 }
 

@@ -31,7 +31,7 @@ DFROT_CPU_INLINE inline void prefetch([[maybe_unused]] T const* values) {
 ///   a = 256 * (magic + code 1)      one fma: the last bit of a is worth 256
 ///   b = a - 255 * magic             exact:   magic + 256 * code 1
 ///   c = b + x / scale               one fma: magic + 256 * code 1 + code 0, rounded as code 0 alone would be
-/// Two codes of a register's lane are 16 columns apart; shuffles of the low words bring neighbours together.
+/// Two codes of a register's lane are 16 columns apart, and neighbours in neighbouring lanes: a shift brings them together.
 template <class Arch>
 struct wide_pack;
 
@@ -64,7 +64,7 @@ struct wide_pack<avx512> {
 
   template <bool Clamp, storage T>
   void pack(T const* x, std::uint8_t* out) const {
-    _mm512_storeu_si512(out, _mm512_xor_si512(join(sixty_four<Clamp>(x), sixty_four<Clamp>(x + 64)), flip));
+    _mm512_storeu_si512(out, in_order(join(sixty_four<Clamp>(x), sixty_four<Clamp>(x + 64))));
   }
 
  protected:
@@ -78,27 +78,33 @@ struct wide_pack<avx512> {
     return _mm512_castps_si512(fma(lanes::load(x), inverse_scale, start).raw());
   }
 
-  /// 64 columns: lane d holds two bytes of the result, 8 * (d / 8) + d % 8 and 8 behind that.
+  /// 64 columns: byte k of 64-bit lane q is that of columns 16 * k + 2 * q and the next one, for k < 4.
   template <bool Clamp, storage T>
   [[nodiscard]] __m512i sixty_four(T const* x) const {
-    __m512i const even_words = _mm512_setr_epi32(0x00020000, 0x00060004, 0x000a0008, 0x000e000c, 0x00120010, 0x00160014,
-                                                 0x001a0018, 0x001e001c, 0x00220020, 0x00260024, 0x002a0028, 0x002e002c,
-                                                 0x00320030, 0x00360034, 0x003a0038, 0x003e003c);
-    __m512i words = _mm512_permutex2var_epi16(thirty_two(x), even_words, thirty_two(x + 32));
-    words = _mm512_add_epi16(words, offset);
+    __m512i const upper_half = _mm512_set4_epi32(0x0d0c0000, 0x09080000, 0x05040000, 0x01000000);
+    __m512i codes = _mm512_mask_shuffle_epi8(thirty_two(x), 0xcccccccccccccccc, thirty_two(x + 32), upper_half);
+    codes = _mm512_add_epi16(codes, offset);
     if constexpr (Clamp) {
-      words = _mm512_add_epi8(_mm512_min_epu8(_mm512_max_epu8(words, lowest), highest), nibble);
+      codes = _mm512_add_epi8(_mm512_min_epu8(_mm512_max_epu8(codes, lowest), highest), nibble);
     }
-    return _mm512_or_si512(words, _mm512_srli_epi32(words, 12));
+    constexpr int or_then_xor = 0x56;
+    return _mm512_ternarylogic_epi32(codes, _mm512_srli_epi64(codes, 28), flip, or_then_xor);
   }
 
-  /// The 64 bytes of two such registers in order.
+  /// The bytes of two such registers: those of the second one in the upper halves of 64-bit lanes.
   static __m512i join(__m512i first, __m512i second) {
-    __m512i const four_bytes = _mm512_mask_blend_epi16(0xaaaaaaaa, first, _mm512_slli_epi32(second, 16));
-    __m512i const in_quarters =
-        _mm512_shuffle_epi8(four_bytes, _mm512_set4_epi32(0x0f0b0703, 0x0e0a0602, 0x0d090501, 0x0c080400));
-    return _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 1, 5, 8, 12, 9, 13, 2, 6, 3, 7, 10, 14, 11, 15),
-                                    in_quarters);
+    return _mm512_mask_shuffle_epi32(first, 0xaaaa, second, _MM_PERM_CCAA);
+  }
+
+  /// Brings byte k of each 64-bit lane q to 8 * k + q.
+  static __m512i in_order(__m512i joined) {
+    __m512i const pairs =
+        _mm512_shuffle_epi8(joined, _mm512_set4_epi32(0x0f070e06, 0x0d050c04, 0x0b030a02, 0x09010800));
+    return _mm512_permutexvar_epi16(
+        _mm512_setr_epi32(0x00080000, 0x00180010, 0x00090001, 0x00190011, 0x000a0002, 0x001a0012, 0x000b0003,
+                          0x001b0013, 0x000c0004, 0x001c0014, 0x000d0005, 0x001d0015, 0x000e0006, 0x001e0016,
+                          0x000f0007, 0x001f0017),
+        pairs);
   }
 };
 
@@ -111,15 +117,15 @@ struct wide_pack<avx512_vnni> : wide_pack<avx512> {
 
   template <bool Clamp, storage T>
   void pack(T const* x, std::uint8_t* out) const {
-    _mm512_storeu_si512(out, _mm512_xor_si512(join(sixty_four<Clamp>(x), sixty_four<Clamp>(x + 64)), flip));
+    _mm512_storeu_si512(out, in_order(join(sixty_four<Clamp>(x), sixty_four<Clamp>(x + 64))));
   }
 
   /// In one permutation of bytes.
-  static __m512i join(__m512i first, __m512i second) {
-    __m512i const order =
-        _mm512_setr_epi64(0x1c1814100c080400, 0x1d1915110d090501, 0x3c3834302c282420, 0x3d3935312d292521,
-                          0x5c5854504c484440, 0x5d5955514d494541, 0x7c7874706c686460, 0x7d7975716d696561);
-    return _mm512_permutex2var_epi8(first, order, second);
+  static __m512i in_order(__m512i joined) {
+    return _mm512_permutexvar_epi8(
+        _mm512_setr_epi64(0x3830282018100800, 0x3931292119110901, 0x3a322a221a120a02, 0x3b332b231b130b03,
+                          0x3c342c241c140c04, 0x3d352d251d150d05, 0x3e362e261e160e06, 0x3f372f271f170f07),
+        joined);
   }
 };
 
