@@ -13,12 +13,12 @@ if [[ "${1:-}" == --docs ]]; then
 fi
 
 scripts/install_dependencies.sh --peers
-cmake --preset release >/dev/null
-cmake --build --preset release --target dfrot_kernel_benchmark
+cmake --preset benchmarks >/dev/null
+cmake --build --preset benchmarks --target dfrot_kernel_benchmark
 
 output=build/bench
 mkdir -p "$output"
-build/release/benchmarks/kernels/kernel_benchmark --commit "$(git describe --always --dirty 2>/dev/null || echo unknown)" \
+build/benchmarks/benchmarks/kernels/kernel_benchmark --commit "$(git describe --always --dirty 2>/dev/null || echo unknown)" \
   --json "$output/benchmarks.json" --markdown "$output/kernels.md" "$@"
 
 regions=(kernels="$output/kernels.md")

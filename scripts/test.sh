@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # scripts/test.sh [preset ...]: installs what is needed, then builds and runs every test with each preset.
-# Presets: release (g++), clang, sanitize (g++ with ASan and UBSan), debug; without arguments the first three.
+# Presets: release (g++), clang, sanitize (g++ with ASan and UBSan), debug, benchmarks (each runs for a moment); without arguments
+# the first three.
 # Tests on real data run where DFROT_DATA names the folder that holds it, and say so where they skip.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
