@@ -49,7 +49,9 @@ void append_values(std::string& bytes, T const* values, std::size_t count) {
 /// Takes values from the front of `bytes`. @pre there are enough
 template <class T>
 void take_values(std::string_view& bytes, T* values, std::size_t count) {
-  std::memcpy(values, bytes.data(), count * sizeof(T));
+  if (count > 0) {  // memcpy() must not be given the null pointer of an empty array
+    std::memcpy(values, bytes.data(), count * sizeof(T));
+  }
   bytes.remove_prefix(count * sizeof(T));
 }
 
