@@ -58,8 +58,8 @@ std::string estimate(options const& chosen) {
   auto const n = static_cast<double>(x.channels());
   auto const m = static_cast<double>(x.rows());
   bool const full = chosen.method == refine_method::full;
-  // Four sets of token errors; blocks of rows; for the full method the three rotations of the state, the start, C in float64
-  // at most, and as much for its polar factor; for the short one the start and the result, and the result in float64.
+  // Four sets of token errors; blocks of rows; for the full method the three rotations of the state, the start, C in float64,
+  // and as much for its polar factor at most; for the short one the start and the result, and the result in float64.
   double const bytes = 16 * m * (4 + chosen.starts) + 4 * n * (full ? 5 * 1024.0 : 2 * 1024.0) +
                        n * n * (full ? 4 * 4 + 2 * 8.0 : 2 * 4 + 8.0) + (chosen.inputs.empty() ? 4 * m * n : 0);
   double const rate = operations_a_second(chosen, std::min<std::size_t>(256, x.rows()), x.channels());

@@ -18,7 +18,6 @@
 #include <cstdio>
 #include <exception>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -49,13 +48,12 @@ struct ranks {
   }
 };
 
-/// Calls f(values, count, type) for an array in parts that MPI, which counts in int, can take.
-template <class T, class F>
-void in_parts(T* values, std::size_t size, F const& f) {
+/// Calls f(values, count) for an array in parts that MPI, which counts in int, can take.
+template <class F>
+void in_parts(double* values, std::size_t size, F const& f) {
   constexpr std::size_t part = std::size_t{1} << 24u;
   for (std::size_t first = 0; first < size; first += part) {
-    f(values + first, static_cast<int>(std::min(part, size - first)),
-      std::is_same_v<T, float> ? MPI_FLOAT : MPI_DOUBLE);
+    f(values + first, static_cast<int>(std::min(part, size - first)));
   }
 }
 
@@ -90,8 +88,8 @@ massive_tokens find_massive(ranks const& together, Source const& source) {
                                              vector_view<float>(scratch.data(), scratch.size()));
     }
   }
-  in_parts(ratios.data(), ratios.size(), [&](double* values, int count, MPI_Datatype type) {
-    MPI_Allreduce(MPI_IN_PLACE, values, count, type, MPI_SUM, together.all);
+  in_parts(ratios.data(), ratios.size(), [&](double* values, int count) {
+    MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_DOUBLE, MPI_SUM, together.all);
   });
   double const threshold = massive_ratio_threshold(ratios);
   massive_tokens result{std::vector<std::uint8_t>(source.rows()), 0, "auto", threshold};
@@ -106,16 +104,15 @@ massive_tokens find_massive(ranks const& together, Source const& source) {
 void add_in_order(ranks const& together, round_sums& part, round_sums& total) {
   for (int rank = 0; rank < together.count; ++rank) {
     if (rank == together.own && rank != 0) {
-      part.for_each_array([&](auto* values, std::size_t size) {
-        in_parts(values, size, [&](auto* first, int count, MPI_Datatype type) {
-          MPI_Send(first, count, type, 0, rank, together.all);
-        });
+      part.for_each_array([&](double* values, std::size_t size) {
+        in_parts(values, size,
+                 [&](double* first, int count) { MPI_Send(first, count, MPI_DOUBLE, 0, rank, together.all); });
       });
     } else if (together.own == 0) {
       if (rank != 0) {
-        part.for_each_array([&](auto* values, std::size_t size) {
-          in_parts(values, size, [&](auto* first, int count, MPI_Datatype type) {
-            MPI_Recv(first, count, type, rank, rank, together.all, MPI_STATUS_IGNORE);
+        part.for_each_array([&](double* values, std::size_t size) {
+          in_parts(values, size, [&](double* first, int count) {
+            MPI_Recv(first, count, MPI_DOUBLE, rank, rank, together.all, MPI_STATUS_IGNORE);
           });
         });
       }
@@ -145,9 +142,8 @@ refined_rotation<float> refine_together(ranks const& together, Source const& sou
       }
       add_in_order(together, part, total);
     }
-    total.for_each_array([&](auto* values, std::size_t size) {
-      in_parts(values, size,
-               [&](auto* from, int count, MPI_Datatype type) { MPI_Bcast(from, count, type, 0, together.all); });
+    total.for_each_array([&](double* values, std::size_t size) {
+      in_parts(values, size, [&](double* from, int count) { MPI_Bcast(from, count, MPI_DOUBLE, 0, together.all); });
     });
     refine_round const& round = work.step(on, total);
     if (together.own == 0) {
