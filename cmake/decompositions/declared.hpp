@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <dfrot/backend/cpu/policy.hpp>
+#include <dfrot/backend/reference/policy.hpp>
 #include <dfrot/linalg/orthogonal.hpp>
 #include <dfrot/linalg/polar.hpp>
 #include <dfrot/linalg/polar_svd.hpp>
@@ -23,8 +24,9 @@ DFROT_DECOMPOSITION Eigen::MatrixXd dfrot::detail::orthogonal_factor(Eigen::Matr
 
 namespace dfrot {
 
-DFROT_DECOMPOSITION void nearest_orthogonal(cpu::policy const&, matrix_view<float>, matrix_view<float>);
-DFROT_DECOMPOSITION void nearest_orthogonal(cpu::policy const&, matrix_view<double>, matrix_view<double>);
+DFROT_DECOMPOSITION void detail::make_orthogonal(cpu::policy const&, matrix_view<float>, detail::completion_target<float> const&);
+DFROT_DECOMPOSITION void detail::make_orthogonal(cpu::policy const&, matrix_view<double>, detail::completion_target<double> const&);
+DFROT_DECOMPOSITION void detail::make_orthogonal(reference::policy const&, matrix_view<double>, detail::completion_target<double> const&);
 DFROT_DECOMPOSITION matrix<float> random_orthogonal<float>(cpu::policy const&, std::size_t, std::uint64_t);
 DFROT_DECOMPOSITION matrix<double> random_orthogonal<double>(cpu::policy const&, std::size_t, std::uint64_t);
 DFROT_DECOMPOSITION void multiply_transposed_accumulate(cpu::policy const&, matrix_view<float>, matrix_view<float>,

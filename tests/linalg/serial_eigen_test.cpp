@@ -1,5 +1,4 @@
 #include <Eigen/Core>
-#include <Eigen/SVD>
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
@@ -116,26 +115,6 @@ TEST_CASE("Large products give the same bits for any number of threads", "[linal
   Eigen::MatrixXd const one = multiplied(1);
   CHECK(multiplied(2) == one);
   CHECK(multiplied(7) == one);
-}
-
-TEST_CASE("Products nested in a decomposition give the same bits for any number of threads", "[linalg][serial_eigen]") {
-  Eigen::MatrixXd const a = irregular_matrix(96);
-  auto const decomposed = [&](int threads) {
-    openmp_threads const setting(threads);
-    Eigen::MatrixXd result;
-    dfrot::detail::run_serial_eigen([&] {
-#if EIGEN_VERSION_AT_LEAST(3, 4, 90)
-      Eigen::BDCSVD<Eigen::MatrixXd, Eigen::ComputeFullU | Eigen::ComputeFullV> const svd(a);
-#else
-      Eigen::BDCSVD<Eigen::MatrixXd> const svd(a, Eigen::ComputeFullU | Eigen::ComputeFullV);
-#endif
-      result = svd.matrixU() * svd.matrixV().transpose();
-    });
-    return result;
-  };
-  Eigen::MatrixXd const one = decomposed(1);
-  CHECK(decomposed(2) == one);
-  CHECK(decomposed(7) == one);
 }
 
 #endif

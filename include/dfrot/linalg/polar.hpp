@@ -37,8 +37,8 @@ void gaussian_target(P const& on, matrix_view<T const> e, matrix_view<T> work) {
 }
 
 /// The polar factor of q, in place. @param target computes M E for the matrix M that completes a singular one
-template <execution_policy P, class T, class Target>
-void make_orthogonal(P const& on, matrix_view<T> q, Target const& target) {
+template <execution_policy P, class T>
+void make_orthogonal(P const& on, matrix_view<T> q, completion_target<T> const& target) {
   polar_iteration<P, T> iteration(on, q);
   if (iteration.run()) {
     return;
@@ -47,14 +47,14 @@ void make_orthogonal(P const& on, matrix_view<T> q, Target const& target) {
   if (iteration.run()) {
     return;
   }
-  iteration.complete([&](auto const& e, auto const& work) { gaussian_target(on, e, work); });
+  iteration.complete([&](matrix_view<T const> e, matrix_view<T> work) { gaussian_target(on, e, work); });
   expects(iteration.run(), "the polar iteration of a ", q.rows, " x ", q.rows, " matrix found no completion");
 }
 
 /// Checks, scales c into q, and makes q orthogonal. @return false for c = 0, where q is left as it is
-template <execution_policy P, class C, class T, class Space, class Target>
+template <execution_policy P, class C, class T, class Space>
 [[nodiscard]] bool nearest_orthogonal_with(P const& on, matrix_view<C, Space> c, matrix_view<T, Space> q,
-                                           Target const& target) {
+                                           std::type_identity_t<completion_target<T>> const& target) {
   assert_space<P, Space>();
   expects_square_pair(c, q);
   if (c.rows == 0) {
@@ -91,7 +91,7 @@ template <execution_policy P, class C, class T, class Space, class Target>
 template <execution_policy P, dense_scalar C, dense_scalar T, class Space>
 requires std::same_as<std::remove_const_t<C>, T>
 void nearest_orthogonal(P const& on, matrix_view<C, Space> c, matrix_view<T, Space> q) {
-  auto const identity = [](auto const& e, auto const& product) { as_eigen(product) = as_eigen(e); };
+  auto const identity = [](matrix_view<T const> e, matrix_view<T> product) { as_eigen(product) = as_eigen(e); };
   if (!detail::nearest_orthogonal_with(on, c, q, identity)) {
     as_eigen(q).setIdentity();
   }
@@ -105,7 +105,7 @@ void nearest_orthogonal(P const& on, matrix_view<C, Space> c, matrix_view<T, Spa
                         matrix_view<M, Space> completion) {
   detail::expects_square_pair(completion, q);
   detail::expects_finite(completion);
-  auto const given = [&](auto const& e, auto const& product) {
+  auto const given = [&](matrix_view<T const> e, matrix_view<T> product) {
     dense_product(on, T(1), as_is(completion), as_is(e), T(0), product);
   };
   if (!detail::nearest_orthogonal_with(on, c, q, given)) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <functional>
 #include <limits>
 
 #include <dfrot/adapt/eigen.hpp>
@@ -24,6 +25,11 @@ namespace dfrot::detail {
 /// factored, so c times the rounding error must stay small: c is 1e3 in float32, 1e8 in float64.
 template <class T>
 inline constexpr double least_lower_bound = sizeof(T) == 4 ? 8e-3 : 1.4e-6;
+
+/// Computes M E for the matrix M that completes a singular one: its arguments are E = I - X^T X and the matrix for M E.
+/// One type for every M: the iteration takes the compiler long, and is the same for all.
+template <class T>
+using completion_target = std::function<void(matrix_view<T const>, matrix_view<T>)>;
 
 /// QDWH: makes the singular values of X equal to 1 by Halley steps X <- X (a I + b G) (I + c G)^-1, G = X^T X, and a last
 /// step with a polynomial in G.
@@ -68,12 +74,10 @@ class polar_iteration {
   }
 
   /// After run() returned false: fills the null spaces with the part of M in them, X <- X + (I - X X^T) M (I - X^T X).
-  /// @param target computes M E: its arguments are E = I - X^T X and the matrix for the product
-  template <class Target>
-  void complete(Target const& target) {
+  void complete(completion_target<T> const& target) {
     compute_gram();
     deviation_from_identity(T(1));
-    target(matrix_view<T const>(gram_.view()), work_.view());
+    target(gram_.view(), work_.view());
     dense_product(on_, T(1), transposed(x_), as_is(work_.view()), T(0), gram_.view());
     for_row_blocks([&](matrix_view<T> rows, matrix_view<T> copy) {
       as_eigen(copy) = as_eigen(rows);
