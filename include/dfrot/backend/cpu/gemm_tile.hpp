@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <utility>
 
 #include <dfrot/backend/cpu/isa.hpp>
 
@@ -47,16 +46,6 @@ struct gemm_tile {
 };
 
 namespace detail {
-
-/// Calls f(0), …, f(Count - 1) with constants, so that arrays of registers are registers. That holds at every level of
-/// optimization only if f, too, is always inlined: g++ otherwise inlines it after it has given the array an address.
-template <std::size_t Count, class F>
-[[gnu::always_inline]] inline void unrolled(F&& f) {
-  [&]<std::size_t... I>(std::index_sequence<I...>) __attribute__((always_inline)) {
-    (f(std::integral_constant<std::size_t, I>{}), ...);
-  }
-  (std::make_index_sequence<Count>{});
-}
 
 /// Asks for the weights 2 KB ahead. A single token reads weights as fast as they come, where asking only costs time; more
 /// tokens read them so slowly that memory would not run ahead by itself. An address beyond the end does no harm.

@@ -6,6 +6,7 @@
 
 #include <dfrot/backend/cpu/gemm_tile.hpp>
 #include <dfrot/backend/cpu/isa.hpp>
+#include <dfrot/backend/cpu/unroll.hpp>
 
 #if DFROT_CPU_AVX2
 #include <immintrin.h>
@@ -40,13 +41,13 @@ struct gemm_tile<avx2> {
     __m256i const nibble = _mm256_set1_epi8(15);
     __m256i low[Rows];
     __m256i high[Rows];
-    detail::unrolled<Rows>([&](auto r) __attribute__((always_inline)) { low[r] = high[r] = _mm256_setzero_si256(); });
+    detail::unroll<Rows>([&](auto r) DFROT_CPU_INLINE { low[r] = high[r] = _mm256_setzero_si256(); });
     for (std::size_t q = 0; q < quads; ++q) {
       __m256i const both = _mm256_loadu_si256(reinterpret_cast<__m256i const*>(weights + 32 * q));
       __m256i const w_low = _mm256_and_si256(both, nibble);
       __m256i const w_high = _mm256_and_si256(_mm256_srli_epi16(both, 4), nibble);
       detail::prefetch_weights<Rows>(weights + 32 * q);
-      detail::unrolled<Rows>([&](auto r) __attribute__((always_inline)) {
+      detail::unroll<Rows>([&](auto r) DFROT_CPU_INLINE {
         __m256i const x = _mm256_set1_epi32(detail::load_quad(activations + 4 * (Rows * q + r)));
         low[r] = _mm256_add_epi16(low[r], _mm256_maddubs_epi16(w_low, x));
         high[r] = _mm256_add_epi16(high[r], _mm256_maddubs_epi16(w_high, x));
@@ -54,7 +55,7 @@ struct gemm_tile<avx2> {
         asm("" : "+x"(low[r]), "+x"(high[r]));
       });
     }
-    detail::unrolled<Rows>([&](auto r) __attribute__((always_inline)) {
+    detail::unroll<Rows>([&](auto r) DFROT_CPU_INLINE {
       add_pairs(sums + r * columns, low[r]);
       add_pairs(sums + r * columns + 8, high[r]);
     });

@@ -6,6 +6,7 @@
 
 #include <dfrot/backend/cpu/gemm_tile.hpp>
 #include <dfrot/backend/cpu/isa.hpp>
+#include <dfrot/backend/cpu/unroll.hpp>
 
 #if DFROT_CPU_AVX512
 #include <immintrin.h>
@@ -41,13 +42,13 @@ struct gemm_tile<avx512> {
     __m512i const nibble = _mm512_set1_epi8(15);
     __m512i low[Rows];
     __m512i high[Rows];
-    detail::unrolled<Rows>([&](auto r) __attribute__((always_inline)) { low[r] = high[r] = _mm512_setzero_si512(); });
+    detail::unroll<Rows>([&](auto r) DFROT_CPU_INLINE { low[r] = high[r] = _mm512_setzero_si512(); });
     for (std::size_t q = 0; q < quads; ++q) {
       __m512i const both = _mm512_loadu_si512(weights + 64 * q);
       __m512i const w_low = _mm512_and_si512(both, nibble);
       __m512i const w_high = _mm512_and_si512(_mm512_srli_epi16(both, 4), nibble);
       detail::prefetch_weights<Rows>(weights + 64 * q);
-      detail::unrolled<Rows>([&](auto r) __attribute__((always_inline)) {
+      detail::unroll<Rows>([&](auto r) DFROT_CPU_INLINE {
         __m512i const x = _mm512_set1_epi32(detail::load_quad(activations + 4 * (Rows * q + r)));
         low[r] = _mm512_add_epi16(low[r], _mm512_maddubs_epi16(w_low, x));
         high[r] = _mm512_add_epi16(high[r], _mm512_maddubs_epi16(w_high, x));
@@ -55,7 +56,7 @@ struct gemm_tile<avx512> {
         asm("" : "+v"(low[r]), "+v"(high[r]));
       });
     }
-    detail::unrolled<Rows>([&](auto r) __attribute__((always_inline)) {
+    detail::unroll<Rows>([&](auto r) DFROT_CPU_INLINE {
       add_pairs(sums + r * columns, low[r]);
       add_pairs(sums + r * columns + 16, high[r]);
     });
@@ -83,18 +84,17 @@ struct gemm_tile<avx512_vnni> {
     constexpr std::size_t steps = Rows == 1 ? 4 : (Rows == 2 ? 2 : 1);
     __m512i low[steps][Rows];
     __m512i high[steps][Rows];
-    detail::unrolled<Rows>([&](auto r) __attribute__((always_inline)) {
+    detail::unroll<Rows>([&](auto r) DFROT_CPU_INLINE {
       low[0][r] = high[0][r] = _mm512_set1_epi32(start[r]);
-      detail::unrolled<steps - 1>([&](auto s) __attribute__((always_inline)) {
-        low[s + 1][r] = high[s + 1][r] = _mm512_setzero_si512();
-      });
+      detail::unroll<steps - 1>([&](auto s)
+                                    DFROT_CPU_INLINE { low[s + 1][r] = high[s + 1][r] = _mm512_setzero_si512(); });
     });
-    auto const add_quad = [&](std::size_t q, auto s) __attribute__((always_inline)) {
+    auto const add_quad = [&](std::size_t q, auto s) DFROT_CPU_INLINE {
       __m512i const both = _mm512_loadu_si512(weights + 64 * q);
       __m512i const w_low = _mm512_and_si512(both, nibble);
       __m512i const w_high = _mm512_and_si512(_mm512_srli_epi16(both, 4), nibble);
       detail::prefetch_weights<Rows>(weights + 64 * q);
-      detail::unrolled<Rows>([&](auto r) __attribute__((always_inline)) {
+      detail::unroll<Rows>([&](auto r) DFROT_CPU_INLINE {
         __m512i const x = _mm512_set1_epi32(detail::load_quad(activations + 4 * (Rows * q + r)));
         low[s][r] = _mm512_dpbusd_epi32(low[s][r], w_low, x);
         high[s][r] = _mm512_dpbusd_epi32(high[s][r], w_high, x);
@@ -102,16 +102,16 @@ struct gemm_tile<avx512_vnni> {
     };
     std::size_t q = 0;
     for (; q + steps <= quads; q += steps) {
-      detail::unrolled<steps>([&](auto s) __attribute__((always_inline)) { add_quad(q + s, s); });
+      detail::unroll<steps>([&](auto s) DFROT_CPU_INLINE { add_quad(q + s, s); });
     }
     // Not a second loop: g++ would copy all sums between the two.
-    detail::unrolled<steps - 1>([&](auto s) __attribute__((always_inline)) {
+    detail::unroll<steps - 1>([&](auto s) DFROT_CPU_INLINE {
       if (q + s < quads) {
         add_quad(q + s, s);
       }
     });
-    detail::unrolled<Rows>([&](auto r) __attribute__((always_inline)) {
-      detail::unrolled<steps - 1>([&](auto s) __attribute__((always_inline)) {
+    detail::unroll<Rows>([&](auto r) DFROT_CPU_INLINE {
+      detail::unroll<steps - 1>([&](auto s) DFROT_CPU_INLINE {
         low[0][r] = _mm512_add_epi32(low[0][r], low[s + 1][r]);
         high[0][r] = _mm512_add_epi32(high[0][r], high[s + 1][r]);
       });

@@ -5,6 +5,7 @@
 
 #include <dfrot/backend/cpu/gemm_tile.hpp>
 #include <dfrot/backend/cpu/isa.hpp>
+#include <dfrot/backend/cpu/unroll.hpp>
 
 #if DFROT_CPU_NEON
 #include <arm_neon.h>
@@ -24,18 +25,18 @@ struct gemm_tile<neon> {
                   std::int32_t const* start, std::int32_t* sums) noexcept {
     int32x4_t low[Rows];
     int32x4_t high[Rows];
-    detail::unrolled<Rows>([&](auto r) __attribute__((always_inline)) { low[r] = high[r] = vdupq_n_s32(start[r]); });
+    detail::unroll<Rows>([&](auto r) DFROT_CPU_INLINE { low[r] = high[r] = vdupq_n_s32(start[r]); });
     for (std::size_t q = 0; q < quads; ++q) {
       uint8x16_t const both = vld1q_u8(weights + 16 * q);
       int8x16_t const w_low = vreinterpretq_s8_u8(vandq_u8(both, vdupq_n_u8(15)));
       int8x16_t const w_high = vreinterpretq_s8_u8(vshrq_n_u8(both, 4));
-      detail::unrolled<Rows>([&](auto r) __attribute__((always_inline)) {
+      detail::unroll<Rows>([&](auto r) DFROT_CPU_INLINE {
         int8x16_t const x = vreinterpretq_s8_s32(vdupq_n_s32(detail::load_quad(activations + 4 * (Rows * q + r))));
         low[r] = add_quads(low[r], w_low, x);
         high[r] = add_quads(high[r], w_high, x);
       });
     }
-    detail::unrolled<Rows>([&](auto r) __attribute__((always_inline)) {
+    detail::unroll<Rows>([&](auto r) DFROT_CPU_INLINE {
       vst1q_s32(sums + r * columns, low[r]);
       vst1q_s32(sums + r * columns + 4, high[r]);
     });

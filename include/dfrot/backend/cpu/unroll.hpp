@@ -30,7 +30,9 @@ inline namespace DFROT_CPU_ISA {
 
 namespace detail {
 
-/// Calls step(0), step(1), … step(Count - 1) with constants, without a loop.
+/// Calls step(0), step(1), … step(Count - 1) with constants, without a loop, so that arrays of registers are registers.
+/// That holds at every level of optimization only if step, too, is DFROT_CPU_INLINE: g++ otherwise inlines it after it has
+/// given the array an address.
 template <std::size_t Count, class Step>
 DFROT_CPU_INLINE inline void unroll(Step const& step) {
   [&]<std::size_t... I>(std::index_sequence<I...>) DFROT_CPU_INLINE {
