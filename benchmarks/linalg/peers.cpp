@@ -23,14 +23,7 @@
 #include <vector>
 
 #if defined(DFROT_BENCH_OPENBLAS)
-#include <dfrot/linalg/blas.hpp>
-extern "C" {
-void openblas_set_num_threads(int);
-void sgesdd_(char const*, int const*, int const*, float*, int const*, float*, float*, int const*, float*, int const*,
-             float*, int const*, int*, int*, std::size_t);
-void sgeqrf_(int const*, int const*, float*, int const*, float*, float*, int const*, int*);
-void sorgqr_(int const*, int const*, int const*, float*, int const*, float const*, float*, int const*, int*);
-}
+#include "linalg/lapack.hpp"
 #endif
 
 namespace {
@@ -76,42 +69,13 @@ matrix<float> polar_by_eigen(matrix<float> const& c) {
 
 #if defined(DFROT_BENCH_OPENBLAS)
 matrix<float> polar_by_lapack(dfrot::cpu::policy const& on, matrix<float> const& c) {
-  // Column by column C^T is read; its factor is Q^T, and is written back the same way.
-  int const n = static_cast<int>(c.rows());
-  matrix<float> a = c;
-  matrix<float> u(c.rows(), c.rows());
-  matrix<float> vt(c.rows(), c.rows());
-  matrix<float> q(c.rows(), c.rows());
-  std::vector<float> values(c.rows());
-  std::vector<int> integers(8 * c.rows());
-  int const query = -1;
-  int info = 0;
-  float size = 0;
-  sgesdd_("A", &n, &n, a.data(), &n, values.data(), u.data(), &n, vt.data(), &n, &size, &query, integers.data(), &info,
-          1);
-  std::vector<float> work(static_cast<std::size_t>(size));
-  int const length = static_cast<int>(work.size());
-  sgesdd_("A", &n, &n, a.data(), &n, values.data(), u.data(), &n, vt.data(), &n, work.data(), &length, integers.data(),
-          &info, 1);
-  dfrot::multiply(dfrot::blas::policy{on}, vt.view(), u.view(), q.view());
+  matrix<float> q = c;
+  dfrot::lapack::orthogonal_factor(on, q);
   return q;
 }
 
 matrix<float> orthogonal_by_lapack(matrix<float> a) {
-  int const n = static_cast<int>(a.rows());
-  std::vector<float> tau(a.rows());
-  std::vector<float> work(64 * a.rows());
-  int const length = static_cast<int>(work.size());
-  int info = 0;
-  sgeqrf_(&n, &n, a.data(), &n, tau.data(), work.data(), &length, &info);
-  std::vector<float> diagonal(a.rows());
-  for (std::size_t i = 0; i < a.rows(); ++i) {
-    diagonal[i] = a(i, i) < 0 ? -1.0f : 1.0f;
-  }
-  sorgqr_(&n, &n, &n, a.data(), &n, tau.data(), work.data(), &length, &info);
-  for (std::size_t i = 0; i < a.rows(); ++i) {
-    dfrot::as_eigen(a.view()).row(static_cast<Eigen::Index>(i)) *= diagonal[i];
-  }
+  dfrot::lapack::orthonormalize_columns(a);
   return a;
 }
 #endif

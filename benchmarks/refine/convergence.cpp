@@ -16,6 +16,9 @@
 #include <utility>
 #include <vector>
 
+#if defined(DFROT_BENCH_OPENBLAS)
+#include "linalg/lapack.hpp"
+#endif
 #include "support/sample.hpp"
 
 namespace {
@@ -40,18 +43,40 @@ void print_round(char const* name, int round, double seconds, error_summary cons
   std::fflush(stdout);
 }
 
-/// The orthogonal factor of a QR decomposition, with the signs that keep an orthogonal matrix what it is.
-Eigen::MatrixXd orthonormalized(Eigen::MatrixXd const& a) {
-  Eigen::HouseholderQR<Eigen::MatrixXd> const decomposition(a);
-  Eigen::MatrixXd q = decomposition.householderQ();
-  for (Eigen::Index j = 0; j < q.cols(); ++j) {
-    q.col(j) *= decomposition.matrixQR()(j, j) < 0 ? -1.0 : 1.0;
-  }
-  return q;
+#if defined(DFROT_BENCH_OPENBLAS)
+
+/// R <- orth(R U V^T) for C = U S V^T: LAPACK in float32, as in the paper's code.
+template <class Policy>
+void paper_step(Policy const& on, matrix_view<double const> sums, matrix<float>& rotation) {
+  matrix<float> c(sums.rows, sums.rows);
+  as_eigen(c.view()) = as_eigen(sums).cast<float>();
+  lapack::orthogonal_factor(on, c);
+  matrix<float> next(sums.rows, sums.rows);
+  multiply(on, rotation.view(), c.view(), next.view());
+  rotation = std::move(next);
+  lapack::orthonormalize_columns(rotation);
 }
 
-/// A = w X; Y = A R; B = Q(Y); Y^T B = U S V^T by a full singular value decomposition in float64; R <- orth(R U V^T) by QR.
-void paper_iteration(cpu::policy const& on, problem const& given, int rounds) {
+#else
+
+/// R <- orth(R U V^T) for C = U S V^T: Eigen in float64.
+template <class Policy>
+void paper_step(Policy const&, matrix_view<double const> sums, matrix<float>& rotation) {
+  Eigen::MatrixXd const c = as_eigen(sums);
+  Eigen::MatrixXd const next = as_eigen(rotation.view()).cast<double>() * detail::orthogonal_factor(c);
+  Eigen::HouseholderQR<Eigen::MatrixXd> const decomposition(next);
+  Eigen::MatrixXd q = decomposition.householderQ();
+  for (Eigen::Index j = 0; j < q.cols(); ++j) {  // the signs that keep an orthogonal matrix what it is
+    q.col(j) *= decomposition.matrixQR()(j, j) < 0 ? -1.0 : 1.0;
+  }
+  as_eigen(rotation.view()) = q.cast<float>();
+}
+
+#endif
+
+/// A = w X; Y = A R; B = Q(Y); Y^T B = U S V^T by a full singular value decomposition; R <- orth(R U V^T) by QR.
+template <class Policy>
+void paper_iteration(Policy const& on, problem const& given, int rounds) {
   std::size_t const n = given.x.columns();
   auto const began = std::chrono::steady_clock::now();
   matrix<float> rotation = given.start;
@@ -65,9 +90,7 @@ void paper_iteration(cpu::policy const& on, problem const& given, int rounds) {
       print_round("paper", round, seconds_since(began), sums.used.summary(100), sums.held_out.summary(100));
     }
     if (round < rounds) {
-      Eigen::MatrixXd const c = as_eigen(std::as_const(sums.problem).sums());
-      Eigen::MatrixXd next = as_eigen(rotation.view()).cast<double>() * detail::orthogonal_factor(c);
-      as_eigen(rotation.view()) = orthonormalized(next).cast<float>();
+      paper_step(on, std::as_const(sums.problem).sums(), rotation);
     }
   }
   if (rounds > 0 && rounds < 100) {
@@ -102,6 +125,14 @@ int main(int count, char** arguments) {
     return words.size() > 1 + sizes + i ? std::strtod(words[1 + sizes + i].c_str(), nullptr) : standard;
   };
   cpu::policy const on{static_cast<int>(number(3, 2))};
+#if defined(DFROT_BENCH_OPENBLAS)
+  openblas_set_num_threads(on.threads);
+  blas::policy const products{on};  // for the library and for the paper's iteration
+  std::printf("products by OpenBLAS; the paper's iteration by LAPACK's sgesdd and sgeqrf\n");
+#else
+  auto const& products = on;
+  std::printf("built-in products; the paper's iteration by Eigen in float64\n");
+#endif
   problem const given =
       make_problem(on, input, sizes > 0 ? std::stoul(words[1]) : 8192, sizes > 0 ? std::stoul(words[2]) : 1024);
   refine_options options;
@@ -109,14 +140,14 @@ int main(int count, char** arguments) {
   options.momentum = number(1, options.momentum);
   options.first_share = number(4, 1);
   options.held_out = given.held_out;
-  auto const result = refine_rotation(on, int4_scheme{}, given.x.view(), given.massive, given.start.view(), options,
-                                      [](refine_round const& round) {
+  auto const result = refine_rotation(products, int4_scheme{}, given.x.view(), given.massive, given.start.view(),
+                                      options, [](refine_round const& round) {
                                         print_round(round.share < 1 ? "(share)" : "library", round.round, round.seconds,
                                                     {round.ordinary, round.massive, round.loss}, round.held_out);
                                         return true;
                                       });
   std::printf("library  keeps round %d%s%s%s\n", result.best_round, result.converged ? ", converged" : "",
               result.few_tokens ? ", few tokens for the channels" : "", result.overfitted ? ", overfitted since" : "");
-  paper_iteration(on, given, static_cast<int>(number(2, 100)));
+  paper_iteration(products, given, static_cast<int>(number(2, 100)));
   return 0;
 }
