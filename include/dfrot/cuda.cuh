@@ -1,0 +1,15 @@
+#pragma once
+
+/// Everything that runs on an NVIDIA device: the front doors, and the `cuda` backend. Without Eigen and xsimd.
+/// For nvcc of CUDA 12 or newer, as C++20.
+#include <dfrot/backend/cuda/copy.cuh>
+#include <dfrot/backend/cuda/device.cuh>
+#include <dfrot/backend/cuda/device_matrix.cuh>
+#include <dfrot/backend/cuda/error.cuh>
+#include <dfrot/backend/cuda/launch.cuh>
+#include <dfrot/backend/cuda/policy.cuh>
+#include <dfrot/transform/hadamard.hpp>
+#include <dfrot/transform/hadamard_heads.hpp>
+#include <dfrot/transform/hadamard_order.hpp>
+#include <dfrot/transform/randomized_hadamard.hpp>
+#include <dfrot/version.hpp>
