@@ -70,3 +70,10 @@
 #else
 #define DFROT_HOST_DEVICE DFROT_PER_ISA
 #endif
+
+/// Asks nvcc to unroll the loop that follows, so that its array stays in registers; nothing on the host.
+#if defined(__CUDACC__)
+#define DFROT_DEVICE_UNROLL _Pragma("unroll")
+#else
+#define DFROT_DEVICE_UNROLL
+#endif

@@ -6,8 +6,10 @@
 #include <dfrot/backend/cuda/device.cuh>
 #include <dfrot/backend/cuda/device_matrix.cuh>
 #include <dfrot/backend/cuda/error.cuh>
+#include <dfrot/backend/cuda/hadamard.cuh>
 #include <dfrot/backend/cuda/launch.cuh>
 #include <dfrot/backend/cuda/policy.cuh>
+#include <dfrot/backend/cuda/random_signs.cuh>
 #include <dfrot/transform/hadamard.hpp>
 #include <dfrot/transform/hadamard_heads.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
