@@ -71,8 +71,8 @@
 #define DFROT_HOST_DEVICE DFROT_PER_ISA
 #endif
 
-/// Asks nvcc to unroll the loop that follows, so that its array stays in registers; nothing on the host.
-#if defined(__CUDACC__)
+/// Asks for the loop that follows to be unrolled in code for a device, so that its array stays in registers.
+#if defined(__CUDA_ARCH__)
 #define DFROT_DEVICE_UNROLL _Pragma("unroll")
 #else
 #define DFROT_DEVICE_UNROLL

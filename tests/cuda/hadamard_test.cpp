@@ -143,8 +143,8 @@ TEMPLATE_TEST_CASE("heads, strides and addresses of any alignment; padding is le
   cuda::policy const on{};
   hadamard_order const order(96);
   std::size_t const heads = 3;
-  for (std::size_t const first : {0, 1}) {
-    for (std::size_t const stride : {289, 292}) {
+  for (std::size_t const first : std::initializer_list<std::size_t>{0, 1}) {
+    for (std::size_t const stride : std::initializer_list<std::size_t>{289, 292}) {
       CAPTURE(first, stride);
       auto const start = gaussian_matrix<TestType>(5, stride, 1);
       auto there = to_device(start);
