@@ -64,9 +64,10 @@
 #define DFROT_PER_ISA
 #endif
 
-/// Marks a function that runs on the host and, when nvcc compiles it, on the device; it is marked DFROT_PER_ISA, too.
+/// Marks a function that runs on the host and, when nvcc compiles it, on the device; for other compilers it is
+/// marked DFROT_PER_ISA, too (nvcc warns of tags on some templates).
 #if defined(__CUDACC__)
-#define DFROT_HOST_DEVICE __host__ __device__ DFROT_PER_ISA
+#define DFROT_HOST_DEVICE __host__ __device__
 #else
 #define DFROT_HOST_DEVICE DFROT_PER_ISA
 #endif
