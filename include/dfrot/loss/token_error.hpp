@@ -41,7 +41,7 @@ concept can_token_error = requires(P const& on, Scheme const& scheme, matrix_vie
 template <execution_policy P, class Scheme, class T, class Space>
 void token_errors(P const& on, Scheme const& scheme, matrix_view<T, Space> x, vector_view<token_error, Space> out) {
   assert_space<P, Space>();
-  static_assert(can_token_error<P, Scheme, std::remove_const_t<T>>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  static_assert(can_token_error<P, Scheme, std::remove_const_t<T>>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   check_scheme(scheme);
   check_stride("activations", x);
   expects(out.size == x.rows, "token errors: room for ", out.size, " tokens, but there are ", x.rows);

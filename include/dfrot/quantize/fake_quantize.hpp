@@ -25,7 +25,7 @@ concept can_fake_quantize = requires(P const& on, int4_scheme scheme, matrix_vie
 template <execution_policy P, class T, class U, class Space>
 void fake_quantize(P const& on, int4_scheme const& scheme, matrix_view<T, Space> x, matrix_view<U, Space> out) {
   assert_space<P, Space>();
-  static_assert(can_fake_quantize<P, U>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  static_assert(can_fake_quantize<P, U>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   check_scheme(scheme);
   check_stride("activations", x);
   check_shape("output", out, x.rows, x.columns);

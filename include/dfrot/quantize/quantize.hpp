@@ -52,7 +52,8 @@ template <execution_policy P, class T, class Code, class Real, class Space>
 void quantize(P const& on, int4_scheme const& scheme, matrix_view<T, Space> x,
               quantized_view<Code, Real, Space> const& out) {
   assert_space<P, Space>();
-  static_assert(can_quantize<P, std::remove_const_t<T>>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  static_assert(can_quantize<P, std::remove_const_t<T>>,
+                "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   check_stride("activations", x);
   detail::check_quantized(scheme, out, x.rows, x.columns);
   matrix_view<T const, Space> const read = x;
@@ -76,7 +77,8 @@ template <execution_policy P, class T, class Byte, class Real, class Space>
 void quantize(P const& on, int4_scheme const& scheme, matrix_view<T, Space> x,
               packed_view<Byte, Real, Space> const& out) {
   assert_space<P, Space>();
-  static_assert(can_quantize_packed<P, std::remove_const_t<T>>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  static_assert(can_quantize_packed<P, std::remove_const_t<T>>,
+                "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   check_stride("activations", x);
   detail::check_packed(scheme, out, x.rows, x.columns);
   matrix_view<T const, Space> const read = x;

@@ -129,7 +129,7 @@ void hadamard_on_rows(policy const& on, hadamard_order const& order, bool transp
 }  // namespace detail
 
 /// The workspace of the two hooks below, as hadamard_workspace_size() asks for it: none for most orders. The base matrices of
-/// orders above 176 need K^2 / 8 bytes, rounded up; rows of half or bfloat16 too long for a block's shared memory need
+/// orders above 172 need K^2 / 8 bytes, rounded up; rows of half or bfloat16 too long for a block's shared memory need
 /// their values in float (above about 53,000 values on an H100).
 /// Throws: std::runtime_error as check_status().
 template <storage T>
