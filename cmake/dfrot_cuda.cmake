@@ -13,7 +13,7 @@ target_include_directories(dfrot_cuda INTERFACE
 set(DFROT_CUDA AUTO CACHE STRING "Compile this project's programs for CUDA devices: ON, OFF, or AUTO, where an nvcc is found")
 set_property(CACHE DFROT_CUDA PROPERTY STRINGS AUTO ON OFF)
 set(dfrot_has_cuda FALSE)
-if(DFROT_CUDA AND DFROT_BUILD_TESTS)
+if(DFROT_CUDA AND (DFROT_BUILD_TESTS OR DFROT_BUILD_EXAMPLES OR DFROT_BUILD_BENCHMARKS))
   include(CheckLanguage)
   if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
     set(CMAKE_CUDA_ARCHITECTURES 80-real 90)

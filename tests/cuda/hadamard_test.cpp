@@ -171,7 +171,7 @@ TEMPLATE_TEST_CASE("heads, strides and addresses of any alignment; padding is le
   }
 }
 
-TEST_CASE("NaN and infinity stay within their row, and reach all of it") {
+TEST_CASE("NaN and infinity stay within their row, and reach all of it", "[small]") {
   for (std::size_t const n : std::initializer_list<std::size_t>{2, 12, 512, 896}) {
     CAPTURE(n);
     auto const clean = gaussian_matrix<float>(4, n, 4);

@@ -161,7 +161,8 @@ TEST_CASE("a clip of nearly nothing, and rows longer than shared memory") {
 #endif
 }
 
-TEST_CASE("groups with a value that is not finite have scales of NaN and codes of 0, and others do not change") {
+TEST_CASE("groups with a value that is not finite have scales of NaN and codes of 0, and others do not change",
+          "[small]") {
   cuda::policy const on{};
   auto const clean = gaussian_matrix<float>(4, 96, 1);
   auto dirty = clean;
@@ -255,7 +256,7 @@ TEST_CASE("codes are packed and unpacked as by the reference, at any address and
   }
 }
 
-TEST_CASE("strides and addresses of any alignment; padding is left alone") {
+TEST_CASE("strides and addresses of any alignment; padding is left alone", "[small]") {
   cuda::policy const on{};
   int4_scheme const scheme{false, 32, 1.0F, scale_rule::max};
   auto const wide = gaussian_matrix<float>(5, 101, 3);

@@ -148,7 +148,7 @@ TEMPLATE_TEST_CASE("large bases, long rows, and rows longer than shared memory",
 #endif
 }
 
-TEST_CASE("an order without signs, and rows that are not finite") {
+TEST_CASE("an order without signs, and rows that are not finite", "[small]") {
   cuda::policy const on{};
   hadamard_order const order(96);
   int4_scheme const scheme{true, 32, 1.0F, scale_rule::max};

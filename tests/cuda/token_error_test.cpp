@@ -70,7 +70,7 @@ TEMPLATE_TEST_CASE("errors and norms of tokens are the reference's, to the round
   });
 }
 
-TEST_CASE("token errors: the same bits for every order of threads, and the weighted loss of them") {
+TEST_CASE("token errors: the same bits for every order of threads, and the weighted loss of them", "[small]") {
   auto const x = gaussian_matrix<float>(5, 1030, 2);
   int4_scheme const scheme{true, 128, 1.0F, scale_rule::search};
   auto const once = errors_there(scheme, x);
