@@ -6,10 +6,14 @@
 #include <dfrot/backend/cuda/device.cuh>
 #include <dfrot/backend/cuda/device_matrix.cuh>
 #include <dfrot/backend/cuda/error.cuh>
+#include <dfrot/backend/cuda/gemm.cuh>
 #include <dfrot/backend/cuda/hadamard.cuh>
 #include <dfrot/backend/cuda/launch.cuh>
 #include <dfrot/backend/cuda/policy.cuh>
 #include <dfrot/backend/cuda/random_signs.cuh>
+#include <dfrot/quantize/gemm.hpp>
+#include <dfrot/quantize/packed_view.hpp>
+#include <dfrot/quantize/repacked_weights.hpp>
 #include <dfrot/transform/hadamard.hpp>
 #include <dfrot/transform/hadamard_heads.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
