@@ -99,7 +99,9 @@ struct product {
   template <class T>
   matrix<T> marked_results() const {
     matrix<T> out(x.rows, w.rows + 2);
-    std::memset(out.data(), 0xEE, x.rows * (w.rows + 2) * sizeof(T));
+    T mark;
+    std::memset(&mark, 0xEE, sizeof mark);
+    std::fill_n(out.data(), x.rows * (w.rows + 2), mark);
     return out;
   }
 
@@ -278,11 +280,11 @@ TEST_CASE("every shape and group has its kernel") {
 TEST_CASE("sums of products of codes are exact, at any address, for few tokens and for many") {
   in_every_order([] {
     for (std::size_t const m : std::initializer_list<std::size_t>{1, 2, 3, 7, 8, 9, 16, 17, 33}) {
-      for (std::size_t const k : std::initializer_list<std::size_t>{1, 31, 128, 333}) {
-        CAPTURE(m, k);
-        CHECK(product({}, m, 35, k).differences<std::int32_t>() == 0);
-        CHECK(product({}, m, 9, k, 1, 3).differences<std::int32_t>() == 0);
-      }
+      CAPTURE(m);
+      CHECK(product({}, m, 35, 333).differences<std::int32_t>() == 0);
+      CHECK(product({}, m, 9, 128).differences<std::int32_t>() == 0);
+      CHECK(product({}, m, 9, 31, 1, 3).differences<std::int32_t>() == 0);
+      CHECK(product({}, m, 1, 1).differences<std::int32_t>() == 0);
     }
     CHECK(product({}, 64, 40, 1280).differences<std::int32_t>() == 0);  // more blocks of codes than stages
     CHECK(product({}, 66, 130, 648).differences<std::int32_t>() == 0);
@@ -294,14 +296,13 @@ TEST_CASE("scaled products are the reference's, to the bit") {
   in_every_order([] {
     for (bool const symmetric : {true, false}) {
       for (std::size_t const group : std::initializer_list<std::size_t>{0, 32, 64, 96, 128, 256, 1, 7, 100}) {
-        for (std::size_t const k : std::initializer_list<std::size_t>{40, 391}) {
-          for (std::size_t const m : std::initializer_list<std::size_t>{1, 5, 17}) {
-            CAPTURE(symmetric, group, k, m);
-            CHECK(product({symmetric, group}, m, 19, k).differences<float>() == 0);
-          }
-        }
+        CAPTURE(symmetric, group);
+        CHECK(product({symmetric, group}, 1, 19, 391).differences<float>() == 0);
+        CHECK(product({symmetric, group}, 5, 19, 40).differences<float>() == 0);
+        CHECK(product({symmetric, group}, 17, 19, 391).differences<float>() == 0);
       }
       CHECK(product({symmetric, 96}, 67, 20, 300).differences<float>() == 0);
+      CHECK(product({symmetric}, 67, 20, 40).differences<float>() == 0);
     }
   });
 }
@@ -320,13 +321,14 @@ TEST_CASE("sums of the largest products fit") {
   for (std::size_t const m : std::initializer_list<std::size_t>{1, 9}) {
     for (int const activation : {-8, 7}) {
       for (int const weight : {-8, 7}) {
-        product p({}, m, 1, 14336);
+        std::size_t const k = m == 1 ? 14336 : 1100;
+        product p({}, m, 1, k);
         std::fill_n(p.x.here.data(), p.x.here.columns(), pack_int4(activation, activation));
         std::fill_n(p.w.here.data(), p.w.here.columns(), pack_int4(weight, weight));
         p.x.there = to_device(p.x.here);
         p.w.there = to_device(p.w.here);
         auto const found = p.run_there<std::int32_t>();
-        CHECK(found(m - 1, 0) == 14336 * activation * weight);
+        CHECK(found(m - 1, 0) == static_cast<int>(k) * activation * weight);
       }
     }
   }

@@ -221,3 +221,16 @@ TEST_CASE("workspaces: none for most orders, and too small a one is refused befo
   cuda::device_matrix<float> empty(on, 0, 64);
   hadamard(on, hadamard_order(64), empty.view(), vector_view<float, device_space>{});
 }
+
+TEST_CASE("rows that take more blocks of threads than a device starts are refused before anything is written") {
+  cuda::policy const on{};
+  auto const start = gaussian_matrix<float>(1, 64, 1);
+  auto there = to_device(start);
+  matrix_view<float, device_space> const many(there.data(), std::size_t{1} << 40u, 64);
+  CHECK_THROWS_WITH(hadamard(on, hadamard_order(64), many, vector_view<float, device_space>{}),
+                    contains_text("17179869184 blocks of threads") && contains_text("work on fewer rows at a time"));
+  auto const found = to_host(there);
+  CHECK(std::equal(start.data(), start.data() + 64, found.data()));
+  vector_view<std::int8_t, device_space> const signs(nullptr, std::size_t{1} << 40u);
+  CHECK_THROWS_WITH(cuda::random_signs(on, 1, signs), contains_text("4294967296 blocks of threads"));
+}

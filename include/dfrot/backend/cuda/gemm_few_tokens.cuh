@@ -1,10 +1,10 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
 #include <dfrot/backend/cuda/device.cuh>
+#include <dfrot/backend/cuda/few_tokens_plan.cuh>
 #include <dfrot/backend/cuda/gemm_operands.cuh>
 #include <dfrot/backend/cuda/grid.cuh>
 #include <dfrot/backend/cuda/integer_products.cuh>
@@ -18,49 +18,12 @@ namespace dfrot::cuda {
 // weights, and takes k in chunks: it puts the tokens' codes as bytes into shared memory, its warps multiply a panel each,
 // or a slice of one, and add the exact sums of groups in shared memory; then a thread for each result takes the groups in order.
 
-inline constexpr unsigned most_few_tokens = 8;
-
-/// How a block of 8 warps divides its work.
-struct few_tokens_plan {
-  static constexpr unsigned warps = 8;
-  static constexpr unsigned threads = warps * weight_panels::lanes;
-
-  unsigned panels = 1;          ///< of a block: 1, 2 or 4; warps / panels warps share one
-  std::size_t blocks = 1;       ///< of 128 codes, in a chunk
-  std::size_t group_sums = 1;   ///< groups that a chunk can touch
-  std::size_t group_steps = 1;  ///< steps of 32 codes in a group; the whole row: so many that none ends
-
-  [[nodiscard]] DFROT_HOST_DEVICE constexpr unsigned channels() const { return panels * weight_panels::channels; }
-  /// Words of activations of a chunk, 16 of 8 codes for each block and token.
-  [[nodiscard]] DFROT_HOST_DEVICE constexpr std::size_t words(unsigned tokens) const { return blocks * tokens * 16; }
-  [[nodiscard]] DFROT_HOST_DEVICE constexpr std::size_t shared_bytes(unsigned tokens) const {
-    return words(tokens) * sizeof(code_bytes) + group_sums * tokens * channels() * sizeof(int);
-  }
-};
-
-/// @pre groups are multiples of 32 codes, or the whole row   @param multiprocessors that should all have a block
-[[nodiscard]] DFROT_PER_ISA inline few_tokens_plan plan_few_tokens(gemm_operands const& of, unsigned tokens,
-                                                                   std::size_t multiprocessors) {
-  constexpr std::size_t budget = std::size_t{48} * 1024;  // more would leave a multiprocessor with fewer blocks
-  std::size_t const panels = weight_panels::panels(of.channels);
-  weight_panels const layout(of.k);
-  few_tokens_plan plan;
-  plan.panels = panels >= 4 * multiprocessors ? 4 : panels >= 2 * multiprocessors ? 2 : 1;
-  plan.group_steps = of.group == of.k ? 4 * layout.blocks : of.group / 32;
-  std::size_t const sums_bytes = plan.channels() * tokens * sizeof(int);  // of a group
-  std::size_t const groups_of_block = (4 + plan.group_steps - 1) / plan.group_steps;
-  std::size_t const bytes_of_block = 16 * tokens * sizeof(code_bytes) + groups_of_block * sums_bytes;
-  plan.blocks = std::clamp<std::size_t>((budget - 2 * sums_bytes) / bytes_of_block, 1, layout.blocks);
-  plan.group_sums = 4 * plan.blocks / plan.group_steps + 2;
-  return plan;
-}
-
 /// The tokens' codes of blocks first … first + count - 1, as bytes less their zero points, by all threads.
 template <unsigned Tokens>
-__device__ inline void load_few_tokens(gemm_operands const& of, std::size_t first, std::size_t count, code_bytes* to) {
-  for (std::size_t i = threadIdx.x; i < count * Tokens * 16; i += few_tokens_plan::threads) {
-    std::size_t const token = i / 16 % Tokens;
-    std::size_t const index = (first + i / (16 * Tokens)) * 16 + i % 16;
+__device__ inline void load_few_tokens(gemm_operands const& of, unsigned first, unsigned count, code_bytes* to) {
+  for (unsigned i = threadIdx.x; i < count * Tokens * 16; i += few_tokens_plan::threads) {
+    unsigned const token = i / 16 % Tokens;
+    unsigned const index = (first + i / (16 * Tokens)) * 16 + i % 16;
     to[i] = token < of.tokens() ? of.activations(token, index) : code_bytes{0, 0};
   }
 }
@@ -95,16 +58,15 @@ struct few_tokens_sums {
 /// @param tokens as load_few_tokens() left them   @param groups the sums of the chunk's groups, from first_group on, for the
 /// lane's channel
 template <unsigned Tokens>
-__device__ inline void multiply_chunk(few_tokens_plan const& plan, four_words const* panel, std::size_t first,
-                                      std::size_t count, std::size_t first_group, code_bytes const* tokens,
-                                      int* groups) {
+__device__ inline void multiply_chunk(few_tokens_plan const& plan, four_words const* panel, unsigned first,
+                                      unsigned count, unsigned first_group, code_bytes const* tokens, int* groups) {
   constexpr unsigned at_once = 4;  // reads under way
   unsigned const lane = threadIdx.x % weight_panels::lanes;
   unsigned const slices = few_tokens_plan::warps / plan.panels;
-  std::size_t const sums_of_group = std::size_t{Tokens} * plan.channels();
+  unsigned const sums_of_group = Tokens * plan.channels();
   few_tokens_sums<Tokens> sums;
-  std::size_t group = first_group;
-  for (std::size_t b = threadIdx.x / weight_panels::lanes / plan.panels; b < count; b += at_once * slices) {
+  unsigned group = first_group;
+  for (unsigned b = threadIdx.x / weight_panels::lanes / plan.panels; b < count; b += at_once * slices) {
     four_words weights[at_once] = {};
     DFROT_DEVICE_UNROLL for (unsigned u = 0; u < at_once; ++u) {
       if (b + u * slices < count) {
@@ -112,20 +74,18 @@ __device__ inline void multiply_chunk(few_tokens_plan const& plan, four_words co
       }
     }
     DFROT_DEVICE_UNROLL for (unsigned u = 0; u < at_once; ++u) {
-      std::size_t const block = b + u * slices;
+      unsigned const block = b + u * slices;
       if (block >= count) {
         break;
       }
       unsigned left = 0;  // steps until a group ends
       DFROT_DEVICE_UNROLL for (unsigned step = 0; step < 4; ++step, --left) {
         if (left == 0) {
-          unsigned const number = static_cast<unsigned>(4 * (first + block) + step);
-          unsigned const length = static_cast<unsigned>(plan.group_steps);
-          unsigned const next = number / length;
-          left = length - number % length;
-          if (next != group) {
+          unsigned const number = 4 * (first + block) + step;
+          left = plan.group_steps - number % plan.group_steps;
+          if (number / plan.group_steps != group) {
             sums.add_to(groups + (group - first_group) * sums_of_group, plan.channels());
-            group = next;
+            group = number / plan.group_steps;
           }
         }
         sums.multiply(weights[u].word[step], tokens + block * Tokens * 16 + step * 4 + lane % 4);
@@ -135,48 +95,81 @@ __device__ inline void multiply_chunk(few_tokens_plan const& plan, four_words co
   sums.add_to(groups + (group - first_group) * sums_of_group, plan.channels());
 }
 
+/// The result of one thread, if it has one: thread i has token i / channels and channel i % channels of its block's, and
+/// these sums of each group in shared memory.
+template <unsigned Tokens, class Results>
+class few_tokens_result {
+ public:
+  __device__ few_tokens_result(few_tokens_plan const& plan, Results const& to)
+      : to_(to),
+        token_(threadIdx.x / plan.channels()),
+        channel_(std::size_t{blockIdx.x} * plan.channels() + threadIdx.x % plan.channels()),
+        sums_of_group_(Tokens * plan.channels()) {}
+
+  /// Clears the sums for a chunk, but for the first group's, which the chunk before left unfinished.
+  __device__ void begin_chunk(few_tokens_plan const& plan, int* sums) const {
+    for (unsigned g = 0; has_sums() && g < plan.group_sums; ++g) {
+      sums[g * sums_of_group_ + threadIdx.x] = g == 0 ? unfinished_ : 0;
+    }
+  }
+  /// Takes the groups first … end - 1, in order; one more is unfinished, unless this is the last chunk.
+  __device__ void end_chunk(unsigned first, unsigned end, bool last, int const* sums) {
+    for (unsigned g = first; exists() && g < end; ++g) {
+      value_ = Results::add(value_, g == 0, sums[(g - first) * sums_of_group_ + threadIdx.x],
+                            to_.token_scale(token_, g), to_.channel_scale(channel_, g));
+    }
+    unfinished_ = has_sums() && !last ? sums[(end - first) * sums_of_group_ + threadIdx.x] : 0;
+  }
+  __device__ void write() const {
+    if (exists()) {
+      to_.out(token_, channel_) = value_;
+    }
+  }
+
+ private:
+  [[nodiscard]] __device__ bool has_sums() const { return threadIdx.x < sums_of_group_; }
+  [[nodiscard]] __device__ bool exists() const {
+    return has_sums() && token_ < to_.out.rows && channel_ < to_.out.columns;
+  }
+
+  Results const& to_;
+  unsigned token_;
+  std::size_t channel_;
+  unsigned sums_of_group_;
+  int unfinished_ = 0;
+  typename Results::value_type value_ = 0;
+};
+
 /// Shared memory: the tokens of a chunk, then sums of its groups x tokens x channels.
 template <unsigned Tokens, class Results>
-__global__ void __launch_bounds__(few_tokens_plan::threads)
-    gemm_few_tokens(gemm_operands of, few_tokens_plan plan, Results to) {
+__global__ void __launch_bounds__(few_tokens_plan::threads, 4)
+    gemm_few_tokens(__grid_constant__ gemm_operands const of, __grid_constant__ few_tokens_plan const plan,
+                    __grid_constant__ Results const to) {
+  constexpr unsigned lanes = weight_panels::lanes;
   weight_panels const layout(of.k);
   auto* const tokens = shared_memory<code_bytes>();
   auto* const sums = reinterpret_cast<int*>(tokens + plan.words(Tokens));
-  unsigned const warp = threadIdx.x / weight_panels::lanes;
-  std::size_t const panel = std::size_t{blockIdx.x} * plan.panels + warp % plan.panels;
+  unsigned const panel_of_block = threadIdx.x / lanes % plan.panels;
+  std::size_t const panel = std::size_t{blockIdx.x} * plan.panels + panel_of_block;
   std::size_t const last_panel = weight_panels::panels(of.channels) - 1;
-  unsigned const lane_channel = warp % plan.panels * weight_panels::channels + threadIdx.x % weight_panels::lanes / 4;
-  // The result of this thread, if any, and its sums.
-  unsigned const results = Tokens * plan.channels();
-  std::size_t const token = threadIdx.x / plan.channels();
-  std::size_t const channel = std::size_t{blockIdx.x} * plan.channels() + threadIdx.x % plan.channels();
-  bool const has_result = threadIdx.x < results;
-  bool const writes = has_result && token < of.tokens() && channel < of.channels;
-  typename Results::value_type value = 0;
-  int unfinished = 0;
-  std::size_t group = 0;
-  for (std::size_t first = 0; first < layout.blocks; first += plan.blocks) {
-    std::size_t const count = plan.blocks < layout.blocks - first ? plan.blocks : layout.blocks - first;
+  four_words const* const weights = of.weights + layout.block(panel < last_panel ? panel : last_panel, 0);
+  int* const sums_of_lane = sums + panel_of_block * weight_panels::channels + threadIdx.x % lanes / 4;
+  few_tokens_result<Tokens, Results> result(plan, to);
+  unsigned const blocks = static_cast<unsigned>(layout.blocks);
+  unsigned group = 0;
+  for (unsigned first = 0; first < blocks; first += plan.blocks) {
+    unsigned const count = plan.blocks < blocks - first ? plan.blocks : blocks - first;
     load_few_tokens<Tokens>(of, first, count, tokens);
-    for (std::size_t g = 0; has_result && g < plan.group_sums; ++g) {
-      sums[g * results + threadIdx.x] = g == 0 ? unfinished : 0;
-    }
+    result.begin_chunk(plan, sums);
     __syncthreads();
-    multiply_chunk<Tokens>(plan, of.weights + layout.block(panel < last_panel ? panel : last_panel, 0), first, count,
-                           group, tokens, sums + lane_channel);
+    multiply_chunk<Tokens>(plan, weights, first, count, group, tokens, sums_of_lane);
     __syncthreads();
-    bool const last = first + count == layout.blocks;
-    std::size_t const finished = last ? of.groups() : 4 * (first + count) / plan.group_steps;
-    for (std::size_t g = group; writes && g < finished; ++g) {
-      value = Results::add(value, g == 0, sums[(g - group) * results + threadIdx.x], to.token_scale(token, g),
-                           to.channel_scale(channel, g));
-    }
-    unfinished = has_result && !last ? sums[(finished - group) * results + threadIdx.x] : 0;
+    bool const last = first + count == blocks;
+    unsigned const finished = last ? static_cast<unsigned>(of.groups()) : 4 * (first + count) / plan.group_steps;
+    result.end_chunk(group, finished, last, sums);
     group = finished;
   }
-  if (writes) {
-    to.out(token, channel) = value;
-  }
+  result.write();
 }
 
 /// @pre 1 to 8 tokens; groups are multiples of 32 codes, or the whole row; k > 0
