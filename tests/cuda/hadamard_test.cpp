@@ -11,8 +11,10 @@
 #include <type_traits>
 
 #include "cuda/on_device.hpp"
+#include "laws/hadamard_laws.hpp"
 #include "support/catch.hpp"
 #include "support/gaussian_matrix.hpp"
+#include "support/model_sizes.hpp"
 
 using namespace dfrot;
 using dfrot::test::contains_text;
@@ -124,6 +126,16 @@ TEMPLATE_TEST_CASE("the device rotates as the reference does", "", float, double
       check_rotation<TestType>(n, n < 64 ? 300 : 3);
     }
   });
+}
+
+TEST_CASE("at the sizes of published models, the laws of rotations hold on the device") {
+  for (std::size_t const n : dfrot::test::model_sizes) {
+    CAPTURE(n);
+    randomized_hadamard const rotation(n, 5);
+    dfrot::test::check_rotation_laws(
+        rotation, [&](matrix<float>& x) { x = rotated_there(rotation, x, false); },
+        [&](matrix<float>& x) { x = rotated_there(rotation, x, true); });
+  }
 }
 
 TEMPLATE_TEST_CASE("rows longer than shared memory take several passes, rounded once", "", float, half) {
