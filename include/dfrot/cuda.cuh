@@ -7,6 +7,7 @@
 #include <dfrot/backend/cuda/device.cuh>
 #include <dfrot/backend/cuda/device_matrix.cuh>
 #include <dfrot/backend/cuda/error.cuh>
+#include <dfrot/backend/cuda/gemm.cuh>
 #include <dfrot/backend/cuda/hadamard.cuh>
 #include <dfrot/backend/cuda/launch.cuh>
 #include <dfrot/backend/cuda/pack.cuh>
@@ -21,8 +22,11 @@
 #include <dfrot/loss/weighted_error.hpp>
 #include <dfrot/quantize/dequantize.hpp>
 #include <dfrot/quantize/fake_quantize.hpp>
+#include <dfrot/quantize/gemm.hpp>
 #include <dfrot/quantize/pack.hpp>
+#include <dfrot/quantize/packed_view.hpp>
 #include <dfrot/quantize/quantize.hpp>
+#include <dfrot/quantize/repacked_weights.hpp>
 #include <dfrot/quantize/rotate_quantize.hpp>
 #include <dfrot/transform/hadamard.hpp>
 #include <dfrot/transform/hadamard_heads.hpp>

@@ -11,8 +11,10 @@
 #include <type_traits>
 
 #include "cuda/on_device.hpp"
+#include "laws/hadamard_laws.hpp"
 #include "support/catch.hpp"
 #include "support/gaussian_matrix.hpp"
+#include "support/model_sizes.hpp"
 
 using namespace dfrot;
 using dfrot::test::contains_text;
@@ -126,6 +128,16 @@ TEMPLATE_TEST_CASE("the device rotates as the reference does", "", float, double
   });
 }
 
+TEST_CASE("at the sizes of published models, the laws of rotations hold on the device") {
+  for (std::size_t const n : dfrot::test::model_sizes) {
+    CAPTURE(n);
+    randomized_hadamard const rotation(n, 5);
+    dfrot::test::check_rotation_laws(
+        rotation, [&](matrix<float>& x) { x = rotated_there(rotation, x, false); },
+        [&](matrix<float>& x) { x = rotated_there(rotation, x, true); });
+  }
+}
+
 TEMPLATE_TEST_CASE("rows longer than shared memory take several passes, rounded once", "", float, half) {
 #if !defined(__CUDACC__)
   test::emulated::device_settings small = test::emulated::settings();
@@ -220,4 +232,17 @@ TEST_CASE("workspaces: none for most orders, and too small a one is refused befo
                     contains_text("needs a workspace of 14706 values, this one has 0"));
   cuda::device_matrix<float> empty(on, 0, 64);
   hadamard(on, hadamard_order(64), empty.view(), vector_view<float, device_space>{});
+}
+
+TEST_CASE("rows that take more blocks of threads than a device starts are refused before anything is written") {
+  cuda::policy const on{};
+  auto const start = gaussian_matrix<float>(1, 64, 1);
+  auto there = to_device(start);
+  matrix_view<float, device_space> const many(there.data(), std::size_t{1} << 40u, 64);
+  CHECK_THROWS_WITH(hadamard(on, hadamard_order(64), many, vector_view<float, device_space>{}),
+                    contains_text("17179869184 blocks of threads") && contains_text("work on fewer rows at a time"));
+  auto const found = to_host(there);
+  CHECK(std::equal(start.data(), start.data() + 64, found.data()));
+  vector_view<std::int8_t, device_space> const signs(nullptr, std::size_t{1} << 40u);
+  CHECK_THROWS_WITH(cuda::random_signs(on, 1, signs), contains_text("4294967296 blocks of threads"));
 }

@@ -38,7 +38,7 @@ concept can_repack_weights = requires(P const& on, matrix_view<std::uint8_t cons
 /// Bytes that n x k weights take when repacked for a policy: n k / 2 and some padding.   Complexity: O(1).
 template <execution_policy P>
 [[nodiscard]] std::size_t repacked_weights_size(P const& on, std::size_t n, std::size_t k) {
-  static_assert(can_repack_weights<P>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  static_assert(can_repack_weights<P>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   return repacked_weight_bytes(on, n, k);
 }
 
@@ -71,7 +71,7 @@ template <execution_policy P, class Byte, class Space>
 repacked_weights<P> repack_weights(P const& on, matrix_view<Byte, Space> packed, std::size_t k,
                                    vector_view<std::uint8_t, Space> storage) {
   assert_space<P, Space>();
-  static_assert(can_repack_weights<P>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  static_assert(can_repack_weights<P>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   check_shape("packed weights", packed, packed.rows, packed_columns(k));
   repacked_weights<P> const weights{storage, packed.rows, k};
   detail::check_repacked(on, weights);

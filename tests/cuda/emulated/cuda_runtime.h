@@ -135,3 +135,4 @@ T atomicMax(T* place, T value) {
 }
 
 #include "cuda_runtime_host.h"
+#include "warp_instructions.h"

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include <dfrot/backend/cuda/base_signs.cuh>
+#include <dfrot/backend/cuda/grid.cuh>
 #include <dfrot/backend/cuda/hadamard_kernel.cuh>
 #include <dfrot/backend/cuda/hadamard_plan.cuh>
 #include <dfrot/backend/cuda/launch.cuh>
@@ -52,7 +53,7 @@ void launch_pass(hadamard_rows_call<Out> const& call, hadamard_plan const& plan,
   pass.scale = last ? hadamard_scale<real>(call.order) : real{1};
   pass.in_quads = moves_in_quads(pass);
   unsigned const slots = pass.tile.threads < usual_threads ? usual_threads / pass.tile.threads : 1;
-  dim3 const blocks(static_cast<unsigned>((pass.tiles + slots - 1) / slots));
+  dim3 const blocks = blocks_for(pass.tiles, slots);
   std::size_t const values = std::size_t{slots} * padded(pass.tile.size()) * sizeof(real);
   unsigned const threads = slots * pass.tile.threads;
   if (pass.tile.base == 1) {
@@ -145,7 +146,8 @@ template <storage T>
 /// once more for each further 9 levels. Bases sum in float, sixteen terms at a time. Half and bfloat16 are rounded once.
 /// Complexity: O(K^2) host operations to prepare a base matrix; as the front door's on the device.
 /// Determinism: the same bits in every run, on every device with the same shared memory; other rounding than the host's.
-/// Throws: std::runtime_error as check_status().
+/// Throws: std::invalid_argument for so many rows that a launch has too many blocks, see blocks_for(); std::runtime_error as
+/// check_status().
 template <storage T>
 void hadamard_rows(policy const& on, hadamard_order const& order, vector_view<std::int8_t const, device_space> signs,
                    matrix_view<T, device_space> x, vector_view<arithmetic_t<T>, device_space> workspace) {

@@ -74,7 +74,9 @@ __device__ inline void walsh_levels(hadamard_tile const& tile, Real* values, uns
 }
 
 /// Levels `done` … m - 1 of a tile in shared memory, four at a time, and a barrier after each four: 16 values are in a
-/// thread's registers. @pre a barrier before it; every thread of the block calls it, with equal tiles
+/// thread's registers. (A shuffle between lanes costs what an access to shared memory does: levels by shuffles would take one
+/// a value each, four levels this way take two.)
+/// @pre a barrier before it; every thread of the block calls it, with equal tiles
 template <class Real>
 __device__ inline void walsh_hadamard(hadamard_tile const& tile, Real* values, unsigned done, unsigned thread) {
   while (done < tile.log2_rest) {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <dfrot/backend/cuda/grid.cuh>
 #include <dfrot/backend/cuda/launch.cuh>
 #include <dfrot/backend/cuda/policy.cuh>
 #include <dfrot/core/random.hpp>
@@ -25,8 +26,8 @@ DFROT_PER_ISA inline void random_signs(policy const& on, std::uint64_t seed,
                                        vector_view<std::int8_t, device_space> signs) {
   constexpr unsigned threads = 256;
   if (signs.size != 0) {
-    dim3 const blocks(static_cast<unsigned>((signs.size + threads - 1) / threads));
-    launch(on, {"write_random_signs", blocks, threads}, write_random_signs<std::int8_t>, seed, signs.data, signs.size);
+    launch(on, {"write_random_signs", blocks_for(signs.size, threads), threads}, write_random_signs<std::int8_t>, seed,
+           signs.data, signs.size);
   }
 }
 
