@@ -32,6 +32,9 @@ ALLOWED = {
     "backend/cuda": {"."} | KERNELS,
     "linalg": {".", "core", "adapt"},
     "optimize": {".", "adapt", "linalg", "backend/reference", "backend/cpu"} | KERNELS,
+    # Twins on a device: what they share with the host are rules without matrices.
+    "linalg/cuda": {".", "core", "linalg", "backend/cuda"},
+    "optimize/cuda": {".", "linalg", "linalg/cuda", "optimize", "backend/cuda"} | KERNELS,
 }
 
 # Headers beside config.hpp that only collect others.
@@ -39,11 +42,12 @@ UMBRELLAS = {
     "reference.hpp": {".", "backend/reference"} | KERNELS,
     "cpu.hpp": {".", "backend/cpu"} | KERNELS,
     "cuda.cuh": {".", "backend/cuda"} | KERNELS,
-    "dfrot.hpp": set(ALLOWED) - {"backend/cuda"} | {"umbrella"},
+    "cuda_refinement.cuh": set(ALLOWED) - {"backend/cpu", "backend/reference"} | {"umbrella"},
+    "dfrot.hpp": set(ALLOWED) - {"backend/cuda", "linalg/cuda", "optimize/cuda"} | {"umbrella"},
 }
 
 # What brings every header, directly or through others: one for each compiler.
-EVERYTHING = {".hpp": "dfrot.hpp", ".cuh": "cuda.cuh"}
+EVERYTHING = {".hpp": "dfrot.hpp", ".cuh": "cuda_refinement.cuh"}
 
 # Headers that a program includes by itself, if at all: this one declares the functions of a BLAS, which clashes with other
 # declarations of them.
@@ -58,8 +62,8 @@ DEPENDENCIES = {
     "arm_neon.h": {"backend/cpu"},
     "omp.h": {"core", "backend/cpu", "linalg"},
     "cuda": {"backend/cuda"},
-    "cublas": {"backend/cuda"},
-    "cusolver": {"backend/cuda"},
+    "cublas": {"linalg/cuda"},
+    "cusolver": {"linalg/cuda"},
 }
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)

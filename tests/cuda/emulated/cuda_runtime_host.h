@@ -2,6 +2,7 @@
 
 // The part of the stand-in that programs call: errors, devices, streams, memory, launches. Included by cuda_runtime.h.
 
+#include <cstdlib>
 #include <type_traits>
 
 enum cudaError_t {
@@ -135,6 +136,33 @@ inline cudaError_t cudaMemsetAsync(void* memory, int value, std::size_t bytes, c
   std::memset(memory, value, bytes);
   return cudaSuccess;
 }
+
+// Pinned memory of the host, and events: all work is done when it is asked for.
+
+inline cudaError_t cudaMallocHost(void** memory, std::size_t bytes) {
+  *memory = std::malloc(bytes);
+  return *memory == nullptr ? cudaErrorMemoryAllocation : emulated_device_status();
+}
+
+inline cudaError_t cudaFreeHost(void* memory) {
+  std::free(memory);
+  return cudaSuccess;
+}
+
+struct CUevent_st {};
+using cudaEvent_t = CUevent_st*;
+enum { cudaEventDisableTiming = 2 };
+
+inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned /*flags*/) {
+  *event = new CUevent_st;
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  delete event;
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventRecord(cudaEvent_t /*event*/, cudaStream_t /*stream*/) { return emulated_device_status(); }
+inline cudaError_t cudaEventSynchronize(cudaEvent_t /*event*/) { return emulated_device_status(); }
 
 // Launches.
 
