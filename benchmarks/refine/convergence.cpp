@@ -1,7 +1,8 @@
 // The paper's iteration as published beside the library's refinement, in one run: loss and time, round by round.
 //   refine_convergence sample [tokens channels] | refine_convergence X.npy    (rows are RMS-normalised)
 // then, in this order, where wanted: rounds of the library, momentum, rounds of the paper's iteration (100; with fewer, the
-// time of 100 is extrapolated), threads, first share. A quarter of the sample's tokens is held out, half of a file's rows.
+// time of 100 is extrapolated), threads, share of the ordinary tokens in the first rounds, how many those are. A quarter
+// of the sample's tokens is held out, half of a file's rows.
 
 #include <Eigen/QR>
 #include <chrono>
@@ -94,8 +95,8 @@ void paper_iteration(Policy const& on, problem const& given, int rounds) {
     }
   }
   if (rounds > 0 && rounds < 100) {
-    std::printf("paper    100 rounds would take %.0f s (extrapolated from %d)\n", seconds_since(began) / rounds * 100,
-                rounds);
+    std::printf("paper    100 rounds would take %.0f s (extrapolated from %d)\n",
+                seconds_since(began) / (rounds + 1) * 101, rounds);
   }
 }
 
@@ -139,6 +140,7 @@ int main(int count, char** arguments) {
   options.rounds = static_cast<int>(number(0, 30));
   options.momentum = number(1, options.momentum);
   options.first_share = number(4, 1);
+  options.first_rounds = static_cast<int>(number(5, options.first_rounds));
   options.held_out = given.held_out;
   auto const result = refine_rotation(products, int4_scheme{}, given.x.view(), given.massive, given.start.view(),
                                       options, [](refine_round const& round) {
