@@ -124,7 +124,8 @@ void reject_rotation(matrix_view<T const, Space> const& x, std::size_t bad_row) 
 /// start of a cache line (aligned_vector)
 /// Complexity: that of hadamard() plus O(m n), no allocation.   Determinism: bitwise for any number of threads.
 /// Throws: std::invalid_argument on a shape, a clip, a non-finite value, or a row too large for its rotation to be finite
-/// (naming the row; its codes are not written, other rows' may be).
+/// (naming the row; its codes are not written, other rows' may be). A device is not waited for: there, such a row gets scales
+/// of NaN and codes of 0, see cuda::reject_non_finite().
 /// Source: Ashkboos et al. (QuaRot), arXiv 2404.00456, section 4 (online Hadamard transforms).
 template <execution_policy P, class Rotation, class T, class Byte, class Real, class Space>
 void rotate_quantize(P const& on, Rotation const& rotation, int4_scheme const& scheme, matrix_view<T, Space> x,

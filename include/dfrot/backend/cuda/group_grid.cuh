@@ -7,21 +7,46 @@
 
 namespace dfrot::cuda {
 
-// The grid of a group, found by the threads of a team. Source tells where the values of a row are: read() gives four
-// neighbours the first time, again() the same four to the same thread later.
+// The grid of a group, found by the threads of a team. Source tells where the values of a row are: fetch() gets four neighbours
+// for the first time, keep() makes values of what it got, and again() gives the same values to the same thread later.
 
-/// A thread's part of the group's range, 0 included; a NaN counts as an infinity.
-template <class Source, class Real>
-__device__ inline void range_of_thread(Source const& source, group_span const& span, Real& minimum, Real& maximum) {
-  for_each_quad(span, [&](unsigned column, unsigned count) {
-    quad<Real> const values = source.read(column, count);
+/// The range of some values, 0 included; a NaN counts as an infinity.
+template <class Real>
+struct value_range {
+  Real minimum = 0;
+  Real maximum = 0;
+
+  __device__ void add(quad<Real> const& values) {
     DFROT_DEVICE_UNROLL for (unsigned e = 0; e < 4; ++e) {
       Real const value = values.value[e];
       minimum = value < minimum ? value : minimum;
       maximum = value > maximum ? value : maximum;
       maximum = value == value ? maximum : static_cast<Real>(__builtin_huge_valf());
     }
-  });
+  }
+};
+
+/// A thread's part of the group's range. Four quads are under way at a time, since a load takes long.
+template <class Source>
+[[nodiscard]] __device__ inline auto range_of_thread(Source const& source, group_span const& span) {
+  constexpr unsigned at_once = 4;
+  value_range<typename Source::real> range;
+  auto const count_from = [&](unsigned i) {
+    unsigned const left = i < span.count ? span.count - i : 0;
+    return left < 4 ? left : 4u;
+  };
+  for (unsigned first = 4 * span.lane; first < span.count; first += 4 * at_once * span.threads) {
+    decltype(source.fetch(0, 0)) fetched[at_once];
+    DFROT_DEVICE_UNROLL for (unsigned k = 0; k < at_once; ++k) {
+      unsigned const i = first + 4 * k * span.threads;
+      fetched[k] = source.fetch(span.first + i, count_from(i));
+    }
+    DFROT_DEVICE_UNROLL for (unsigned k = 0; k < at_once; ++k) {
+      unsigned const i = first + 4 * k * span.threads;
+      range.add(source.keep(span.first + i, count_from(i), fetched[k]));
+    }
+  }
+  return range;
 }
 
 /// A thread's part of the sum over the group of (x - Q(x))^2.
@@ -67,11 +92,9 @@ template <class Source>
 [[nodiscard]] __device__ inline auto choose_grid(int4_scheme const& scheme, Source const& source,
                                                  group_span const& span, double* scratch) {
   using real = typename Source::real;
-  real minimum = 0;
-  real maximum = 0;
-  range_of_thread(source, span, minimum, maximum);
-  minimum = team_reduce(span.threads, minimum, scratch, [](real a, real b) { return a < b ? a : b; });
-  maximum = team_reduce(span.threads, maximum, scratch, [](real a, real b) { return a < b ? b : a; });
+  value_range<real> const range = range_of_thread(source, span);
+  real minimum = team_reduce(span.threads, range.minimum, scratch, [](real a, real b) { return a < b ? a : b; });
+  real maximum = team_reduce(span.threads, range.maximum, scratch, [](real a, real b) { return a < b ? b : a; });
   bool const finite = minimum - minimum == real{0} && maximum - maximum == real{0};
   if (!finite) {  // the team goes on, since others of its block may wait for it
     minimum = maximum = 0;

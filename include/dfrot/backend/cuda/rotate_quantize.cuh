@@ -41,7 +41,10 @@ struct rotated_source {
     DFROT_DEVICE_UNROLL for (unsigned e = 0; e < 4; ++e) { result.value[e] *= scale; }
     return result;
   }
-  [[nodiscard]] __device__ quad<Real> read(unsigned column, unsigned count) const { return again(column, count); }
+  [[nodiscard]] __device__ quad<Real> fetch(unsigned column, unsigned count) const { return again(column, count); }
+  [[nodiscard]] __device__ quad<Real> keep(unsigned /*column*/, unsigned /*count*/, quad<Real> const& fetched) const {
+    return fetched;
+  }
 };
 
 /// Rows are rotated in shared memory and quantized from there. Shared memory: the reductions' values, the padded rows, the

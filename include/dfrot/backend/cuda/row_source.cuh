@@ -68,9 +68,11 @@ struct row_source {
   real* kept;  ///< null: not kept
   bool in_quads;
 
-  /// Four neighbours, or `count`; the others are 0.
-  [[nodiscard]] __device__ quad<real> read(unsigned column, unsigned count) const {
-    quad<T> const stored = read_quad(row + column, count, in_quads);
+  /// Four neighbours, or `count` (0 … 4); the others are 0.
+  [[nodiscard]] __device__ quad<T> fetch(unsigned column, unsigned count) const {
+    return read_quad(row + column, count, in_quads);
+  }
+  [[nodiscard]] __device__ quad<real> keep(unsigned column, unsigned count, quad<T> const& stored) const {
     quad<real> values{};
     DFROT_DEVICE_UNROLL for (unsigned e = 0; e < 4; ++e) { values.value[e] = load_value(stored.value[e]); }
     if (kept != nullptr) {
@@ -79,7 +81,8 @@ struct row_source {
     return values;
   }
   [[nodiscard]] __device__ quad<real> again(unsigned column, unsigned count) const {
-    return kept == nullptr ? read(column, count) : read_quad<real>(kept + column, count, in_quads);
+    return kept == nullptr ? keep(column, count, fetch(column, count))
+                           : read_quad<real>(kept + column, count, in_quads);
   }
 };
 
