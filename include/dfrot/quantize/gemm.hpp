@@ -37,8 +37,8 @@ concept can_gemm = can_repack_weights<P> &&
 };
 
 /// Bytes of workspace that integer_gemm() (with the default scheme) and gemm() need for m tokens of k channels: on the
-/// processor at most about 2^19, whatever m is, or 16 k where that is more (8 times that
-/// for groups of one channel).   Complexity: O(1).
+/// processor at most about 2^19, whatever m is, or 16 k where that is more (8 times that for groups of one channel); on a
+/// CUDA device none for 8 tokens and fewer, otherwise about m k.   Complexity: O(1).
 template <execution_policy P>
 [[nodiscard]] std::size_t gemm_workspace_size(P const& on, int4_scheme const& scheme, std::size_t m, std::size_t k) {
   static_assert(can_gemm<P>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");

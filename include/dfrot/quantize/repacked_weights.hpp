@@ -64,7 +64,8 @@ void check_repacked(P const& on, repacked_weights<P> const& weights) {
 /// Puts packed weights into the layout of a policy's kernels; to be done once, when a model is loaded.
 /// @param on where the products will run   @param packed (n x ceil(k / 2)) symmetric codes as pack() writes them
 /// @param k input channels: codes in a row   @param storage at least repacked_weights_size(on, n, k) bytes, which must
-/// outlive the result; on the processor, products are fastest if it starts at a multiple of 64
+/// outlive the result; on the processor, products are fastest if it starts at a multiple of 64; on a CUDA
+/// device it must start at a multiple of 16, as all allocations do
 /// Complexity: O(n k), no workspace.   Determinism: bitwise for any thread count.
 /// Throws: std::invalid_argument on a shape or too little storage.   Source: arXiv 2404.00456, section 4 (W4A4).
 template <execution_policy P, class Byte, class Space>

@@ -47,7 +47,7 @@ __global__ void write_activation_tiles(gemm_operands of, std::size_t tiles, Piec
 }
 
 /// @param to activation_tiles::bytes(tiles), aligned to 16
-inline DFROT_PER_ISA void prepare_activations(policy const& on, gemm_operands const& of, std::size_t tiles,
+DFROT_PER_ISA inline void prepare_activations(policy const& on, gemm_operands const& of, std::size_t tiles,
                                               four_words* to) {
   constexpr unsigned threads = 256;
   std::size_t const pieces = activation_tiles(of.k).step(tiles, 0);
