@@ -52,7 +52,7 @@ void check_as_host(matrix<T> const& x, int4_scheme const& scheme, refine_options
 TEST_CASE("in float64, the device's refinement is the host's, with every option") {
   auto const x = massive_sample<double>(120, 12);
   refine_options options;
-  options.rounds = 4;
+  options.rounds = 2;
   check_as_host(x, int4_scheme{}, options, 1e-9);
   check_as_host(x, int4_scheme{false}, options, 1e-9);
   check_as_host(x, int4_scheme{true, 5}, options, 1e-9);
@@ -68,7 +68,7 @@ TEST_CASE("in float32, its losses are the host's to a hundredth") {
   refine_options options;
   options.rounds = 3;
   check_as_host(massive_sample<float>(256, 64), int4_scheme{}, options, 0.01);
-  options.rounds = 2;
+  options.rounds = 1;
   options.first_share = 0.5;
   options.first_rounds = 1;
   options.held_out = every_fourth(1200);
