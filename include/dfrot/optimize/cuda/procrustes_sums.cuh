@@ -30,7 +30,8 @@ class procrustes_sums {
         alpha_(alpha),
         single_(single),
         block_(block == 0 ? channels : block),
-        sums_(on(), channels, block_) {
+        sums_(on(), channels, block_),
+        product_(on(), single ? channels : 0, block_) {
     clear();
   }
 
@@ -39,10 +40,9 @@ class procrustes_sums {
   void add_ordinary(matrix_view<T, device_space> y, matrix_view<T, device_space> b) {
     if constexpr (std::is_same_v<T, float>) {
       if (single_) {
-        device_matrix<float> product(on(), sums_.rows(), block_);
-        multiply_blocks(1.0F, y, b, 0.0F, product.view());
+        multiply_blocks(1.0F, y, b, 0.0F, product_.view());
         detail::add(on(),
-                    detail::matrix_sum<double, double, float>{sums_.view(), 1, sums_.view(), 1, product.view(), 0});
+                    detail::matrix_sum<double, double, float>{sums_.view(), 1, sums_.view(), 1, product_.view(), 0});
       } else {
         device_matrix<double> exact_y(on(), y.rows, y.columns);
         device_matrix<double> exact_b(on(), b.rows, b.columns);
@@ -135,6 +135,7 @@ class procrustes_sums {
   bool single_;
   std::size_t block_;
   device_matrix<double> sums_;
+  device_matrix<float> product_;  // of a block of ordinary tokens
 };
 
 }  // namespace dfrot::cuda
