@@ -10,6 +10,8 @@ install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DATAD
 
 install(TARGETS dfrot_kernels EXPORT dfrot_kernels_targets)
 install(EXPORT dfrot_kernels_targets NAMESPACE dfrot:: FILE dfrotKernelsTargets.cmake DESTINATION "${package_folder}")
+install(TARGETS dfrot_cuda EXPORT dfrot_cuda_targets)
+install(EXPORT dfrot_cuda_targets NAMESPACE dfrot:: FILE dfrotCudaTargets.cmake DESTINATION "${package_folder}")
 if(TARGET dfrot_dfrot)
   install(TARGETS dfrot_dfrot EXPORT dfrot_targets)
   install(EXPORT dfrot_targets NAMESPACE dfrot:: FILE dfrotTargets.cmake DESTINATION "${package_folder}")

@@ -19,6 +19,21 @@ function(dfrot_own_target target)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
 endfunction()
 
+# The same for a target with CUDA sources, which may have C++ ones, too.
+function(dfrot_own_device_target target)
+  target_link_libraries(${target} PRIVATE dfrot::cuda)
+  # C++20 is spelled out, since CMake 3.25 does not know that nvcc has it.
+  target_compile_options(${target} PRIVATE
+    $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20>
+    $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wconversion,-Wshadow>
+    "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wconversion;-Wshadow>")
+  if(DFROT_WARNINGS_AS_ERRORS)
+    target_compile_options(${target} PRIVATE
+      $<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings> $<$<COMPILE_LANGUAGE:CXX>:-Werror>)
+  endif()
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF CUDA_STANDARD_REQUIRED OFF)
+endfunction()
+
 # The dense linear algebra, compiled once for all programs of this project that call it.
 function(dfrot_compile_decompositions)
   add_library(dfrot_decompositions OBJECT "${PROJECT_SOURCE_DIR}/cmake/decompositions/compiled.cpp")

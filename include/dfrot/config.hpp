@@ -56,7 +56,7 @@
 /// Marks a function outside the cpu backend that is compiled for the flags at hand: they become part of its symbol. Types
 /// stay the same, so that views and orders can be handed from one translation unit to another. Functions with a policy among
 /// their template arguments need no mark, the policy's name does it.
-#if defined(__GNUC__) && !defined(__CUDACC__)
+#if defined(__GNUC__)
 #define DFROT_QUOTED_(name) #name
 #define DFROT_QUOTED(name) DFROT_QUOTED_(name)
 #define DFROT_PER_ISA __attribute__((abi_tag(DFROT_QUOTED(DFROT_CPU_ISA))))
@@ -64,10 +64,17 @@
 #define DFROT_PER_ISA
 #endif
 
-/// Marks a function that runs on the host and, when nvcc compiles it, on the device; on the host it is marked
-/// DFROT_PER_ISA, too.
+/// Marks a function that runs on the host and, when nvcc compiles it, on the device; for other compilers it is
+/// marked DFROT_PER_ISA, too (nvcc warns of tags on some templates).
 #if defined(__CUDACC__)
 #define DFROT_HOST_DEVICE __host__ __device__
 #else
 #define DFROT_HOST_DEVICE DFROT_PER_ISA
+#endif
+
+/// Asks for the loop that follows to be unrolled in code for a device, so that its array stays in registers.
+#if defined(__CUDA_ARCH__)
+#define DFROT_DEVICE_UNROLL _Pragma("unroll")
+#else
+#define DFROT_DEVICE_UNROLL
 #endif

@@ -29,16 +29,25 @@ ALLOWED = {
     # Backends implement the front doors: they read the data types that those declare (schemes, orders, errors).
     "backend/reference": {"."} | KERNELS,
     "backend/cpu": {"."} | KERNELS,
+    "backend/cuda": {"."} | KERNELS,
     "linalg": {".", "core", "adapt"},
     "optimize": {".", "adapt", "linalg", "backend/reference", "backend/cpu"} | KERNELS,
+    # Twins on a device: what they share with the host are rules without matrices.
+    "linalg/cuda": {".", "core", "linalg", "backend/cuda"},
+    "optimize/cuda": {".", "linalg", "linalg/cuda", "optimize", "backend/cuda"} | KERNELS,
 }
 
 # Headers beside config.hpp that only collect others.
 UMBRELLAS = {
     "reference.hpp": {".", "backend/reference"} | KERNELS,
     "cpu.hpp": {".", "backend/cpu"} | KERNELS,
-    "dfrot.hpp": set(ALLOWED) | {"umbrella"},
+    "cuda.cuh": {".", "backend/cuda"} | KERNELS,
+    "cuda_refinement.cuh": set(ALLOWED) - {"backend/cpu", "backend/reference"} | {"umbrella"},
+    "dfrot.hpp": set(ALLOWED) - {"backend/cuda", "linalg/cuda", "optimize/cuda"} | {"umbrella"},
 }
+
+# What brings every header, directly or through others: one for each compiler.
+EVERYTHING = {".hpp": "dfrot.hpp", ".cuh": "cuda_refinement.cuh"}
 
 # Headers that a program includes by itself, if at all: this one declares the functions of a BLAS, which clashes with other
 # declarations of them.
@@ -52,6 +61,9 @@ DEPENDENCIES = {
     "immintrin.h": {"backend/cpu"},
     "arm_neon.h": {"backend/cpu"},
     "omp.h": {"core", "backend/cpu", "linalg"},
+    "cuda": {"backend/cuda"},
+    "cublas": {"linalg/cuda"},
+    "cusolver": {"linalg/cuda"},
 }
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
@@ -110,20 +122,26 @@ def find_cycle(arrows):
 
 
 def unreached(arrows):
-    """Headers that the umbrella of the whole library does not bring, directly or through others."""
-    reached, waiting = set(), ["dfrot.hpp"]
+    """Headers that the umbrella of their kind does not bring, as pairs of the two."""
+    return [(header, umbrella) for kind, umbrella in EVERYTHING.items()
+            for header in sorted(set(arrows) - reached_from(umbrella, arrows) - ON_REQUEST) if header.endswith(kind)]
+
+
+def reached_from(umbrella, arrows):
+    """All headers that one brings, directly or through others."""
+    reached, waiting = set(), [umbrella]
     while waiting:
         header = waiting.pop()
         if header not in reached:
             reached.add(header)
             waiting += arrows.get(header, ())
-    return sorted(set(arrows) - reached - ON_REQUEST)
+    return reached
 
 
 def problems_in(include_folder):
     """All problems of the headers under include_folder/dfrot, one line each."""
     root = pathlib.Path(include_folder) / "dfrot"
-    headers = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.hpp"))
+    headers = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.[hc][pu][ph]"))
     if not headers:
         return [f"no headers under {root}"]
     known = set(headers)
@@ -145,7 +163,7 @@ def problems_in(include_folder):
     cycle = find_cycle(arrows)
     if cycle:
         problems.append("cycle: " + " -> ".join(cycle))
-    problems += [f"{header} is not reached from <dfrot/dfrot.hpp>" for header in unreached(arrows)]
+    problems += [f"{header} is not reached from <dfrot/{umbrella}>" for header, umbrella in unreached(arrows)]
     return problems
 
 

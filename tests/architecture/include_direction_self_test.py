@@ -15,11 +15,14 @@ SOUND = {
     "quantize/scheme.hpp": "#include <dfrot/core/view.hpp>\n#include <dfrot/format/int4.hpp>\n",
     "backend/reference/pack.hpp": "#include <dfrot/quantize/scheme.hpp>\n",
     "backend/cpu/pack.hpp": "#include <xsimd/xsimd.hpp>\n#include <dfrot/quantize/scheme.hpp>\n",
+    "backend/cuda/pack.cuh": "#include <cuda_runtime.h>\n#include <dfrot/quantize/scheme.hpp>\n",
     "linalg/polar.hpp": "#include <Eigen/SVD>\n#include <dfrot/core/matrix.hpp>\n",
     "io/npy.hpp": "#include <sys/stat.h>\n#include <dfrot/core/matrix.hpp>\n",
     "optimize/refine.hpp": "#include <dfrot/linalg/polar.hpp>\n",
     "reference.hpp": "#include <dfrot/backend/reference/pack.hpp>\n",
     "cpu.hpp": "#include <dfrot/backend/cpu/pack.hpp>\n",
+    "cuda.cuh": "#include <dfrot/backend/cuda/pack.cuh>\n",
+    "cuda_refinement.cuh": "#include <dfrot/cuda.cuh>\n",
     "dfrot.hpp": "".join(f"#include <dfrot/{header}>\n"
                          for header in ("reference.hpp", "cpu.hpp", "optimize/refine.hpp", "io/npy.hpp")),
 }
@@ -76,6 +79,17 @@ class IncludeDirection(unittest.TestCase):
 
     def test_xsimd_outside_the_cpu_backend(self):
         self.assert_named("backend/reference/pack.hpp", "#include <xsimd/xsimd.hpp>", "is for backend/cpu only")
+
+    def test_the_cuda_backend_includes_the_host_s(self):
+        self.assert_named("backend/cuda/pack.cuh", "#include <dfrot/backend/cpu/pack.hpp>",
+                          "backend/cuda must not include backend/cpu")
+
+    def test_cuda_outside_its_backend(self):
+        self.assert_named("core/view.hpp", "#include <cuda_runtime.h>", "is for backend/cuda only")
+
+    def test_cuda_header_that_the_umbrella_forgets(self):
+        self.assert_named("backend/cuda/new.cuh", "#include <dfrot/config.hpp>",
+                          "backend/cuda/new.cuh is not reached from <dfrot/cuda_refinement.cuh>")
 
     def test_unknown_dependency(self):
         self.assert_named("io/npy.hpp", "#include <boost/endian.hpp>", "an unknown dependency")

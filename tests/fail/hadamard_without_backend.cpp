@@ -1,5 +1,5 @@
 // A front door whose backend is not included: the message says which header to include.
-// expect: include <dfrot/reference.hpp> or <dfrot/cpu.hpp>
+// expect: include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>
 #include <dfrot/backend/reference/policy.hpp>
 #include <dfrot/transform/hadamard.hpp>
 #if defined(DFROT_FAIL_CONTROL)

@@ -56,4 +56,9 @@ DFROT_PER_ISA void reject_non_finite(matrix_view<T const> const& x, std::size_t 
   }
 }
 
+/// Does nothing: a hook on a device does not wait for it, and so finds no row. It marks what was not finite by NaN; who wants an
+/// error calls cuda::reject_non_finite() once the results are needed.
+template <storage T>
+DFROT_PER_ISA void reject_non_finite(matrix_view<T const, device_space> const& /*x*/, std::size_t /*row*/) {}
+
 }  // namespace dfrot

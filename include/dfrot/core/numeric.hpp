@@ -1,6 +1,5 @@
 #pragma once
 
-#include <bit>
 #include <concepts>
 #include <cstdint>
 #include <type_traits>
@@ -10,6 +9,13 @@
 namespace dfrot {
 
 namespace detail {
+
+/// The bits of one type as a value of another of the same size: std::bit_cast, which is not for devices.
+template <class To, class From>
+[[nodiscard]] DFROT_HOST_DEVICE constexpr To bit_cast(From const& from) {
+  static_assert(sizeof(To) == sizeof(From) && std::is_trivially_copyable_v<To> && std::is_trivially_copyable_v<From>);
+  return __builtin_bit_cast(To, from);
+}
 
 /// Drops the lowest `count` bits of a significand (with its exponent above it), rounding half to even.
 [[nodiscard]] DFROT_HOST_DEVICE constexpr std::uint32_t shift_round_even(std::uint32_t value, std::uint32_t count) {
@@ -21,7 +27,7 @@ namespace detail {
 }
 
 [[nodiscard]] DFROT_HOST_DEVICE constexpr std::uint16_t half_from_float(float value) {
-  auto const bits = std::bit_cast<std::uint32_t>(value);
+  auto const bits = bit_cast<std::uint32_t>(value);
   std::uint32_t const sign = (bits >> 16u) & 0x8000u;
   std::uint32_t const magnitude = bits & 0x7fffffffu;
   std::uint32_t result = 0;
@@ -44,17 +50,17 @@ namespace detail {
   std::uint32_t const exponent = (bits >> 10u) & 0x1fu;
   std::uint32_t const fraction = bits & 0x3ffu;
   if (exponent == 0x1fu) {
-    return std::bit_cast<float>(sign | 0x7f800000u | (fraction << 13u));
+    return bit_cast<float>(sign | 0x7f800000u | (fraction << 13u));
   }
   if (exponent == 0u) {  // fraction * 2^-24, exact in float
     float const size = static_cast<float>(fraction) * 0x1p-24f;
     return sign != 0u ? -size : size;
   }
-  return std::bit_cast<float>(sign | ((exponent + 112u) << 23u) | (fraction << 13u));
+  return bit_cast<float>(sign | ((exponent + 112u) << 23u) | (fraction << 13u));
 }
 
 [[nodiscard]] DFROT_HOST_DEVICE constexpr std::uint16_t bfloat16_from_float(float value) {
-  auto const bits = std::bit_cast<std::uint32_t>(value);
+  auto const bits = bit_cast<std::uint32_t>(value);
   if ((bits & 0x7fffffffu) > 0x7f800000u) {
     return static_cast<std::uint16_t>((bits >> 16u) | 0x40u);
   }
@@ -82,7 +88,7 @@ struct bfloat16 {
   bfloat16() = default;
   DFROT_HOST_DEVICE constexpr explicit bfloat16(float value) : bits(detail::bfloat16_from_float(value)) {}
   DFROT_HOST_DEVICE constexpr explicit operator float() const {
-    return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16u);
+    return detail::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16u);
   }
 };
 

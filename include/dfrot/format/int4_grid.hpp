@@ -47,10 +47,14 @@ struct int4_grid {
 
 namespace detail {
 
+/// A constant, since devices cannot call functions of the standard library.
+template <class Real>
+inline constexpr Real smallest_normal = std::numeric_limits<Real>::min();
+
 /// A scale below the smallest normal number has no finite reciprocal: such a group counts as zero, and has scale 1.
 template <class Real>
 [[nodiscard]] DFROT_HOST_DEVICE constexpr Real usable_scale(Real scale) {
-  return scale >= std::numeric_limits<Real>::min() ? scale : Real{1};
+  return scale >= smallest_normal<Real> ? scale : Real{1};
 }
 
 }  // namespace detail

@@ -2,13 +2,13 @@
 
 #include <Eigen/Core>
 #include <algorithm>
-#include <concepts>
 #include <cstddef>
 #include <type_traits>
 
 #include <dfrot/adapt/eigen.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
+#include <dfrot/linalg/dense_scalar.hpp>
 #include <dfrot/linalg/serial_eigen.hpp>
 
 // All dense linear algebra of this library is made of the one product below: Gram matrices, Cholesky factors, triangular
@@ -17,11 +17,6 @@
 // as linalg/blas.hpp does; what stands here, on Eigen, is for all others.
 
 namespace dfrot {
-
-/// A type that the dense linear algebra computes in: float or double, const or not.
-template <class T>
-concept dense_scalar = std::same_as < std::remove_const_t<T>,
-float > || std::same_as<std::remove_const_t<T>, double>;
 
 /// One factor of a product: a matrix, or its transpose. Nothing is copied.
 template <class T, bool Transposed>

@@ -4,17 +4,15 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <cstdint>
 #include <limits>
 #include <vector>
 
 #include <dfrot/adapt/eigen.hpp>
-#include <dfrot/core/gaussian.hpp>
 #include <dfrot/core/parallel.hpp>
 #include <dfrot/core/policy.hpp>
-#include <dfrot/core/random.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/linalg/dense_product.hpp>
+#include <dfrot/linalg/tridiagonal.hpp>
 
 // Symmetric matrices, of which the lower triangle is computed. Internal to linalg.
 namespace dfrot::detail {
@@ -75,30 +73,6 @@ void mirror_lower(int threads, matrix_view<T> c) {
   });
 }
 
-// random_orthogonal() uses the lanes from 0 on.
-inline constexpr std::uint32_t start_lane = 0xFFFFFFFFu;
-
-/// The largest eigenvalue of a symmetric tridiagonal matrix, to 1e-6 of its size, by bisection: a shift is above all
-/// eigenvalues if the pivots of shift I - T are all positive.
-[[nodiscard]] inline double largest_of_tridiagonal(std::vector<double> const& diagonal,
-                                                   std::vector<double> const& beside) {
-  double high = 0;
-  for (std::size_t i = 0; i < diagonal.size(); ++i) {
-    double const row = std::abs(diagonal[i]) + (i > 0 ? beside[i - 1] : 0) + beside[i];
-    high = std::max(high, row);
-  }
-  double low = -high;
-  while (high - low > 1e-6 * std::max(std::abs(high), std::abs(low))) {
-    double const shift = 0.5 * (low + high);
-    double pivot = shift - diagonal[0];
-    for (std::size_t i = 1; i < diagonal.size() && pivot > 0; ++i) {
-      pivot = shift - diagonal[i] - beside[i - 1] * beside[i - 1] / pivot;
-    }
-    (pivot > 0 ? high : low) = shift;
-  }
-  return high;
-}
-
 /// An estimate of the largest eigenvalue of a symmetric matrix, from below, by Lanczos' method from a fixed random start.
 /// Where eigenvalues crowd at the end of the spectrum, its error is about 1 / iterations^2 of the spectrum's width.
 /// @param n order, at least 1   @param iterations each one application   @param apply v <- A v
@@ -109,8 +83,7 @@ template <class T, class Apply>
   using vector = Eigen::Matrix<T, Eigen::Dynamic, 1>;
   vector v(static_cast<Eigen::Index>(n));
   for (std::size_t i = 0; i < n; ++i) {
-    v[static_cast<Eigen::Index>(i)] =
-        static_cast<T>(gaussian_block(0, random_stream::orthogonal, i / 4, start_lane).value[i % 4]);
+    v[static_cast<Eigen::Index>(i)] = static_cast<T>(start_value(i));
   }
   v /= v.norm();
   vector previous = vector::Zero(v.size());

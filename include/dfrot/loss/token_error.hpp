@@ -36,12 +36,14 @@ concept can_token_error = requires(P const& on, Scheme const& scheme, matrix_vie
 /// Precision: differences are rounded to T's arithmetic type by Q alone; sums are in double, relative error about n
 /// 2^-53.
 /// Complexity: O(m n) (O(17 m n) with a scale search), no workspace.   Determinism: bitwise for any thread count.
-/// Throws: std::invalid_argument on a shape, or a non-finite value (naming its row).
+/// Throws: std::invalid_argument on a shape, or a non-finite value (naming its row; on a device, which is not waited for, its
+/// error is NaN instead).
 /// Source: Xiang, Zhang, arXiv 2412.00648, section 3.   Example: examples/03_massive_tokens.cpp
 template <execution_policy P, class Scheme, class T, class Space>
 void token_errors(P const& on, Scheme const& scheme, matrix_view<T, Space> x, vector_view<token_error, Space> out) {
   assert_space<P, Space>();
-  static_assert(can_token_error<P, Scheme, std::remove_const_t<T>>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  static_assert(can_token_error<P, Scheme, std::remove_const_t<T>>,
+                "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   check_scheme(scheme);
   check_stride("activations", x);
   expects(out.size == x.rows, "token errors: room for ", out.size, " tokens, but there are ", x.rows);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 #include <dfrot/core/checks.hpp>
@@ -11,43 +12,17 @@
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/core/parallel.hpp>
 #include <dfrot/core/policy.hpp>
-#include <dfrot/core/random.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/linalg/products.hpp>
 #include <dfrot/loss/token_error.hpp>
 #include <dfrot/optimize/round_sums.hpp>
+#include <dfrot/optimize/token_kinds.hpp>
 #include <dfrot/optimize/token_source.hpp>
 #include <dfrot/quantize/fake_quantize.hpp>
 
 namespace dfrot {
 
-/// What is known about the tokens of a source, or of a shard of a larger one.
-struct token_kinds {
-  vector_view<std::uint8_t const> massive;   ///< one flag a token
-  vector_view<std::uint8_t const> held_out;  ///< one flag a token, or empty: none
-  std::size_t first_token =
-      0;  ///< the number of the shard's first token among all tokens; a multiple of 1024 keeps blocks whole
-};
-
-/// What the next round asks of the tokens.
-struct round_request {
-  double share = 1;           ///< of the ordinary tokens that are refined with
-  bool with_products = true;  ///< false: the last round measures only
-};
-
 namespace detail {
-
-/// Tokens that go through a round together: those whose numbers agree in token / token_block_rows.
-inline constexpr std::size_t token_block_rows = 1024;
-
-/// Whether a share of the tokens includes a block: a function of its number alone, so that shards agree.
-[[nodiscard]] inline bool in_share(double share, std::size_t block) {
-  return share >= 1 || random_block(0, random_stream::token_subset, block).word[0] < share * 4294967296.0;
-}
-
-[[nodiscard]] inline bool is_held_out(token_kinds const& kinds, std::size_t token) {
-  return kinds.held_out.size > 0 && kinds.held_out[token] != 0;
-}
 
 /// A block of tokens on its way through a round, and the few massive ones of all blocks so far.
 /// Nothing here has the size of all tokens but the list of those that are read.
@@ -67,7 +42,6 @@ class token_pass {
     tokens_.reserve(block_rows);
   }
 
-  [[nodiscard]] bool empty() const { return tokens_.empty(); }
   /// Takes rows first, first + 1, ... of the source into the block.
   template <class Source>
   void take(Source const& source, std::size_t first, std::size_t count) {
@@ -178,31 +152,12 @@ void accumulate_tokens(P const& on, Scheme const& scheme, Source const& source, 
   std::size_t const rows = source.rows();
   check_shape("rotation", rotation, n, n);
   expects(sums.problem.channels() == n, "refine: sums of ", sums.problem.channels(), " channels, but tokens of ", n);
-  expects(kinds.massive.size == rows, "refine: ", rows, " tokens, but ", kinds.massive.size, " massive flags");
-  expects(kinds.held_out.size == rows || kinds.held_out.size == 0, "refine: ", rows, " tokens, but ",
-          kinds.held_out.size, " held-out flags");
-  constexpr std::size_t block_rows = detail::token_block_rows;
-  detail::token_pass<std::remove_const_t<T>> pass(n);
-  for (std::size_t first = 0; first < rows;) {
-    std::size_t const block = (kinds.first_token + first) / block_rows;
-    std::size_t const end = std::min(rows, (block + 1) * block_rows - kinds.first_token);
-    bool const whole = detail::in_share(request.share, block);
-    auto const wanted = [&](std::size_t i) { return whole || kinds.massive[i] != 0 || detail::is_held_out(kinds, i); };
-    while (first < end) {
-      std::size_t run = first;
-      while (run < end && wanted(run)) {
-        ++run;
-      }
-      if (run > first) {
-        pass.take(source, first, run - first);
-      }
-      first = std::max(run, first + 1);
-    }
-    if (!pass.empty()) {
-      pass.finish_block(on, scheme, matrix_view<std::remove_const_t<T> const>(rotation), kinds, request.with_products,
-                        sums);
-    }
-  }
+  check_token_kinds(kinds, rows);
+  using Value = std::remove_const_t<T>;
+  detail::token_pass<Value> pass(n);
+  detail::for_each_token_block(
+      kinds, rows, request.share, [&](std::size_t first, std::size_t count) { pass.take(source, first, count); },
+      [&] { pass.finish_block(on, scheme, matrix_view<Value const>(rotation), kinds, request.with_products, sums); });
   pass.flush_massive(on, sums.problem);
 }
 

@@ -1,41 +1,12 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <utility>
 
-#include <dfrot/loss/token_error.hpp>
-#include <dfrot/loss/weighted_error.hpp>
+#include <dfrot/optimize/error_sums.hpp>
 #include <dfrot/optimize/procrustes.hpp>
 
 namespace dfrot {
-
-/// The errors of tokens, summed: what an error_summary needs, and what shards of the tokens can add.
-struct error_sums {
-  /// squared error, relative squared error, count: of the ordinary tokens, then of the massive ones.
-  std::array<double, 6> values{};
-
-  /// Adds one token.
-  void add(bool massive, token_error const& error) {
-    std::size_t const kind = massive ? 3 : 0;
-    values[kind] += error.squared_error;
-    values[kind + 1] += error.relative();
-    values[kind + 2] += 1;
-  }
-
-  /// The means and the weighted loss, as summarize() finds them.
-  [[nodiscard]] error_summary summary(double alpha) const {
-    error_summary result;
-    if (values[2] > 0) {
-      result.ordinary = values[1] / values[2];
-    }
-    if (values[5] > 0) {
-      result.massive = values[4] / values[5];
-    }
-    result.weighted_loss = values[0] + alpha * alpha * values[3];
-    return result;
-  }
-};
 
 /// All that a round needs to know about the tokens, whatever their number: the Procrustes problem and the errors. Sums of
 /// several shards of the tokens add up to the sums of all of them, on one machine (combine) or on several (for_each_array).

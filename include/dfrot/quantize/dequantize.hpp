@@ -28,7 +28,7 @@ template <execution_policy P, class T, class Code, class Real, class Space>
 void dequantize(P const& on, int4_scheme const& scheme, quantized_view<Code, Real, Space> const& q,
                 matrix_view<T, Space> out) {
   assert_space<P, Space>();
-  static_assert(can_dequantize<P, T>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  static_assert(can_dequantize<P, T>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   check_stride("output", out);
   detail::check_quantized(scheme, q, out.rows, out.columns);
   dequantize_rows(on, scheme, quantized_view<std::int8_t const, Real const, Space>{q.codes, q.scales, q.zero_points},
@@ -52,7 +52,7 @@ template <execution_policy P, class T, class Byte, class Real, class Space>
 void dequantize(P const& on, int4_scheme const& scheme, packed_view<Byte, Real, Space> const& q,
                 matrix_view<T, Space> out) {
   assert_space<P, Space>();
-  static_assert(can_dequantize_packed<P, T>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  static_assert(can_dequantize_packed<P, T>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   check_stride("output", out);
   detail::check_packed(scheme, q, out.rows, out.columns);
   dequantize_packed_rows(on, scheme,

@@ -21,11 +21,12 @@ concept can_fake_quantize = requires(P const& on, int4_scheme scheme, matrix_vie
 ///   Q(x) = scale * (clamp(round(x / scale) + zero_point) - zero_point)
 /// @param on where to run   @param scheme as for quantize()   @param x (m x n)   @param out (m x n), may be x itself
 /// Complexity: as quantize().   Determinism: as quantize().
-/// Throws: std::invalid_argument on a shape, a clip, or a non-finite value (naming its row).
+/// Throws: std::invalid_argument on a shape, a clip, or a non-finite value (naming its row; on a device, which is not
+/// waited for, all values of its group become NaN instead).
 template <execution_policy P, class T, class U, class Space>
 void fake_quantize(P const& on, int4_scheme const& scheme, matrix_view<T, Space> x, matrix_view<U, Space> out) {
   assert_space<P, Space>();
-  static_assert(can_fake_quantize<P, U>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  static_assert(can_fake_quantize<P, U>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   check_scheme(scheme);
   check_stride("activations", x);
   check_shape("output", out, x.rows, x.columns);

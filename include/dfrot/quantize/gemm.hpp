@@ -37,11 +37,11 @@ concept can_gemm = can_repack_weights<P> &&
 };
 
 /// Bytes of workspace that integer_gemm() (with the default scheme) and gemm() need for m tokens of k channels: on the
-/// processor at most about 2^19, whatever m is, or 16 k where that is more (8 times that
-/// for groups of one channel).   Complexity: O(1).
+/// processor at most about 2^19, whatever m is, or 16 k where that is more (8 times that for groups of one channel); on a
+/// CUDA device none for 8 tokens and fewer, otherwise about m k.   Complexity: O(1).
 template <execution_policy P>
 [[nodiscard]] std::size_t gemm_workspace_size(P const& on, int4_scheme const& scheme, std::size_t m, std::size_t k) {
-  static_assert(can_gemm<P>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  static_assert(can_gemm<P>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   return gemm_workspace_bytes(on, m, k, group_size(scheme, k));
 }
 
@@ -71,7 +71,7 @@ template <execution_policy P, class Byte, class Q, class Space>
 void integer_gemm(P const& on, matrix_view<Byte, Space> activations, repacked_weights<Q> const& weights,
                   matrix_view<std::int32_t, Space> out, vector_view<std::byte, Space> workspace) {
   assert_space<P, Space>();
-  static_assert(can_gemm<P>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  static_assert(can_gemm<P>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   static_assert(std::is_same_v<P, Q>, "these weights were repacked for another policy");
   matrix_view<std::uint8_t const, Space> const read = activations;
   detail::check_gemm(on, {}, read, weights, out, workspace);
@@ -92,7 +92,7 @@ template <execution_policy P, class Q, class Byte, class Real, class Space>
 void gemm(P const& on, int4_scheme const& scheme, packed_view<Byte, Real, Space> const& activations,
           scaled_weights<Q> const& weights, matrix_view<float, Space> out, vector_view<std::byte, Space> workspace) {
   assert_space<P, Space>();
-  static_assert(can_gemm<P>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  static_assert(can_gemm<P>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   static_assert(std::is_same_v<P, Q>, "these weights were repacked for another policy");
   detail::check_gemm(on, scheme, matrix_view<std::uint8_t const, Space>(activations.packed), weights.codes, out,
                      workspace);

@@ -28,7 +28,7 @@ concept can_pack = requires(P const& on, matrix_view<std::int8_t const, Space> c
 template <execution_policy P, class Code, class Space>
 void pack(P const& on, matrix_view<Code, Space> codes, matrix_view<std::uint8_t, Space> packed) {
   assert_space<P, Space>();
-  static_assert(can_pack<P>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  static_assert(can_pack<P>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   check_stride("codes", codes);
   check_shape("packed codes", packed, codes.rows, packed_columns(codes.columns));
   pack_rows(on, matrix_view<std::int8_t const, Space>(codes), packed);
@@ -43,7 +43,7 @@ template <execution_policy P, class Byte, class Space>
 void unpack(P const& on, int4_scheme const& scheme, matrix_view<Byte, Space> packed,
             matrix_view<std::int8_t, Space> codes) {
   assert_space<P, Space>();
-  static_assert(can_pack<P>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  static_assert(can_pack<P>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   check_stride("codes", codes);
   check_shape("packed codes", packed, codes.rows, packed_columns(codes.columns));
   unpack_rows(on, matrix_view<std::uint8_t const, Space>(packed), codes, scheme.symmetric);

@@ -46,13 +46,15 @@ concept can_quantize = requires(P const& on, int4_scheme scheme, matrix_view<T c
 /// Complexity: O(m n), O(17 m n) with a scale search; no workspace.   Determinism: bitwise on every backend with
 /// scale_rule::max, for any thread count with both.
 /// Throws: std::invalid_argument on a shape, a clip, or a non-finite value (naming its row; that row's codes are not
-/// written, other rows' may be).   Source: arXiv 2412.00648, section 3; arXiv 2404.00456, section 4.   Example:
+/// written, other rows' may be). A device is not waited for: there, the groups that hold such a value get scales of NaN
+/// and codes of 0, see cuda::reject_non_finite().   Source: arXiv 2412.00648, section 3; arXiv 2404.00456, section 4.   Example:
 /// examples/02_int4.cpp
 template <execution_policy P, class T, class Code, class Real, class Space>
 void quantize(P const& on, int4_scheme const& scheme, matrix_view<T, Space> x,
               quantized_view<Code, Real, Space> const& out) {
   assert_space<P, Space>();
-  static_assert(can_quantize<P, std::remove_const_t<T>>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  static_assert(can_quantize<P, std::remove_const_t<T>>,
+                "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   check_stride("activations", x);
   detail::check_quantized(scheme, out, x.rows, x.columns);
   matrix_view<T const, Space> const read = x;
@@ -76,7 +78,8 @@ template <execution_policy P, class T, class Byte, class Real, class Space>
 void quantize(P const& on, int4_scheme const& scheme, matrix_view<T, Space> x,
               packed_view<Byte, Real, Space> const& out) {
   assert_space<P, Space>();
-  static_assert(can_quantize_packed<P, std::remove_const_t<T>>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  static_assert(can_quantize_packed<P, std::remove_const_t<T>>,
+                "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   check_stride("activations", x);
   detail::check_packed(scheme, out, x.rows, x.columns);
   matrix_view<T const, Space> const read = x;

@@ -38,7 +38,7 @@ concept can_repack_weights = requires(P const& on, matrix_view<std::uint8_t cons
 /// Bytes that n x k weights take when repacked for a policy: n k / 2 and some padding.   Complexity: O(1).
 template <execution_policy P>
 [[nodiscard]] std::size_t repacked_weights_size(P const& on, std::size_t n, std::size_t k) {
-  static_assert(can_repack_weights<P>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  static_assert(can_repack_weights<P>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   return repacked_weight_bytes(on, n, k);
 }
 
@@ -64,14 +64,15 @@ void check_repacked(P const& on, repacked_weights<P> const& weights) {
 /// Puts packed weights into the layout of a policy's kernels; to be done once, when a model is loaded.
 /// @param on where the products will run   @param packed (n x ceil(k / 2)) symmetric codes as pack() writes them
 /// @param k input channels: codes in a row   @param storage at least repacked_weights_size(on, n, k) bytes, which must
-/// outlive the result; on the processor, products are fastest if it starts at a multiple of 64
+/// outlive the result; on the processor, products are fastest if it starts at a multiple of 64; on a CUDA
+/// device it must start at a multiple of 16, as all allocations do
 /// Complexity: O(n k), no workspace.   Determinism: bitwise for any thread count.
 /// Throws: std::invalid_argument on a shape or too little storage.   Source: arXiv 2404.00456, section 4 (W4A4).
 template <execution_policy P, class Byte, class Space>
 repacked_weights<P> repack_weights(P const& on, matrix_view<Byte, Space> packed, std::size_t k,
                                    vector_view<std::uint8_t, Space> storage) {
   assert_space<P, Space>();
-  static_assert(can_repack_weights<P>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  static_assert(can_repack_weights<P>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   check_shape("packed weights", packed, packed.rows, packed_columns(k));
   repacked_weights<P> const weights{storage, packed.rows, k};
   detail::check_repacked(on, weights);

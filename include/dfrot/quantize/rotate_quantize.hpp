@@ -27,10 +27,12 @@ template <class Rotation>
   }
 }
 
-/// The signs that a rotation begins with; none for an order.
-template <class Rotation>
-[[nodiscard]] vector_view<std::int8_t const> signs_of(Rotation const& rotation) {
+/// The signs that a rotation begins with, which are in host memory; none for an order.
+template <class Space, class Rotation>
+[[nodiscard]] vector_view<std::int8_t const, Space> signs_of(Rotation const& rotation) {
   if constexpr (requires { rotation.signs(); }) {
+    static_assert(std::is_same_v<Space, host_space>,
+                  "give a copy of the rotation's signs in that memory, after the rotation");
     return rotation.signs();
   } else {
     return {};
@@ -52,7 +54,8 @@ template <class P, class Rotation, class T, class Out, class Workspace>
     auto const g = rotation.low_rank_part().template view<typename Workspace::value_type>();
     return rotate_quantize_rows(on, g, rotation.order(), rotation.hadamard_part().signs(), scheme, x, out, workspace);
   } else {
-    return rotate_quantize_rows(on, order_of(rotation), signs_of(rotation), scheme, x, out, workspace);
+    auto const signs = signs_of<typename Workspace::memory_space>(rotation);
+    return rotate_quantize_rows(on, order_of(rotation), signs, scheme, x, out, workspace);
   }
 }
 
@@ -70,11 +73,44 @@ concept can_rotate_quantize = requires(P const& on, Order const& order, vector_v
   { rotate_quantize_rows(on, order, signs, scheme, x, out, workspace) } -> std::same_as<std::size_t>;
 };
 
-/// Values of arithmetic_t<T> that rotate_quantize() needs as workspace: a row for each thread. Complexity: O(1).
+/// Values of arithmetic_t<T> that rotate_quantize() needs as workspace: on the host a row for each thread, on a device none for
+/// most orders. Complexity: O(1).
 template <execution_policy P, class Rotation>
 [[nodiscard]] std::size_t rotate_quantize_workspace_size(P const& on, Rotation const& rotation) {
-  return static_cast<std::size_t>(threads_of(on)) * rotation.size();
+  if constexpr (requires { rotate_quantize_workspace_values(on, detail::order_of(rotation)); }) {
+    return rotate_quantize_workspace_values(on, detail::order_of(rotation));
+  } else {
+    return static_cast<std::size_t>(threads_of(on)) * rotation.size();
+  }
 }
+
+namespace detail {
+
+/// Checks the arguments of rotate_quantize().
+template <execution_policy P, class Rotation, class T, class Byte, class Real, class Space>
+void check_rotate_quantize(P const& on, Rotation const& rotation, int4_scheme const& scheme, matrix_view<T, Space> x,
+                           packed_view<Byte, Real, Space> const& out, std::size_t workspace_size) {
+  assert_space<P, Space>();
+  static_assert(can_rotate_quantize<P, order_type<Rotation>, std::remove_const_t<T>>,
+                "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
+  expects(threads_of(on) >= 1, "rotate_quantize on ", threads_of(on), " threads: it takes at least 1");
+  expects(x.columns == rotation.size(), "a rotation of order ", rotation.size(), " on rows of ", x.columns,
+          " values: the two must be equal");
+  check_stride("activations", x);
+  check_packed(scheme, out, x.rows, x.columns);
+  std::size_t const needed = rotate_quantize_workspace_size(on, rotation);
+  expects(workspace_size >= needed, "rotate_quantize of order ", rotation.size(), " needs a workspace of ", needed,
+          " values, this one has ", workspace_size);
+}
+
+/// Turns the row that a hook found into an error: what the row or its rotation holds is not finite.
+template <class T, class Space>
+void reject_rotation(matrix_view<T const, Space> const& x, std::size_t bad_row) {
+  reject_non_finite(x, bad_row);
+  expects(bad_row == all_finite, "row ", bad_row, " is finite, but its rotation is not: scale the activations down");
+}
+
+}  // namespace detail
 
 /// Rotates each row and quantizes the result to packed 4-bit codes: what an engine does to the input of a layer, online.
 ///   out = pack(quantize(x R)),   R = diag(s) H_n / sqrt(n)
@@ -88,27 +124,30 @@ template <execution_policy P, class Rotation>
 /// start of a cache line (aligned_vector)
 /// Complexity: that of hadamard() plus O(m n), no allocation.   Determinism: bitwise for any number of threads.
 /// Throws: std::invalid_argument on a shape, a clip, a non-finite value, or a row too large for its rotation to be finite
-/// (naming the row; its codes are not written, other rows' may be).
+/// (naming the row; its codes are not written, other rows' may be). A device is not waited for: there, such a row gets scales
+/// of NaN and codes of 0, see cuda::reject_non_finite().
 /// Source: Ashkboos et al. (QuaRot), arXiv 2404.00456, section 4 (online Hadamard transforms).
 template <execution_policy P, class Rotation, class T, class Byte, class Real, class Space>
 void rotate_quantize(P const& on, Rotation const& rotation, int4_scheme const& scheme, matrix_view<T, Space> x,
                      packed_view<Byte, Real, Space> const& out, vector_view<Real, Space> workspace) {
-  using Value = std::remove_const_t<T>;
-  assert_space<P, Space>();
-  static_assert(can_rotate_quantize<P, detail::order_type<Rotation>, Value>,
-                "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
-  expects(threads_of(on) >= 1, "rotate_quantize on ", threads_of(on), " threads: it takes at least 1");
-  expects(x.columns == rotation.size(), "a rotation of order ", rotation.size(), " on rows of ", x.columns,
-          " values: the two must be equal");
-  check_stride("activations", x);
-  detail::check_packed(scheme, out, x.rows, x.columns);
-  std::size_t const needed = rotate_quantize_workspace_size(on, rotation);
-  expects(workspace.size >= needed, "rotate_quantize of order ", rotation.size(), " needs a workspace of ", needed,
-          " values, this one has ", workspace.size);
-  matrix_view<Value const, Space> const read = x;
-  std::size_t const bad_row = detail::rotate_quantize_parts(on, rotation, scheme, read, out, workspace);
-  reject_non_finite(read, bad_row);
-  expects(bad_row == all_finite, "row ", bad_row, " is finite, but its rotation is not: scale the activations down");
+  detail::check_rotate_quantize(on, rotation, scheme, x, out, workspace.size);
+  matrix_view<std::remove_const_t<T> const, Space> const read = x;
+  detail::reject_rotation(read, detail::rotate_quantize_parts(on, rotation, scheme, read, out, workspace));
+}
+
+/// The same for rows in the memory of any policy, which does not hold the signs of the rotation.
+/// @param signs_there a copy of rotation.signs() in that memory
+template <execution_policy P, class Rotation, class T, class Byte, class Real, class Space>
+void rotate_quantize(P const& on, Rotation const& rotation, vector_view<std::int8_t const, Space> signs_there,
+                     int4_scheme const& scheme, matrix_view<T, Space> x, packed_view<Byte, Real, Space> const& out,
+                     vector_view<Real, Space> workspace) {
+  static_assert(!detail::has_low_rank_part<Rotation>, "a short rotation has more than signs");
+  detail::check_rotate_quantize(on, rotation, scheme, x, out, workspace.size);
+  expects(signs_there.size == rotation.size(), "a rotation of ", rotation.size(), " channels with ", signs_there.size,
+          " signs");
+  matrix_view<std::remove_const_t<T> const, Space> const read = x;
+  detail::reject_rotation(
+      read, rotate_quantize_rows(on, detail::order_of(rotation), signs_there, scheme, read, out, workspace));
 }
 
 /// The same with a workspace that this call allocates, on the host only. Errors: std::bad_alloc.

@@ -24,12 +24,15 @@ concept can_hadamard = execution_policy<P> && storage<T> &&
   hadamard_transpose_rows(on, order, signs, x, workspace);
 };
 
-/// The number of values of arithmetic_t<T> that the transforms need as workspace: none for float and double, which are
-/// transformed where they stand; a row for each thread for half and bfloat16, whose arithmetic is done in float.
+/// The number of values of arithmetic_t<T> that the transforms need as workspace. A backend may say it by a hook of its own
+/// (cuda does); on the host it is none for float and double, which are transformed where they stand, and a row for each thread
+/// for half and bfloat16, whose arithmetic is done in float.
 /// Complexity: O(1).
 template <storage T, execution_policy P>
 [[nodiscard]] std::size_t hadamard_workspace_size(P const& on, hadamard_order const& order) {
-  if constexpr (std::is_same_v<std::remove_cv_t<T>, arithmetic_t<T>>) {
+  if constexpr (requires { hadamard_workspace_values(on, order, std::type_identity<std::remove_cv_t<T>>{}); }) {
+    return hadamard_workspace_values(on, order, std::type_identity<std::remove_cv_t<T>>{});
+  } else if constexpr (std::is_same_v<std::remove_cv_t<T>, arithmetic_t<T>>) {
     return 0;
   } else {
     return static_cast<std::size_t>(threads_of(on)) * order.size();
@@ -80,7 +83,7 @@ template <execution_policy P, storage T, class Space>
 void hadamard(P const& on, hadamard_order const& order, matrix_view<T, Space> x,
               vector_view<arithmetic_t<T>, Space> workspace) {
   assert_space<P, Space>();
-  static_assert(can_hadamard<P, T, Space>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  static_assert(can_hadamard<P, T, Space>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   detail::expect_hadamard_shapes(on, order, x, workspace.size);
   hadamard_rows(on, order, vector_view<std::int8_t const, Space>{}, x, workspace);
 }
@@ -103,7 +106,7 @@ template <execution_policy P, storage T, class Space>
 void hadamard_transpose(P const& on, hadamard_order const& order, matrix_view<T, Space> x,
                         vector_view<arithmetic_t<T>, Space> workspace) {
   assert_space<P, Space>();
-  static_assert(can_hadamard<P, T, Space>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  static_assert(can_hadamard<P, T, Space>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   detail::expect_hadamard_shapes(on, order, x, workspace.size);
   hadamard_transpose_rows(on, order, vector_view<std::int8_t const, Space>{}, x, workspace);
 }

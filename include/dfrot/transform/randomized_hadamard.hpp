@@ -50,8 +50,7 @@ class randomized_hadamard {
   /// @param workspace hadamard_workspace_size<T>(on, order()) values, none for float and double
   template <execution_policy P, storage T>
   void apply(P const& on, matrix_view<T> x, vector_view<arithmetic_t<T>> workspace) const {
-    check<P, T>(on, x, workspace.size);
-    hadamard_rows(on, order_, signs(), x, workspace);
+    apply(on, x, signs(), workspace);
   }
   /// The same with a workspace that this call allocates (for half and bfloat16 only).
   template <execution_policy P, storage T>
@@ -63,14 +62,30 @@ class randomized_hadamard {
   /// Rotates each row back, in place: x <- (x H^T / sqrt(n)) . s. Undoes apply(); contract as there.
   template <execution_policy P, storage T>
   void apply_transpose(P const& on, matrix_view<T> x, vector_view<arithmetic_t<T>> workspace) const {
-    check<P, T>(on, x, workspace.size);
-    hadamard_transpose_rows(on, order_, signs(), x, workspace);
+    apply_transpose(on, x, signs(), workspace);
   }
   /// The same with a workspace that this call allocates (for half and bfloat16 only).
   template <execution_policy P, storage T>
   void apply_transpose(P const& on, matrix_view<T> x) const {
     auto workspace = detail::make_hadamard_workspace<T>(on, order_);
     apply_transpose(on, x, vector_view<arithmetic_t<T>>(workspace.data(), workspace.size()));
+  }
+
+  /// Rotates rows in the memory of any policy, in place, as apply() does.
+  /// @param signs_there a copy of signs() in that memory   @param workspace as for apply(), in that memory
+  template <execution_policy P, storage T, class Space>
+  void apply(P const& on, matrix_view<T, Space> x, vector_view<std::int8_t const, Space> signs_there,
+             vector_view<arithmetic_t<T>, Space> workspace) const {
+    check<P, T>(on, x, signs_there, workspace.size);
+    hadamard_rows(on, order_, signs_there, x, workspace);
+  }
+
+  /// Rotates rows in the memory of any policy back, in place, as apply_transpose() does. Contract as above.
+  template <execution_policy P, storage T, class Space>
+  void apply_transpose(P const& on, matrix_view<T, Space> x, vector_view<std::int8_t const, Space> signs_there,
+                       vector_view<arithmetic_t<T>, Space> workspace) const {
+    check<P, T>(on, x, signs_there, workspace.size);
+    hadamard_transpose_rows(on, order_, signs_there, x, workspace);
   }
 
   /// Writes R as a dense matrix: bit for bit what apply() makes of the identity.
@@ -87,10 +102,12 @@ class randomized_hadamard {
   }
 
  private:
-  template <class P, class T>
-  void check(P const& on, matrix_view<T> x, std::size_t workspace_size) const {
-    assert_space<P, host_space>();
-    static_assert(can_hadamard<P, T, host_space>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
+  template <class P, class T, class Space>
+  void check(P const& on, matrix_view<T, Space> x, vector_view<std::int8_t const, Space> signs_there,
+             std::size_t workspace_size) const {
+    assert_space<P, Space>();
+    static_assert(can_hadamard<P, T, Space>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
+    expects(signs_there.size == size(), "a rotation of ", size(), " channels with ", signs_there.size, " signs");
     detail::expect_hadamard_shapes(on, order_, x, workspace_size);
   }
 

@@ -1,0 +1,11 @@
+#pragma once
+
+/// refine_rotation() on an NVIDIA device, and the dense linear algebra behind it: everything of cuda.cuh, and what needs cuBLAS
+/// and cuSOLVER (CMake: link dfrot::cuda, CUDA::cublas and CUDA::cusolver). Without Eigen.
+#include <dfrot/cuda.cuh>
+#include <dfrot/linalg/cuda/dense_algebra.cuh>
+#include <dfrot/linalg/cuda/polar.cuh>
+#include <dfrot/optimize/alternation.hpp>
+#include <dfrot/optimize/cuda/accumulate_tokens.cuh>
+#include <dfrot/optimize/cuda/device_tokens.cuh>
+#include <dfrot/optimize/cuda/refinement.cuh>

@@ -1,0 +1,113 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include <dfrot/backend/cuda/copy.cuh>
+#include <dfrot/backend/cuda/device.cuh>
+#include <dfrot/backend/cuda/device_matrix.cuh>
+#include <dfrot/backend/cuda/policy.cuh>
+#include <dfrot/core/checks.hpp>
+#include <dfrot/core/expects.hpp>
+#include <dfrot/core/matrix.hpp>
+#include <dfrot/core/view.hpp>
+#include <dfrot/linalg/cuda/dense_algebra.cuh>
+#include <dfrot/linalg/cuda/elements.cuh>
+#include <dfrot/linalg/cuda/polar.cuh>
+#include <dfrot/linalg/dense_scalar.hpp>
+#include <dfrot/optimize/cuda/accumulate_tokens.cuh>
+#include <dfrot/optimize/refine_options.hpp>
+#include <dfrot/optimize/refinement_rules.hpp>
+
+namespace dfrot::cuda {
+
+/// The alternation on a device, a round at a time: the twin of dfrot::refinement, with the same rules (refinement_rules). Its three
+/// rotations stay on the device until result(). Moves, and does not copy.
+/// Memory: Z, R and the best rotation (n x n of T each), besides the sums and the workspace of nearest_orthogonal().
+/// Source: as dfrot::refinement.
+template <dense_scalar T>
+class refinement {
+ public:
+  /// Begins.
+  /// @param on where to run   @param start (n x n), of the host, orthogonal; other parameters as dfrot::refinement
+  /// Throws: std::invalid_argument on options, shape, or a start that is not orthogonal to 1e-3; std::runtime_error if there is no
+  /// device that dfrot can use, and as check_status().
+  refinement(policy const& on, matrix_view<T const> start, refine_options const& options, std::size_t ordinary_tokens)
+      : rules_(options, start.columns, ordinary_tokens, std::is_same_v<T, float>) {
+    require_device();
+    check_shape("start rotation", start, start.columns, start.columns);
+    algebra_ = std::make_shared<dense_algebra const>(on);
+    for (device_matrix<T>* const place : {&rotation_, &previous_, &best_}) {
+      *place = device_matrix<T>(on, start.rows, start.columns);
+      copy(on, start, place->view());
+    }
+    synchronize(on);  // the caller's start may go now
+    double const distance = orthogonality(*algebra_, rotation_.view());
+    expects(distance < 1e-3, "refine: the start is not orthogonal: ||R^T R - I||_F / sqrt(n) = ", distance);
+    rules_.begin(progress_);
+  }
+
+  [[nodiscard]] bool finished() const { return progress_.finished; }
+  [[nodiscard]] refinement_progress const& progress() const { return progress_; }
+  /// The rotation under which the tokens are to be measured next.
+  [[nodiscard]] matrix_view<T const, device_space> rotation() const { return rotation_.view(); }
+  /// What the next round asks of the tokens.
+  [[nodiscard]] round_request request() const { return rules_.request(progress_); }
+
+  /// Sums of no tokens, of the size and precision of this refinement.
+  [[nodiscard]] round_sums<T> empty_sums() const {
+    refine_options const& options = rules_.options();
+    bool const single = rules_.precision() == product_precision::float32;
+    return round_sums<T>(procrustes_sums(algebra_, rotation_.columns(), options.alpha, single, options.block));
+  }
+
+  /// Ends a round: notes what was measured, keeps the rotation if it is the best so far, and takes the step to the next one.
+  /// @param on the policy of the constructor   @param sums over all tokens, under rotation() and request(); cleared
+  /// @return the round   Complexity: O(n^3).   Determinism: as dense_algebra.   @pre !finished()
+  /// Throws: std::invalid_argument if C is not finite; std::runtime_error as check_status().
+  refine_round const& step(policy const& on, round_sums<T>& sums) {
+    if (rules_.note_round(progress_, sums.used, sums.held_out)) {
+      copy(on, rotation(), best_.view());
+    }
+    if (!progress_.finished) {
+      sums.problem.turn(rotation_.view(), rules_.options().shared_block);
+      extrapolate(on, static_cast<T>(rules_.momentum(progress_)));
+      nearest_orthogonal(*algebra_, rotation_.view(), rotation_.view());
+    }
+    sums.clear();
+    return progress_.rounds.back();
+  }
+
+  /// The best rotation so far, copied to the host, and all rounds.   Throws: std::runtime_error as check_status().
+  [[nodiscard]] refined_rotation<T> result() && {
+    matrix<T> best(best_.rows(), best_.columns());
+    copy(algebra_->on(), matrix_view<T const, device_space>(best_.view()), best.view());
+    synchronize(algebra_->on());
+    return refinement_rules::result(std::move(progress_), std::move(best));
+  }
+
+ private:
+  /// Z = R + beta (R - R_before) in the place of R, and R in the place of R_before.
+  void extrapolate(policy const& on, T beta) {
+    auto const now = rotation_.view();
+    auto const before = previous_.view();
+    detail::add(on, detail::matrix_sum<T, T, T>{before, T(1) + beta, now, -beta, before, T(0)});
+    std::swap(rotation_, previous_);
+  }
+
+  refinement_rules rules_;
+  refinement_progress progress_;
+  std::shared_ptr<dense_algebra const> algebra_;
+  device_matrix<T> rotation_, previous_, best_;
+};
+
+/// Hook of refine_rotation(): the alternation on a device, from a start of the host. Contract as refinement.
+template <dense_scalar T>
+[[nodiscard]] refinement<T> begin_refinement(policy const& on, matrix_view<T const> start,
+                                             refine_options const& options, std::size_t ordinary_tokens) {
+  return refinement<T>(on, start, options, ordinary_tokens);
+}
+
+}  // namespace dfrot::cuda

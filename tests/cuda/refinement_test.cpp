@@ -1,0 +1,165 @@
+// Whole refinements on a device. On the emulated device, loops of the host that sum in double take the places of cuBLAS and
+// cuSOLVER: what is proved there are the kernels, the calls and the rules, not the libraries' rounding.
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <dfrot/core/matrix.hpp>
+#include <dfrot/cuda_refinement.cuh>
+#include <dfrot/optimize/token_source.hpp>
+#include <limits>
+#include <vector>
+
+#include "cuda/massive_sample.hpp"
+#include "cuda/on_device.hpp"
+#include "optimize/plain_refinement.hpp"
+#include "support/catch.hpp"
+
+using namespace dfrot;
+using dfrot::test::contains_text;
+using dfrot::test::every_20th;
+using dfrot::test::every_fourth;
+using dfrot::test::massive_sample;
+using dfrot::test::to_device;
+
+namespace {
+
+auto const go_on = [](refine_round const&) { return true; };
+
+template <class T>
+bool same_bytes(matrix<T> const& a, matrix<T> const& b) {
+  return a.rows() == b.rows() && std::memcmp(a.data(), b.data(), a.rows() * a.columns() * sizeof(T)) == 0;
+}
+
+template <class T>
+double distance_from_orthogonal(matrix<T> const& r) {
+  cuda::policy const on{};
+  cuda::dense_algebra const algebra(on);
+  auto const there = to_device(r);
+  return cuda::orthogonality(algebra, there.view());
+}
+
+template <class T>
+test::plain_refinement plain_problem(matrix<T> const& x) {
+  test::plain_refinement plain;
+  for (std::size_t i = 0; i < x.rows(); ++i) {
+    plain.tokens.emplace_back(&x(i, 0), &x(i, 0) + x.columns());
+    plain.massive.push_back(i % 20 == 0);
+  }
+  return plain;
+}
+
+}  // namespace
+
+TEST_CASE("every round on the device is that of the plain iteration, with and without momentum") {
+  std::size_t const n = 12;
+  auto const x = massive_sample<double>(80, n);
+  auto const start = test::dense_start<double>(n);
+  for (double const momentum : {0.0, 0.9}) {
+    auto plain = plain_problem(x);
+    plain.momentum = momentum;
+    test::plain_refinement::square z(n, std::vector<double>(n));
+    for (std::size_t i = 0; i < n; ++i) {
+      std::copy_n(&start(i, 0), n, z[i].begin());
+    }
+    int const rounds = 6;
+    auto const losses = plain.run(z, rounds);
+    refine_options options;
+    options.rounds = rounds;
+    options.momentum = momentum;
+    options.patience = 0;
+    test::in_every_order([&] {
+      auto const result =
+          refine_rotation(cuda::policy{}, int4_scheme{}, x.view(), every_20th(80), start.view(), options, go_on);
+      REQUIRE(result.rounds.size() == losses.size());
+      for (std::size_t k = 0; k < losses.size(); ++k) {
+        CHECK(std::fabs(result.rounds[k].loss / losses[k] - 1) < 1e-7);
+        CHECK(result.rounds[k].restarted == (k > 0 && losses[k] > losses[k - 1]));
+      }
+    });
+  }
+}
+
+// A code that rounds otherwise sends the rounds that follow another way, so few of them can be compared.
+TEST_CASE("256 tokens of 64 channels: the plain iteration's loss to a hundredth, and orthogonal to a millionth") {
+  std::size_t const n = 64;
+  auto const x = massive_sample<float>(256, n);
+  auto const start = test::dense_start<float>(n);
+  auto plain = plain_problem(x);
+  plain.momentum = 0.9;
+  test::plain_refinement::square z(n, std::vector<double>(n));
+  for (std::size_t i = 0; i < n; ++i) {
+    std::copy_n(&start(i, 0), n, z[i].begin());
+  }
+  refine_options options;
+  options.rounds = 3;
+  options.patience = 0;
+  auto const losses = plain.run(z, options.rounds);
+  for (auto const precision : {product_precision::float32, product_precision::float64}) {
+    options.precision = precision;
+    auto const result =
+        refine_rotation(cuda::policy{}, int4_scheme{}, x.view(), every_20th(256), start.view(), options, go_on);
+    REQUIRE(result.rounds.size() == losses.size());
+    for (std::size_t k = 0; k < losses.size(); ++k) {
+      CAPTURE(k, result.rounds[k].loss, losses[k]);
+      CHECK(std::fabs(result.rounds[k].loss / losses[k] - 1) < 0.01);
+    }
+    CHECK(result.rounds[static_cast<std::size_t>(result.best_round)].loss < 0.7 * losses.front());
+    CHECK(distance_from_orthogonal(result.rotation) < 1e-6);
+  }
+}
+
+TEST_CASE("tokens of the host and of the device give the same bytes, in every order of threads") {
+  std::size_t const n = 16;
+  std::size_t const rows = 1200;
+  auto const x = massive_sample<float>(rows, n);
+  auto const there = to_device(x);
+  auto const start = test::dense_start<float>(n);
+  refine_options options;
+  options.rounds = 1;
+  options.first_share = 0.5;
+  options.first_rounds = 1;
+  options.held_out = every_fourth(rows);
+  auto const run = [&](auto const& source) {
+    return refine_rotation(cuda::policy{}, int4_scheme{}, source, every_20th(rows),
+                           matrix_view<float const>(start.view()), options, go_on);
+  };
+  auto const once = run(memory_tokens(x.view()));
+  CHECK(once.rounds[0].share == 0.5);
+  CHECK(once.rounds[1].share == 1);
+  test::in_every_order([&] { CHECK(same_bytes(run(cuda::device_tokens(there.view())).rotation, once.rotation)); });
+}
+
+TEST_CASE("a token that is not finite is named, wherever the tokens are") {
+  std::size_t const n = 16;
+  auto const start = test::dense_start<float>(n);
+  for (float const bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    auto x = massive_sample<float>(40, n);
+    x(17, 5) = bad;
+    auto const there = to_device(x);
+    auto const run = [&](auto const& source) {
+      return refine_rotation(cuda::policy{}, int4_scheme{}, source, every_20th(40),
+                             matrix_view<float const>(start.view()), refine_options{}, go_on);
+    };
+    CHECK_THROWS_WITH(run(memory_tokens(x.view())), contains_text("row 17, column 5 holds"));
+    CHECK_THROWS_WITH(run(cuda::device_tokens(there.view())), contains_text("row 17, column 5 holds"));
+  }
+}
+
+TEST_CASE("a start that is not orthogonal, and no device, are refused") {
+  auto const x = massive_sample<float>(40, 16);
+  auto start = test::dense_start<float>(16);
+  start(3, 4) += 1;
+  auto const run = [&] {
+    return refine_rotation(cuda::policy{}, int4_scheme{}, x.view(), every_20th(40), start.view(), refine_options{},
+                           go_on);
+  };
+  CHECK_THROWS_WITH(run(), contains_text("the start is not orthogonal"));
+#if !defined(__CUDACC__)
+  test::emulated::device_settings none = test::emulated::settings();
+  none.device_count = 0;
+  test::emulated::with_settings(none, [&] { CHECK_THROWS_WITH(run(), contains_text("no CUDA device was found")); });
+#endif
+}
