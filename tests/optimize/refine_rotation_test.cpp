@@ -66,7 +66,8 @@ TEMPLATE_TEST_CASE("refining lowers the loss, returns the best round, and stays 
   auto const start = random_orthogonal<TestType>(cpu::policy{}, n, 1);
   for (auto const& scheme :
        {int4_scheme{}, int4_scheme{false}, int4_scheme{true, 16}, int4_scheme{true, 0, 1.0F, scale_rule::search}}) {
-    auto const result = refine_rotation(cpu::policy{2}, scheme, x.view(), massive, start.view(), {.rounds = 12, .patience = 0}, go_on);
+    auto const result =
+        refine_rotation(cpu::policy{2}, scheme, x.view(), massive, start.view(), {.rounds = 12, .patience = 0}, go_on);
     REQUIRE(result.rounds.size() == 13);
     CHECK_FALSE(result.stopped);
     auto const best = std::min_element(result.rounds.begin(), result.rounds.end(),
