@@ -105,7 +105,7 @@ void check_rotate_quantize(P const& on, Rotation const& rotation, int4_scheme co
 
 /// Turns the row that a hook found into an error: what the row or its rotation holds is not finite.
 template <class T, class Space>
-void reject_rotation(matrix_view<T const, Space> const& x, std::size_t bad_row) {
+DFROT_PER_ISA void reject_rotation(matrix_view<T const, Space> const& x, std::size_t bad_row) {
   reject_non_finite(x, bad_row);
   expects(bad_row == all_finite, "row ", bad_row, " is finite, but its rotation is not: scale the activations down");
 }
