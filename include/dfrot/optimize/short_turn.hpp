@@ -56,7 +56,8 @@ namespace detail {
 /// the identity where they leave it open (polar factor of P^T T).
 /// @param on where to run   @param from P (p x n)   @param to T (p x n)
 /// @pre P P^T = T T^T, up to rounding: otherwise P G is only the nearest to T
-/// @post rank <= 2 p; 0 where P = T; P G = T to 1e-9 of a row's length (nearest_orthogonal() shifts by 1e-10)   Complexity: O(n p^2).   Throws: std::invalid_argument on shapes; std::bad_alloc.
+/// @post rank <= 2 p; 0 where P = T; P G = T to 1e-9 of a row's length
+/// Complexity: O(n p^2).   Throws: std::invalid_argument on shapes; std::bad_alloc.
 template <execution_policy P>
 [[nodiscard]] low_rank_rotation turn_between(P const& on, matrix_view<double const> from,
                                              matrix_view<double const> to) {

@@ -23,7 +23,8 @@ enum class taken : bool { as_is, transposed };
 /// What dense linear algebra on a device is made of: products and triangular solutions by cuBLAS, Cholesky factors by cuSOLVER,
 /// in the order of one policy's stream. All matrices are row-major.
 /// Precision: float is IEEE float32 throughout, never TF32 and never emulated: the math mode is pinned to
-/// CUBLAS_DEFAULT_MATH, in which nothing of less precision takes part. Determinism: the same bits in every run with one device and one version of
+/// CUBLAS_DEFAULT_MATH, in which nothing of less precision takes part.
+/// Determinism: the same bits in every run with one device and one version of
 /// the libraries; sums are added in another order than the host's.   Memory: each library keeps a workspace of some MiB.
 /// Errors: std::runtime_error with the call and the status; std::invalid_argument for sizes of 2^31 and above. Moves, and does
 /// not copy. One thread at a time.
