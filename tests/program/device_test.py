@@ -133,6 +133,9 @@ def main():
         programs = [EMULATED] if EMULATED else []
         if check_what_is_missing(folder):
             programs.append(PROGRAM)
+        if not programs:
+            print("skipped: no device, emulated or not")
+            sys.exit(77)
         for program in programs:
             check_first_rounds(program, folder)
             check_resumed(program, folder)
