@@ -1,5 +1,5 @@
-// dfrot-refine on a CUDA device: the only source of the program that nvcc compiles, into a module that the program loads when
-// it is asked for a device.
+// dfrot-refine on a CUDA device: the only source of the program that nvcc compiles, into a module that the program
+// loads when it is asked for a device.
 
 #include <chrono>
 #include <cstddef>
@@ -70,7 +70,8 @@ class current_device final : public cuda_device {
 
 }  // namespace dfrot::program
 
-/// What the module gives to the program, which owns it from then on.   Throws: device_error where there is no device to use.
+/// What the module gives to the program, which owns it from then on.
+/// Throws: device_error where there is no device to use.
 extern "C" dfrot::program::cuda_device* dfrot_refine_current_device() {
   try {
     dfrot::cuda::require_device();

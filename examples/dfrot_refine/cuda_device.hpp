@@ -17,7 +17,8 @@ class device_error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// What the program asks of a CUDA device. The one class behind it (cuda_device.cu) is compiled by nvcc into a module of its own.
+/// What the program asks of a CUDA device. The one class behind it (cuda_device.cu) is compiled by nvcc into a module
+/// of its own.
 class cuda_device {
  public:
   virtual ~cuda_device() = default;
@@ -38,10 +39,10 @@ class cuda_device {
   [[nodiscard]] virtual std::size_t free_bytes() const = 0;
 };
 
-/// The current CUDA device. Loads the module that was compiled for it, which takes cuBLAS and cuSOLVER along: they are larger
-/// than the rest of the program by far, so that nobody has them in memory who does not ask for a device.
-/// Throws: device_error if the program was built without CUDA, the module or its libraries are missing, or there is no device of
-/// compute capability 8.0 or newer.
+/// The current CUDA device. Loads the module that was compiled for it, which takes cuBLAS and cuSOLVER along: they are
+/// larger than the rest of the program by far, so that nobody has them in memory who does not ask for a device.
+/// Throws: device_error if the program was built without CUDA, the module or its libraries are missing, or there is no
+/// device of compute capability 8.0 or newer.
 [[nodiscard]] std::unique_ptr<cuda_device> open_cuda_device();
 
 }  // namespace dfrot::program

@@ -59,8 +59,8 @@ double device_bytes(options const& chosen, std::size_t rows, std::size_t channel
   double const b = chosen.refinement.block == 0 ? n : static_cast<double>(chosen.refinement.block);
   bool const single = (1 - chosen.holdout) * m >= 2 * n;  // as refinement_rules decides; massive tokens are few
   double const real = single ? 4 : 8;
-  // Blocks of rows, in float and in double; C in double, and in float a block's part of it; three rotations; for the polar
-  // factor a copy of C, one of the rotation, the next rotation, and the two matrices of the iteration.
+  // Blocks of rows, in float and in double; C in double, and in float a block's part of it; three rotations; for the
+  // polar factor a copy of C, one of the rotation, the next rotation, and the two matrices of the iteration.
   return 16 * m + 1024 * n * (3 * 4 + (single ? 2 : 4) * 8.0) + n * b * (8 + (single ? 4 : 0)) + 3 * 4 * n * n +
          real * (n * b + 2 * n * n + 2 * b * b);
 }
@@ -80,9 +80,9 @@ std::string estimate(options const& chosen, cuda_device const* device) {
   auto const n = static_cast<double>(x.channels());
   auto const m = static_cast<double>(x.rows());
   bool const full = chosen.method == refine_method::full;
-  // Four sets of token errors; blocks of rows; for the full method the three rotations of the state (on a device they are a copy,
-  // for the checkpoint), the start, and on the processor C in float64, and as much for its polar factor at most; for the short
-  // one the start and the result, and the result in float64.
+  // Four sets of token errors; blocks of rows; for the full method the three rotations of the state (on a device they
+  // are a copy, for the checkpoint), the start, and on the processor C in float64, and as much for its polar factor at
+  // most; for the short one the start and the result, and the result in float64.
   double const state = device != nullptr && !chosen.checkpoint ? 0 : 3 * 4;
   double const bytes = 16 * m * (4 + chosen.starts) + 4 * n * (full ? 5 * 1024.0 : 2 * 1024.0) +
                        n * n * (full ? 4 + state + (device != nullptr ? 4 : 2 * 8.0) : 2 * 4 + 8.0) +

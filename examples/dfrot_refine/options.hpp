@@ -24,8 +24,8 @@ enum class start_rotation : std::uint8_t { hadamard, orthogonal, file };
 /// Which refinement: every channel and token in n x n matrices, or the massive tokens alone.
 enum class refine_method : std::uint8_t { full, short_rotation };
 
-/// Where the rounds of the full method run. All else runs on the processor: what is measured before and after them is then
-/// measured in one way, whatever refines, and costs as much as a round or two.
+/// Where the rounds of the full method run. All else runs on the processor: what is measured before and after them is
+/// then measured in one way, whatever refines, and costs as much as a round or two.
 enum class compute_device : std::uint8_t { cpu, cuda };
 
 /// What the user asked for on the command line.

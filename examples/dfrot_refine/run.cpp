@@ -37,8 +37,8 @@ error_summary summarize_rows(std::vector<token_error> const& errors, massive_tok
   return summarize({chosen.data(), chosen.size()}, kinds, alpha);
 }
 
-/// A product of all tokens with a dense matrix takes long where there are many; beyond this number of operations, a random
-/// orthogonal rotation, which is only there to compare with, is left out.
+/// A product of all tokens with a dense matrix takes long where there are many; beyond this number of operations, a
+/// random orthogonal rotation, which is only there to compare with, is left out.
 constexpr double most_operations_to_compare = 2e12;
 
 bool needs_orthogonal(options const& chosen, activations const& x) {

@@ -9,8 +9,8 @@
 
 namespace dfrot {
 
-/// Everything that a refinement remembers from one round to the next. Written to a file after any round and read again, it
-/// gives the same bytes as work that was not interrupted.
+/// Everything that a refinement remembers from one round to the next. Written to a file after any round and read again,
+/// it gives the same bytes as work that was not interrupted.
 template <class T>
 struct refinement_state : refinement_progress {
   matrix<T> rotation;  ///< Z (n x n): the rotation that the next round measures
@@ -18,7 +18,8 @@ struct refinement_state : refinement_progress {
   matrix<T> best;      ///< the rotation to return so far (n x n)
 };
 
-/// Checks that the rotations of a state are square and of one order.   Throws: std::invalid_argument naming one that is not.
+/// Checks that the rotations of a state are square and of one order.
+/// Throws: std::invalid_argument naming one that is not.
 template <class T>
 void check_state(refinement_state<T> const& state) {
   std::size_t const n = state.rotation.columns();

@@ -24,8 +24,9 @@
 
 namespace dfrot::cuda {
 
-/// The alternation on a device, a round at a time: the twin of dfrot::refinement, with the same rules (refinement_rules). Its
-/// three rotations stay on the device; state() and result() copy them. Moves, and does not copy.
+/// The alternation on a device, a round at a time: the twin of dfrot::refinement, with the same rules
+/// (refinement_rules). Its three rotations stay on the device; state() and result() copy them. Moves, and does not
+/// copy.
 /// Memory: Z, R and the best rotation (n x n of T each), besides the sums and the workspace of nearest_orthogonal().
 /// Source: as dfrot::refinement.
 template <dense_scalar T>
@@ -33,8 +34,8 @@ class refinement {
  public:
   /// Begins.
   /// @param on where to run   @param start (n x n), of the host, orthogonal; other parameters as dfrot::refinement
-  /// Throws: std::invalid_argument on options, shape, or a start that is not orthogonal to 1e-3; std::runtime_error if there is no
-  /// device that dfrot can use, and as check_status().
+  /// Throws: std::invalid_argument on options, shape, or a start that is not orthogonal to 1e-3; std::runtime_error if
+  /// there is no device that dfrot can use, and as check_status().
   refinement(policy const& on, matrix_view<T const> start, refine_options const& options, std::size_t ordinary_tokens)
       : rules_(options, start.columns, ordinary_tokens, std::is_same_v<T, float>) {
     check_shape("start rotation", start, start.columns, start.columns);
@@ -44,8 +45,8 @@ class refinement {
     rules_.begin(progress_);
   }
 
-  /// Goes on where a state was left, by this class or by the host's: on the same device, to the same bytes as work that was not
-  /// interrupted; on another one, where other roundings lead.
+  /// Goes on where a state was left, by this class or by the host's: on the same device, to the same bytes as work that
+  /// was not interrupted; on another one, where other roundings lead.
   /// @param on where to run   @param state of the host   @pre the same options and tokens
   /// Throws: std::invalid_argument on options and shapes; std::runtime_error as above.
   refinement(policy const& on, refinement_state<T> const& state, refine_options const& options,
@@ -83,7 +84,8 @@ class refinement {
     return round_sums<T>(procrustes_sums(algebra_, rotation_.columns(), options.alpha, single, options.block));
   }
 
-  /// Ends a round: notes what was measured, keeps the rotation if it is the best so far, and takes the step to the next one.
+  /// Ends a round: notes what was measured, keeps the rotation if it is the best so far, and takes the step to the next
+  /// one.
   /// @param on the policy of the constructor   @param sums over all tokens, under rotation() and request(); cleared
   /// @return the round   Complexity: O(n^3).   Determinism: as dense_algebra.   @pre !finished()
   /// Throws: std::invalid_argument if C is not finite; std::runtime_error as check_status().

@@ -13,8 +13,8 @@
 // Rounding of rotated tokens on the device, with their errors. Internal to optimize/cuda.
 namespace dfrot::cuda::detail {
 
-/// What becomes of a token's rounded values: kept, left out (zeros, which add nothing to a product), or, for numbers from 0 on,
-/// left out and kept apart in that row of the massive tokens.
+/// What becomes of a token's rounded values: kept, left out (zeros, which add nothing to a product), or, for numbers
+/// from 0 on, left out and kept apart in that row of the massive tokens.
 inline constexpr std::int32_t keep_token = -1;
 inline constexpr std::int32_t leave_token_out = -2;
 

@@ -24,9 +24,11 @@
 
 namespace dfrot::cuda::detail {
 
-/// A block of tokens on its way through a round on the device, and the massive ones of all blocks so far. Blocks are read on the
-/// host in turns, into one of two pinned blocks, so that the device works meanwhile. Internal to optimize/cuda.
-/// Memory of the device: three blocks of 1024 x n of T, two of doubles, and 16 bytes a token; pinned: two blocks of 1024 x n.
+/// A block of tokens on its way through a round on the device, and the massive ones of all blocks so far. Blocks are
+/// read on the host in turns, into one of two pinned blocks, so that the device works meanwhile. Internal to
+/// optimize/cuda.
+/// Memory of the device: three blocks of 1024 x n of T, two of doubles, and 16 bytes a token; pinned: two blocks of
+/// 1024 x n.
 template <class T>
 class token_pass {
  public:
@@ -97,8 +99,10 @@ class token_pass {
     slot_ = 1 - slot_;
   }
 
-  /// The massive tokens that wait join the problem, and the errors of all tokens the sums, in their order. Waits for the device.
-  /// Throws: std::invalid_argument naming row and column of a token that is not finite; std::runtime_error as check_status().
+  /// The massive tokens that wait join the problem, and the errors of all tokens the sums, in their order. Waits for
+  /// the device.
+  /// Throws: std::invalid_argument naming row and column of a token that is not finite; std::runtime_error as
+  /// check_status().
   template <class Source>
   void finish_round(Source const& source, token_kinds const& kinds, procrustes_sums& problem, error_sums& used,
                     error_sums& held_out) {
