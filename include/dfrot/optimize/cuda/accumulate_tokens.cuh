@@ -41,8 +41,8 @@ class round_sums {
 /// One pass over the tokens of a source under a rotation, on a device: the twin of dfrot::accumulate_tokens().
 ///   Y = X R;   B = Q(Y);   errors ||y - b||^2;   C += w^2 Y^T B over the tokens that are not held out
 /// Tokens go through in the host's blocks of 1024. Codes are those of every backend for the same Y; Y itself is a
-/// product in another order of sums than the host's. A token's squared errors are summed in double: over the lanes of a
-/// warp, then by halves; over groups and tokens one after the other.
+/// product in another order of sums than the host's. A token's errors are those of token_errors() for Y; those of
+/// the tokens are added one after the other.
 /// @param on where to run   @param scheme the quantizer
 /// @param source (m x n) rows of the host (token_source), which are copied by blocks, or device_tokens
 /// @param kinds what its tokens are   @param rotation R (n x n)
