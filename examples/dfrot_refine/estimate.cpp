@@ -59,10 +59,11 @@ double device_bytes(options const& chosen, std::size_t rows, std::size_t channel
   double const b = chosen.refinement.block == 0 ? n : static_cast<double>(chosen.refinement.block);
   bool const single = (1 - chosen.holdout) * m >= 2 * n;  // as refinement_rules decides; massive tokens are few
   double const real = single ? 4 : 8;
-  // Blocks of rows, in float and in double; C in double, and in float a block's part of it; three rotations; for the
-  // polar factor a copy of C, one of the rotation, the next rotation, and the two matrices of the iteration.
-  return 16 * m + 1024 * n * (3 * 4 + (single ? 2 : 4) * 8.0) + n * b * (8 + (single ? 4 : 0)) + 3 * 4 * n * n +
-         real * (n * b + 2 * n * n + 2 * b * b);
+  // Blocks of rows, in float and in double; C in double, and in float a block's part of it; three rotations. Then, in
+  // turns, copies of blocks in double, or a copy of C, one of the rotation, and the next rotation (or the two matrices
+  // of a polar iteration).
+  double const kept = 16 * m + 1024 * n * (3 * 4 + 2 * 8) + n * b * (8 + (single ? 4 : 0)) + 3 * 4 * n * n;
+  return kept + std::max(single ? 0 : 2 * 8 * 1024 * n, real * (n * b + 2 * n * n));
 }
 
 void require_device_memory(cuda_device const& device, options const& chosen, std::size_t rows, std::size_t channels) {
