@@ -115,6 +115,7 @@ checkpoint::checkpoint(options const& chosen, std::size_t channels, std::vector<
       {"rows", message(tokens.size())},
       {"channels", message(channels)},
       {"input checksum", hexadecimal(checksum(tokens))},
+      {"--device", chosen.device == compute_device::cuda ? "cuda" : "cpu"},
       {"--asymmetric", chosen.scheme.symmetric ? "no" : "yes"},
       {"--scale", chosen.scheme.scale == scale_rule::search ? "search" : "max"},
       {"--clip", text_of(double{chosen.scheme.clip})},

@@ -13,7 +13,8 @@
 namespace dfrot::program {
 
 /// Keeps the state of the full refinement in a file from round to round, so that work that was cut off goes on and ends
-/// in the same bytes. The file says which input and options it belongs to; with others it is refused.
+/// in the same bytes. The file says which input and options it belongs to; with others it is refused. --device is one
+/// of them, since a processor and a device round sums otherwise and so end elsewhere.
 class checkpoint {
  public:
   /// @param chosen names the file, or none: then nothing is kept   @param channels of the tokens
@@ -25,7 +26,11 @@ class checkpoint {
   /// Throws: io_error if the file is damaged, or was made with another input or other options (which is said).
   [[nodiscard]] std::optional<refinement_state<float>> load() const;
 
-  /// Writes the state: the file is the old one or the new one at any moment.   Throws: io_error if it cannot be written.
+  /// Whether there is a file to keep a state in.
+  [[nodiscard]] bool is_kept() const { return path_.has_value(); }
+
+  /// Writes the state: the file is the old one or the new one at any moment.
+  /// Throws: io_error if it cannot be written.
   void save(refinement_state<float> const& state) const;
 
  private:

@@ -16,6 +16,7 @@
 #include <dfrot/io/npy.hpp>
 #include <dfrot/io/short_rotation_file.hpp>
 
+#include "cuda_device.hpp"
 #include "estimate.hpp"
 #include "interrupt.hpp"
 #include "options.hpp"
@@ -69,12 +70,13 @@ void write_outputs(options const& chosen, outcome const& result) {
 int refine_and_write(options const& chosen) {
   watch_for_interrupt();
   check_request(chosen);
+  auto const device = chosen.device == compute_device::cuda ? open_cuda_device() : nullptr;
   if (chosen.dry_run) {
-    std::fputs(estimate(chosen).c_str(), stdout);
+    std::fputs(estimate(chosen, device.get()).c_str(), stdout);
     return done;
   }
   std::optional<progress> shown(std::in_place, chosen.refinement.rounds);
-  outcome const result = run(chosen, *shown);
+  outcome const result = run(chosen, device.get(), *shown);
   shown.reset();
   write_outputs(chosen, result);
   std::fputs(table(chosen, result).c_str(), stdout);
@@ -98,6 +100,8 @@ int main(int argument_count, char** arguments) {
     return complain(error.what(), bad_input);
   } catch (std::bad_alloc const&) {
     return complain("the activations do not fit into memory: use fewer rows", bad_input);
+  } catch (device_error const& error) {
+    return complain(error.what(), no_device);
   } catch (std::exception const& error) {
     return complain(error.what(), failed);
   }

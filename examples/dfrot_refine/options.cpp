@@ -35,8 +35,10 @@ constexpr char const* examples =
     "      each token's scale searched\n"
     "  dfrot-refine --input a.npy --input b.npy --output R.npy --method full --checkpoint c.safetensors\n"
     "      two files, which may be larger than memory; after a crash the same line with --resume goes on\n"
+    "  dfrot-refine --input X.npy --output R.npy --method full --device cuda\n"
+    "      the rounds on an NVIDIA device, where the program was built for one\n"
     "\n"
-    "Exit codes: 0 done, 2 wrong usage, 3 bad input or unwritable output,\n"
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad input or unwritable output, 4 no device to use,\n"
     "130 interrupted with Ctrl-C (the best rotation so far is written; a second Ctrl-C stops at once).\n";
 
 /// Texts that are parsed further after CLI11 has read them.
@@ -51,6 +53,7 @@ struct raw_texts {
   std::string log;
   std::string checkpoint;
   std::string method = "short";
+  std::string device = "cpu";
   std::string rotation = "hadamard";
   std::string massive = "auto";
   std::string scale = "max";
@@ -105,6 +108,13 @@ void add_method(CLI::App& app, options& chosen, raw_texts& texts) {
       ->capture_default_str()
       ->check(CLI::IsMember({"short", "full"}).description(""))
       ->type_name("short|full")
+      ->group(group);
+  app.add_option("--device", texts.device,
+                 "Where the rounds of the full method run: on the processor, or on an\nNVIDIA device; all else runs on "
+                 "the processor")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"cpu", "cuda"}).description(""))
+      ->type_name("cpu|cuda")
       ->group(group);
   app.add_flag("--rms-norm", chosen.rms_norm, "Divide each row by sqrt(mean(x^2) + 1e-6) first")->group(group);
   app.add_option("--rotation", texts.rotation,
@@ -255,6 +265,7 @@ void interpret_files(CLI::App const& app, raw_texts const& texts, options& chose
 
 void interpret_method(CLI::App const& app, raw_texts const& texts, options& chosen) {
   chosen.method = texts.method == "full" ? refine_method::full : refine_method::short_rotation;
+  chosen.device = texts.device == "cuda" ? compute_device::cuda : compute_device::cpu;
   if (texts.rotation == "orthogonal") {
     chosen.start = start_rotation::orthogonal;
   } else if (texts.rotation != "hadamard") {
@@ -288,6 +299,9 @@ void check_method(CLI::App const& app, options const& chosen) {
   }
   only_for("--short-output", "short", !full);
   only_for("--prototypes", "short", !full);
+  if (!full && chosen.device == compute_device::cuda) {
+    refuse("--device cuda goes with --method full only: a short rotation takes the processor seconds");
+  }
   if (!full && chosen.start != start_rotation::hadamard) {
     refuse("--rotation: a short rotation follows a Hadamard; another start goes with --method full");
   }

@@ -13,7 +13,7 @@
 namespace dfrot::program {
 
 /// The exit codes of dfrot-refine.
-enum exit_code : int { done = 0, failed = 1, wrong_usage = 2, bad_input = 3, interrupted = 130 };
+enum exit_code : int { done = 0, failed = 1, wrong_usage = 2, bad_input = 3, no_device = 4, interrupted = 130 };
 
 /// How massive tokens are told from ordinary ones.
 enum class massive_rule : std::uint8_t { automatic, compare, threshold };
@@ -23,6 +23,10 @@ enum class start_rotation : std::uint8_t { hadamard, orthogonal, file };
 
 /// Which refinement: every channel and token in n x n matrices, or the massive tokens alone.
 enum class refine_method : std::uint8_t { full, short_rotation };
+
+/// Where the rounds of the full method run. All else runs on the processor: what is measured before and after them is
+/// then measured in one way, whatever refines, and costs as much as a round or two.
+enum class compute_device : std::uint8_t { cpu, cuda };
 
 /// What the user asked for on the command line.
 struct options {
@@ -38,6 +42,7 @@ struct options {
   bool resume = false;                              ///< go on from the checkpoint
   bool dry_run = false;                             ///< say what would be done, and what it takes
   refine_method method = refine_method::full;
+  compute_device device = compute_device::cpu;
   bool rms_norm = false;
   start_rotation start = start_rotation::hadamard;
   std::filesystem::path start_file;  ///< for start_rotation::file

@@ -85,6 +85,7 @@ std::string report(options const& chosen, outcome const& result) {
         {"clip", std::round(double{chosen.scheme.clip} * 1e6) / 1e6},
         {"scale", chosen.scheme.scale == scale_rule::search ? "search" : "max"}}},
       {"method", method_json(chosen, result)},
+      {"device", chosen.device == compute_device::cuda ? "cuda" : "cpu"},
       {"start", start},
       {"start_seed", result.start_seed},
       {"alpha", chosen.refinement.alpha},

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
+#include <optional>
 #include <utility>
 
 #include <dfrot/core/expects.hpp>
@@ -12,7 +14,9 @@
 
 #include "activations.hpp"
 #include "checkpoint.hpp"
+#include "estimate.hpp"
 #include "interrupt.hpp"
+#include "refinement_work.hpp"
 #include "round_log.hpp"
 #include "survey.hpp"
 
@@ -33,8 +37,8 @@ error_summary summarize_rows(std::vector<token_error> const& errors, massive_tok
   return summarize({chosen.data(), chosen.size()}, kinds, alpha);
 }
 
-/// A product of all tokens with a dense matrix takes long where there are many; beyond this number of operations, a random
-/// orthogonal rotation, which is only there to compare with, is left out.
+/// A product of all tokens with a dense matrix takes long where there are many; beyond this number of operations, a
+/// random orthogonal rotation, which is only there to compare with, is left out.
 constexpr double most_operations_to_compare = 2e12;
 
 bool needs_orthogonal(options const& chosen, activations const& x) {
@@ -110,7 +114,20 @@ std::vector<std::uint8_t> flags_of(std::vector<std::size_t> const& rows, std::si
   return flags;
 }
 
-void refine_full(cpu::policy const& on, options const& chosen, activations const& x, outcome& result, progress& shown) {
+/// The work on the device, or, without one, on the processor, begun or taken up where a state was left.
+std::unique_ptr<refinement_work> begin_work(cpu::policy const& on, cuda_device const* device, refinement_task task,
+                                            matrix_view<float const> start,
+                                            std::optional<refinement_state<float>> state) {
+  if (device != nullptr) {
+    return state ? device->resume(std::move(task), *state) : device->begin(std::move(task), start);
+  }
+  auto work = state ? refinement<float>(std::move(*state), task.options, task.ordinary_tokens)
+                    : refinement<float>(on, start, task.options, task.ordinary_tokens);
+  return make_work(on, std::move(task), std::move(work));
+}
+
+void refine_full(cpu::policy const& on, cuda_device const* device, options const& chosen, activations const& x,
+                 outcome& result, progress& shown) {
   checkpoint const kept(chosen, x.channels(), result.none.tokens);
   auto const held_out = flags_of(result.split.held_out, x.rows());
   std::size_t ordinary = 0;
@@ -120,25 +137,27 @@ void refine_full(cpu::policy const& on, options const& chosen, activations const
   round_log log(chosen);
   auto state = kept.load();
   result.resumed = state.has_value();
-  refinement<float> work =
-      state ? refinement<float>(std::move(*state), chosen.refinement, ordinary)
-            : refinement<float>(on, std::as_const(result.start_rotation).view(), chosen.refinement, ordinary);
-  for (refine_round const& round : work.state().rounds) {
-    shown.show(round);
-    log.add(round);
+  if (state) {
+    for (refine_round const& round : state->rounds) {
+      shown.show(round);
+      log.add(round);
+    }
   }
-  round_sums sums = work.empty_sums();
+  token_rows const tokens{x.rows(), x.channels(), [&x](std::size_t first, auto block) { x.read(first, block); }};
   token_kinds const kinds{{result.massive.is_massive.data(), x.rows()}, {held_out.data(), held_out.size()}};
+  auto const work = begin_work(on, device, {tokens, kinds, chosen.scheme, chosen.refinement, ordinary},
+                               std::as_const(result.start_rotation).view(), std::move(state));
   bool stopped = false;
-  while (!work.finished() && !stopped) {
-    accumulate_tokens(on, chosen.scheme, x, kinds, work.rotation(), work.request(), sums);
-    refine_round const round = work.step(on, sums);
-    kept.save(work.state());
+  while (!work->finished() && !stopped) {
+    refine_round const round = work->round();
+    if (kept.is_kept()) {
+      work->show_state([&kept](refinement_state<float> const& reached) { kept.save(reached); });
+    }
     shown.show(round);
     log.add(round);
     stopped = was_interrupted();
   }
-  result.refinement = std::move(work).result();
+  result.refinement = work->result();
   result.refinement.stopped = stopped;
   result.rotation = std::move(result.refinement.rotation);
 }
@@ -193,7 +212,7 @@ void add_summaries(options const& chosen, outcome& result) {
 
 }  // namespace
 
-outcome run(options const& chosen, progress& shown) {
+outcome run(options const& chosen, cuda_device const* device, progress& shown) {
   auto const began = std::chrono::steady_clock::now();
   cpu::policy const on{chosen.threads};
   outcome result;
@@ -202,6 +221,9 @@ outcome run(options const& chosen, progress& shown) {
   result.input = x.name();
   result.rows = x.rows();
   result.channels = x.channels();
+  if (device != nullptr) {
+    require_device_memory(*device, chosen, x.rows(), x.channels());
+  }
   if (chosen.start == start_rotation::file) {
     result.start_rotation = load_start_rotation(chosen, x.channels());
   }
@@ -210,7 +232,7 @@ outcome run(options const& chosen, progress& shown) {
 
   shown.show("preparing the refinement");
   if (chosen.method == refine_method::full) {
-    refine_full(on, chosen, x, result, shown);
+    refine_full(on, device, chosen, x, result, shown);
     shown.show("measuring the refined rotation");
     result.refined.tokens = measure(on, chosen, dense_rotation<float>(result.rotation), x);
   } else {

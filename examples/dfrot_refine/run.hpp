@@ -1,5 +1,6 @@
 #pragma once
 
+#include "cuda_device.hpp"
 #include "options.hpp"
 #include "outcome.hpp"
 #include "progress.hpp"
@@ -7,7 +8,9 @@
 namespace dfrot::program {
 
 /// Does the work: reads, measures, refines, measures again.
-/// Throws: io_error for bad input; std::invalid_argument where the library refuses the data; std::bad_alloc.
-[[nodiscard]] outcome run(options const& chosen, progress& shown);
+/// @param device where the rounds of the full method run; none: on the processor
+/// Throws: device_error if its memory is too small; io_error for bad input; std::invalid_argument where the library
+/// refuses the data; std::bad_alloc.
+[[nodiscard]] outcome run(options const& chosen, cuda_device const* device, progress& shown);
 
 }  // namespace dfrot::program

@@ -50,10 +50,11 @@ std::string closing_lines(options const& chosen, outcome const& result) {
                                                                               : "the file";
   char line[256];
   int const rounds = static_cast<int>(std::max<std::size_t>(result.round_values().size(), 1)) - 1;
-  std::snprintf(line, sizeof line, "\nDFRot started from %s%s; of %d round%s number %d is kept%s%s. ", start_name,
+  std::snprintf(line, sizeof line, "\nDFRot started from %s%s; of %d round%s number %d is kept%s%s%s. ", start_name,
                 chosen.starts > 1 ? message(" with seed ", result.start_seed).c_str() : "", rounds,
                 rounds == 1 ? "" : "s", result.best_round(), result.stopped() ? " (interrupted)" : "",
-                result.resumed ? " (resumed)" : "");
+                result.resumed ? " (resumed)" : "",
+                chosen.device == compute_device::cuda ? "; rounds on a CUDA device" : "");
   std::string text = line;
   std::snprintf(line, sizeof line, "||R^T R - I||_F / sqrt(n) = %.1e. %.1f s\n", result.orthogonality, result.seconds);
   text += line;

@@ -10,6 +10,7 @@
 #include <dfrot/cuda_refinement.cuh>
 #include <dfrot/optimize/token_source.hpp>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "cuda/massive_sample.hpp"
@@ -146,6 +147,74 @@ TEST_CASE("a token that is not finite is named, wherever the tokens are") {
     CHECK_THROWS_WITH(run(memory_tokens(x.view())), contains_text("row 17, column 5 holds"));
     CHECK_THROWS_WITH(run(cuda::device_tokens(there.view())), contains_text("row 17, column 5 holds"));
   }
+}
+
+namespace {
+
+/// A refinement in float, its tokens and what is known about them.
+struct interrupted_work {
+  std::size_t rows = 60;
+  matrix<float> x = massive_sample<float>(rows, 12);
+  massive_tokens massive = every_20th(rows);
+  std::vector<std::uint8_t> held_out = every_fourth(rows);
+  refine_options options{};
+  std::size_t ordinary = 42;
+
+  /// Takes so many rounds, or all that are left.
+  void go_on(cuda::refinement<float>& work, int rounds) const {
+    token_kinds const kinds{{massive.is_massive.data(), rows}, {held_out.data(), rows}};
+    auto sums = work.empty_sums();
+    for (int k = 0; k < rounds && !work.finished(); ++k) {
+      cuda::accumulate_tokens(cuda::policy{}, int4_scheme{}, memory_tokens(x.view()), kinds, work.rotation(),
+                              work.request(), sums);
+      static_cast<void>(work.step(cuda::policy{}, sums));
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a refinement goes on from its state to the same bytes, whenever it was interrupted") {
+  interrupted_work work;
+  work.options.rounds = 6;
+  auto const start = test::dense_start<float>(12);
+  cuda::policy const on{};
+  cuda::refinement<float> whole(on, start.view(), work.options, work.ordinary);
+  work.go_on(whole, 100);
+  auto const expected_state = whole.state();
+  auto const expected = std::move(whole).result();
+  REQUIRE(expected.rounds.size() == 7);
+  for (int const before : {0, 1, 2, 4, 7}) {
+    CAPTURE(before);
+    refinement_state<float> state;
+    {
+      cuda::refinement<float> first(on, start.view(), work.options, work.ordinary);
+      work.go_on(first, before);
+      state = first.state();
+    }
+    CHECK(state.rounds.size() == static_cast<std::size_t>(before));
+    cuda::refinement<float> second(on, state, work.options, work.ordinary);
+    CHECK(second.finished() == (before == 7));
+    work.go_on(second, 100);
+    auto const found_state = second.state();
+    CHECK(same_bytes(found_state.rotation, expected_state.rotation));
+    CHECK(same_bytes(found_state.previous, expected_state.previous));
+    auto const found = std::move(second).result();
+    CHECK(same_bytes(found.rotation, expected.rotation));
+    CHECK(found.best_round == expected.best_round);
+    REQUIRE(found.rounds.size() == expected.rounds.size());
+    for (std::size_t k = 0; k < found.rounds.size(); ++k) {
+      CHECK(found.rounds[k].loss == expected.rounds[k].loss);
+      CHECK(found.rounds[k].restarted == expected.rounds[k].restarted);
+    }
+  }
+}
+
+TEST_CASE("a state whose rotations are of several orders is refused") {
+  auto const rotation = test::dense_start<float>(16);
+  refinement_state<float> const state{{}, rotation, matrix<float>(16, 8), rotation};
+  CHECK_THROWS_WITH(cuda::refinement<float>(cuda::policy{}, state, refine_options{}, 100),
+                    contains_text("previous rotation"));
 }
 
 TEST_CASE("a start that is not orthogonal, and no device, are refused") {

@@ -53,6 +53,8 @@ MISTAKES = (
     (*GOOD, "--method", "full", "--resume"),
     (*GOOD, "--method", "full", "--checkpoint", "X.npy"),
     (*GOOD, "--log", "R.npy"),
+    (*GOOD, "--device", "gpu"),
+    (*GOOD, "--device", "cuda"),
 )
 
 
@@ -71,7 +73,7 @@ def main():
 
         help_text = refine_well("--help").stdout
         for option in ("--input", "--output", "--rms-norm", "--rotation", "--alpha", "--massive", "--bits",
-                       "--asymmetric", "--clip", "--scale", "--method", "--prototypes",
+                       "--asymmetric", "--clip", "--scale", "--method", "--device", "--prototypes",
                        "--momentum", "--patience", "--starts", "--block", "--checkpoint", "--resume", "--log", "--dry-run",
                        "--short-output", "--rounds", "--seed", "--threads", "--holdout", "--start-output", "--report", "--plot",
                        "--csv", "Examples:"):

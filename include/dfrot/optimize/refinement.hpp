@@ -16,18 +16,10 @@
 #include <dfrot/optimize/accumulate_tokens.hpp>
 #include <dfrot/optimize/refine_options.hpp>
 #include <dfrot/optimize/refinement_rules.hpp>
+#include <dfrot/optimize/refinement_state.hpp>
 #include <dfrot/optimize/round_sums.hpp>
 
 namespace dfrot {
-
-/// Everything that a refinement remembers from one round to the next. Written to a file after any round and read again, it
-/// gives the same bytes as work that was not interrupted.
-template <class T>
-struct refinement_state : refinement_progress {
-  matrix<T> rotation;  ///< Z (n x n): the rotation that the next round measures
-  matrix<T> previous;  ///< R of the last step (n x n), from which momentum is taken
-  matrix<T> best;      ///< the rotation to return so far (n x n)
-};
 
 /// The alternation, a round at a time; who calls it feeds it the sums over the tokens, wherever those are:
 ///   refinement<float> work(on, start, options, ordinary_tokens);
@@ -70,10 +62,7 @@ class refinement {
   /// Goes on where a state was left. @pre the same options and tokens   Throws: std::invalid_argument on options and shapes.
   refinement(refinement_state<T> state, refine_options const& options, std::size_t ordinary_tokens)
       : rules_(options, state.rotation.columns(), ordinary_tokens, std::same_as<T, float>) {
-    std::size_t const n = state.rotation.columns();
-    check_shape("rotation", state.rotation.view(), n, n);
-    check_shape("previous rotation", state.previous.view(), n, n);
-    check_shape("best rotation", state.best.view(), n, n);
+    check_state(state);
     state_ = std::move(state);
     rules_.resume(state_);
   }

@@ -97,6 +97,11 @@ inline cudaError_t cudaMallocAsync(void** memory, std::size_t bytes, cudaStream_
   return *memory == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
 }
 
+inline cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
+  *free = *total = dfrot::test::emulated::settings().memory_bytes;
+  return emulated_device_status();
+}
+
 inline cudaError_t cudaFreeAsync(void* memory, cudaStream_t /*stream*/) {
   return dfrot::test::emulated::release(memory) ? cudaSuccess : cudaErrorInvalidValue;
 }

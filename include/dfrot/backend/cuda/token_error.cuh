@@ -28,9 +28,11 @@ template <class Source>
   return sum;
 }
 
-/// Errors and norms of rows. (Error is token_error; kernels in headers are templates.)
-template <class T, class Error>
-__global__ void __launch_bounds__(1024) measure_token_errors(__grid_constant__ group_pass<T> const pass, Error* out) {
+/// Measures the errors and norms of rows, and shows the grid of every group to what else wants it.
+/// @param pass the same for all threads   @param out of the rows   @param use called by every thread as
+/// use(place, source, span, grid), for each group that its team has   @pre every thread of the block calls it
+template <class T, class Error, class Use>
+__device__ inline void measure_rows(group_pass<T> const& pass, Error* out, Use const& use) {
   double* const scratch = shared_memory<double>();
   row_place const place = place_of_thread(pass.teams);
   auto const source = source_of_row(pass, place, scratch);
@@ -41,6 +43,7 @@ __global__ void __launch_bounds__(1024) measure_token_errors(__grid_constant__ g
     auto const grid = choose_grid(pass.scheme, source, span, scratch);
     error += error_of_thread(source, span, grid);
     norm += norm_of_thread(source, span);
+    use(place, source, span, grid);
   }
   auto const add = [](double a, double b) { return a + b; };
   error = team_reduce(pass.teams.row_threads, error, scratch, add);
@@ -51,8 +54,14 @@ __global__ void __launch_bounds__(1024) measure_token_errors(__grid_constant__ g
   }
 }
 
-/// token_errors() on the device: a token is read once from memory. The error of a token that holds a NaN or an infinity is NaN
-/// (see reject_non_finite()). Returns all_finite, since it does not wait.
+/// Errors and norms of rows. (Error is token_error; kernels in headers are templates.)
+template <class T, class Error>
+__global__ void __launch_bounds__(1024) measure_token_errors(__grid_constant__ group_pass<T> const pass, Error* out) {
+  measure_rows(pass, out, [](auto const&...) {});
+}
+
+/// token_errors() on the device: a token is read once from memory. The error of a token that holds a NaN or an infinity
+/// is NaN (see reject_non_finite()). Returns all_finite, since it does not wait.
 /// Precision: sums are in double, in a fixed order that is not the reference's: relative error about n 2^-53.
 /// Determinism: the same bits in every run.   Throws: std::runtime_error as check_status().
 template <storage T>

@@ -20,14 +20,15 @@ namespace dfrot::cuda {
 /// Whether a factor of a product is taken as it is or transposed.
 enum class taken : bool { as_is, transposed };
 
-/// What dense linear algebra on a device is made of: products and triangular solutions by cuBLAS, Cholesky factors by cuSOLVER,
-/// in the order of one policy's stream. All matrices are row-major.
+/// What dense linear algebra on a device is made of: products and triangular solutions by cuBLAS, Cholesky factors by
+/// cuSOLVER, in the order of one policy's stream. All matrices are row-major.
 /// Precision: float is IEEE float32 throughout, never TF32 and never emulated: the math mode is pinned to
 /// CUBLAS_DEFAULT_MATH, in which nothing of less precision takes part.
 /// Determinism: the same bits in every run with one device and one version of
-/// the libraries; sums are added in another order than the host's.   Memory: each library keeps a workspace of some MiB.
-/// Errors: std::runtime_error with the call and the status; std::invalid_argument for sizes of 2^31 and above. Moves, and does
-/// not copy. One thread at a time.
+/// the libraries; sums are added in another order than the host's.
+/// Memory: each library keeps a workspace of some MiB.
+/// Errors: std::runtime_error with the call and the status; std::invalid_argument for sizes of 2^31 and above. Moves,
+/// and does not copy. One thread at a time.
 class dense_algebra {
  public:
   explicit dense_algebra(policy const& on) : on_(on) {
@@ -83,7 +84,8 @@ class dense_algebra {
     return static_cast<std::size_t>(count);
   }
 
-  /// Z = L L^T in place of symmetric Z, of which the triangle above the diagonal (row-major) is read. Waits for the result.
+  /// Z = L L^T in place of symmetric Z, of which the triangle above the diagonal (row-major) is read. Waits for the
+  /// result.
   /// @param workspace as cholesky_workspace() says   @param info one integer of device memory
   /// Complexity: n^3 / 3 operations.   Throws: std::invalid_argument if Z is not positive definite.
   template <class T>
@@ -99,7 +101,8 @@ class dense_algebra {
     expects(pivot == 0, "a matrix is not positive definite: cuSOLVER reports ", pivot);
   }
 
-  /// Y <- Y Z^-1, for the rows of y, with the factor of Z that factor_cholesky() left.   Complexity: 2 m n^2 operations.
+  /// Y <- Y Z^-1, for the rows of y, with the factor of Z that factor_cholesky() left.
+  /// Complexity: 2 m n^2 operations.
   template <class T>
   void solve_rows(std::type_identity_t<matrix_view<T const, device_space>> factored,
                   matrix_view<T, device_space> y) const {

@@ -8,8 +8,8 @@
 #include <dfrot/backend/cuda/error.cuh>
 #include <dfrot/core/expects.hpp>
 
-// The calls of cuBLAS and cuSOLVER that dense_algebra makes, one name for both precisions, column-major as theirs. Internal to
-// linalg/cuda.
+// The calls of cuBLAS and cuSOLVER that dense_algebra makes, one name for both precisions, column-major as theirs.
+// Internal to linalg/cuda.
 namespace dfrot::cuda::detail {
 
 /// Throws: std::runtime_error "cublas gemm: CUBLAS_STATUS_… at file:line".

@@ -69,15 +69,16 @@ void make_orthogonal(dense_algebra const& algebra, matrix_view<T, device_space> 
 
 }  // namespace detail
 
-/// The orthogonal matrix nearest to C, its orthogonal polar factor, on a device: the twin of the host's nearest_orthogonal(),
-/// with the same iteration, weights and completion (nearest to the identity for singular C), see there.
+/// The orthogonal matrix nearest to C, its orthogonal polar factor, on a device: the twin of the host's
+/// nearest_orthogonal(), with the same iteration, weights and completion (nearest to the identity for singular C), see
+/// there.
 ///   C = Q H,   Q^T Q = I,   H symmetric and positive semidefinite
-/// @param algebra where to run   @param c (n x n), finite, float or double   @param q (n x n) of the same type, overwritten;
-/// may be c itself
-/// @post ||Q^T Q - I||_F / sqrt(n) is a few rounding errors of T; Q differs from the host's by the rounding of another order
-/// of sums
-/// Complexity: as the host's; products and solutions take n^3 each. Memory: two n x n matrices and cuSOLVER's workspace. The
-/// host decides after every step, so this waits for the stream many times.
+/// @param algebra where to run   @param c (n x n), finite, float or double
+/// @param q (n x n) of the same type, overwritten; may be c itself
+/// @post ||Q^T Q - I||_F / sqrt(n) is a few rounding errors of T; Q differs from the host's by the rounding of another
+/// order of sums
+/// Complexity: as the host's; products and solutions take n^3 each. Memory: two n x n matrices and cuSOLVER's
+/// workspace. The host decides after every step, so this waits for the stream many times.
 /// Determinism: as dense_algebra.
 /// Throws: std::invalid_argument on shape and on elements that are not finite; std::runtime_error as check_status().
 template <dense_scalar C, dense_scalar T>
@@ -97,15 +98,16 @@ void nearest_orthogonal(dense_algebra const& algebra, matrix_view<C, device_spac
     detail::scale(algebra.on(), q, T(0), q, T(1));
     return;
   }
-  // The factor of a multiple is the same, and squares neither overflow nor vanish. Powers of two round nothing; in two steps,
-  // since the inverse of a tiny peak may not be finite.
+  // The factor of a multiple is the same, and squares neither overflow nor vanish. Powers of two round nothing; in two
+  // steps, since the inverse of a tiny peak may not be finite.
   int const exponent = -(std::ilogb(largest) + 1);
   detail::scale(algebra.on(), q, std::ldexp(T(1), exponent / 2), c);
   detail::scale(algebra.on(), q, std::ldexp(T(1), exponent - exponent / 2), q);
   detail::make_orthogonal(algebra, q);
 }
 
-/// How far a square matrix is from being orthogonal, computed in float64 on a device: the twin of the host's orthogonality().
+/// How far a square matrix is from being orthogonal, computed in float64 on a device: the twin of the host's
+/// orthogonality().
 ///   ||R^T R - I||_F / sqrt(n)
 /// @param r (n x n), n at least 1   Complexity: 2 n^3 operations in float64; memory of two n x n doubles.
 /// Throws: std::invalid_argument on shape; std::runtime_error as check_status().

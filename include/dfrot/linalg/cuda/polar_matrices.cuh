@@ -14,8 +14,8 @@
 
 namespace dfrot::cuda::detail {
 
-/// The matrices of polar_steps, X, G and work, on a device: the twin of polar_iteration, with the same rules. Internal to
-/// linalg/cuda.
+/// The matrices of polar_steps, X, G and work, on a device: the twin of polar_iteration, with the same rules. Internal
+/// to linalg/cuda.
 template <class T>
 class polar_matrices {
  public:

@@ -17,8 +17,8 @@
 
 namespace dfrot::cuda {
 
-/// All that a round needs to know about the tokens, on a device: the twin of dfrot::round_sums, with the blocks that tokens go
-/// through, which are there for all rounds. Moves, and does not copy.
+/// All that a round needs to know about the tokens, on a device: the twin of dfrot::round_sums, with the blocks that
+/// tokens go through, which are there for all rounds. Moves, and does not copy.
 template <class T>
 class round_sums {
  public:
@@ -40,16 +40,18 @@ class round_sums {
 
 /// One pass over the tokens of a source under a rotation, on a device: the twin of dfrot::accumulate_tokens().
 ///   Y = X R;   B = Q(Y);   errors ||y - b||^2;   C += w^2 Y^T B over the tokens that are not held out
-/// Tokens go through in the host's blocks of 1024. Codes are those of every backend for the same Y; Y itself is a product in
-/// another order of sums than the host's. A token's squared errors are summed in double: over the lanes of a warp, then by
-/// halves; over groups and tokens one after the other.
-/// @param on where to run   @param scheme the quantizer   @param source (m x n) rows of the host (token_source), which are copied
-/// by blocks, or device_tokens   @param kinds what its tokens are   @param rotation R (n x n)   @param request which share of the
-/// ordinary tokens takes part, and whether C is needed   @param sums of n channels, to be added to
+/// Tokens go through in the host's blocks of 1024. Codes are those of every backend for the same Y; Y itself is a
+/// product in another order of sums than the host's. A token's errors are those of token_errors() for Y; those of
+/// the tokens are added one after the other.
+/// @param on where to run   @param scheme the quantizer
+/// @param source (m x n) rows of the host (token_source), which are copied by blocks, or device_tokens
+/// @param kinds what its tokens are   @param rotation R (n x n)
+/// @param request which share of the ordinary tokens takes part, and whether C is needed
+/// @param sums of n channels, to be added to
 /// Complexity: 4 m n^2 operations; see token_pass for memory. Waits for the stream at the end.
 /// Determinism: as dense_algebra; the same bits for any source of the same tokens.
-/// Throws: std::invalid_argument on shapes and a non-finite value (naming row and column); std::runtime_error as check_status();
-/// what the source throws.
+/// Throws: std::invalid_argument on shapes and a non-finite value (naming row and column); std::runtime_error as
+/// check_status(); what the source throws.
 template <class Source, class T>
 requires refines_from<policy, Source, T>
 void accumulate_tokens(policy const& on, int4_scheme const& scheme, Source const& source, token_kinds const& kinds,

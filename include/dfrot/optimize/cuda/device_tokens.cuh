@@ -26,12 +26,13 @@ __global__ void convert_tokens(matrix_view<Stored const, device_space> from, mat
 
 }  // namespace detail
 
-/// Tokens in a device's memory, in any storage type: a source for refinements under cuda::policy. Nothing is copied from the
-/// host but flags.
+/// Tokens in a device's memory, in any storage type: a source for refinements under cuda::policy. Nothing is copied
+/// from the host but flags.
 template <storage Stored>
 class device_tokens {
  public:
-  /// @param x (m x n), tokens x channels; not copied: it must outlive this   Throws: std::invalid_argument on the stride.
+  /// @param x (m x n), tokens x channels; not copied: it must outlive this
+  /// Throws: std::invalid_argument on the stride.
   explicit device_tokens(matrix_view<Stored const, device_space> x) : x_(x) { check_stride("activations", x); }
 
   [[nodiscard]] std::size_t rows() const { return x_.rows; }

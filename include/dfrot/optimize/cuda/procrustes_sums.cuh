@@ -17,13 +17,14 @@ namespace dfrot::cuda {
 
 /// The weighted Procrustes problem on a device: the twin of weighted_procrustes, with the same precisions.
 ///   C = sum_i w_i^2 y_i^T b_i, in float64;   turn: R <- R polar(C)
-/// Products of ordinary tokens are formed in float32 or float64, those of massive ones in float64. C is block-diagonal with
-/// blocks of b channels, which stand one below the other (n x b).
+/// Products of ordinary tokens are formed in float32 or float64, those of massive ones in float64. C is block-diagonal
+/// with blocks of b channels, which stand one below the other (n x b).
 /// Memory: n b doubles, and n b floats for float32 products.
 class procrustes_sums {
  public:
-  /// @param channels n   @param alpha, single, block as refinement_rules gives them: weight of a massive token, whether ordinary
-  /// products and the polar factor are in float32, order of a block (0: n)
+  /// @param channels n
+  /// @param alpha, single, block as refinement_rules gives them: weight of a massive token, whether ordinary products
+  /// and the polar factor are in float32, order of a block (0: n)
   procrustes_sums(std::shared_ptr<dense_algebra const> algebra, std::size_t channels, double alpha, bool single,
                   std::size_t block)
       : algebra_(std::move(algebra)),

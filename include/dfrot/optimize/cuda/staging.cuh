@@ -10,8 +10,8 @@
 
 namespace dfrot::cuda {
 
-/// Memory of the host that a device copies from while the host goes on: pinned, with the event after which it may be written
-/// again. Two of them in turns let the host read a block while the device works on the one before.
+/// Memory of the host that a device copies from while the host goes on: pinned, with the event after which it may be
+/// written again. Two of them in turns let the host read a block while the device works on the one before.
 /// Moves, and does not copy.   Errors: std::runtime_error as check_status().
 template <class T>
 class staging {

@@ -24,9 +24,11 @@
 
 namespace dfrot::cuda::detail {
 
-/// A block of tokens on its way through a round on the device, and the massive ones of all blocks so far. Blocks are read on the
-/// host in turns, into one of two pinned blocks, so that the device works meanwhile. Internal to optimize/cuda.
-/// Memory of the device: three blocks of 1024 x n of T, two of doubles, and 16 bytes a token; pinned: two blocks of 1024 x n.
+/// A block of tokens on its way through a round on the device, and the massive ones of all blocks so far. Blocks are
+/// read on the host in turns, into one of two pinned blocks, so that the device works meanwhile. Internal to
+/// optimize/cuda.
+/// Memory of the device: three blocks of 1024 x n of T, two of doubles, and 16 bytes a token; pinned: two blocks of
+/// 1024 x n.
 template <class T>
 class token_pass {
  public:
@@ -82,14 +84,9 @@ class token_pass {
     auto const b = b_.view().row_block(0, count);
     problem.algebra().multiply(T(1), taken::as_is, x_.view().row_block(0, count), taken::as_is, rotation, T(0), y);
     place_tokens(kinds, with_products, problem);
-    std::size_t const group = group_size(scheme, y.columns);
-    std::size_t const groups = group_count(scheme, y.columns);
-    if (parts_.columns() < count * groups) {
-      parts_ = device_matrix<token_error>(on_, 1, block_rows * groups);
-    }
-    rounding<T> const call{scheme,       group, groups, y, b, place_.data(), massive_y_.view(), massive_b_.view(),
-                           parts_.data()};
-    round_block(on_, call, errors_.data() + block_first_);
+    round_block(
+        on_, scheme, y,
+        rounded_tokens<T>{b, place_.data(), massive_y_.view(), massive_b_.view(), errors_.data() + block_first_});
     if (with_products) {
       problem.add_ordinary(y, b);
     }
@@ -97,8 +94,10 @@ class token_pass {
     slot_ = 1 - slot_;
   }
 
-  /// The massive tokens that wait join the problem, and the errors of all tokens the sums, in their order. Waits for the device.
-  /// Throws: std::invalid_argument naming row and column of a token that is not finite; std::runtime_error as check_status().
+  /// The massive tokens that wait join the problem, and the errors of all tokens the sums, in their order. Waits for
+  /// the device.
+  /// Throws: std::invalid_argument naming row and column of a token that is not finite; std::runtime_error as
+  /// check_status().
   template <class Source>
   void finish_round(Source const& source, token_kinds const& kinds, procrustes_sums& problem, error_sums& used,
                     error_sums& held_out) {
@@ -172,7 +171,6 @@ class token_pass {
   device_matrix<T> x_, y_, b_;
   device_matrix<double> massive_y_, massive_b_;
   device_matrix<std::int32_t> place_;
-  device_matrix<token_error> parts_;   // of the groups of a block
   device_matrix<token_error> errors_;  // of all tokens of the round
   std::array<staging<T>, 2> rows_;
   std::array<staging<std::int32_t>, 2> places_;
