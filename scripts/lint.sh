@@ -8,7 +8,7 @@ if (($# == 0)); then
 fi
 
 check_format() {
-  find include tests examples benchmarks -name '*.hpp' -o -name '*.cpp' | sort |
+  find include tests examples benchmarks -name '*.hpp' -o -name '*.cpp' -o -name '*.cuh' -o -name '*.cu' | sort |
     xargs clang-format --dry-run -Werror
   echo "clang-format: clean"
 }
