@@ -27,7 +27,8 @@ template <class T>
   return std::is_same_v<T, float> ? "float" : std::is_same_v<T, half> ? "half" : "bfloat16";
 }
 
-/// Equal pieces of device memory in a circle: each call takes the next, so that it comes from memory and not from a cache.
+/// Equal pieces of device memory in a circle: each call takes the next, so that it comes from memory and not from a
+/// cache.
 template <class Block>
 class ring {
  public:

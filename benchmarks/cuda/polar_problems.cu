@@ -106,8 +106,8 @@ struct svd_memory {
   explicit svd_memory(std::size_t n) : values(cuda::policy{}, 1, n), u(cuda::policy{}, n, n), v(cuda::policy{}, n, n) {}
 };
 
-// cuSOLVER counts by columns, so it takes C for C^T = U S V^T, and what it leaves is U^T, and V or V^T, by rows. The factor is
-// that of C^T transposed, V U^T.
+// cuSOLVER counts by columns, so it takes C for C^T = U S V^T, and what it leaves is U^T, and V or V^T, by rows. The
+// factor is that of C^T transposed, V U^T.
 
 contender by_gesvd(shared_data const& data, bool once) {
   std::size_t const n = data->n;

@@ -7,7 +7,8 @@
 #include "side_by_side/report.hpp"
 #include "side_by_side/runner.hpp"
 
-// What is measured on a device. This header is for both compilers: nvcc has the problems, the host's compiler the program.
+// What is measured on a device. This header is for both compilers: nvcc has the problems, the host's compiler the
+// program.
 
 namespace dfrot::bench {
 

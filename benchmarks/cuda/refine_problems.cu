@@ -1,4 +1,5 @@
-// Whole refinements of the built-in sample, which is made on the device; the loss beside the processor's, of the same tokens.
+// Whole refinements of the built-in sample, which is made on the device; the loss beside the processor's, of the same
+// tokens.
 
 #include <dfrot/cuda_refinement.cuh>
 

@@ -1,4 +1,5 @@
-// Rows rotated, quantized and packed in one kernel, which reads them once and writes only codes: the limit is to read them.
+// Rows rotated, quantized and packed in one kernel, which reads them once and writes only codes: the limit is to read
+// them.
 
 #include "device_data.cuh"
 

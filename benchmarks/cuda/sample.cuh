@@ -56,8 +56,8 @@ __global__ void write_sample(sample_rows sample, matrix_view<T, device_space> x)
   }
 }
 
-/// The built-in sample (see example::make_sample), made on the device: the host's values but for the order of the sums that
-/// normalise a row, and for products and sums that the compiler fuses.
+/// The built-in sample (see example::make_sample), made on the device: the host's values but for the order of the sums
+/// that normalise a row, and for products and sums that the compiler fuses.
 [[nodiscard]] inline cuda::device_matrix<float> device_sample(std::uint64_t seed, example::sample_size const& size) {
   cuda::policy const on{};
   example::sample_tables const here(seed, size.channels);

@@ -10,8 +10,8 @@
 #include <vector>
 
 // Measures the contenders of one problem side by side. Google Benchmark can interleave repetitions, too, but at random
-// over its whole run, with a fresh set-up and at least milliseconds each; on a machine whose speed changes from second to
-// second, only contenders that take turns within the same milliseconds can be compared.
+// over its whole run, with a fresh set-up and at least milliseconds each; on a machine whose speed changes from second
+// to second, only contenders that take turns within the same milliseconds can be compared.
 
 namespace dfrot::bench {
 

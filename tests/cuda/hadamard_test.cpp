@@ -25,8 +25,8 @@ using dfrot::test::to_host;
 
 namespace {
 
-// No level, each number of levels left after fours, bases below and above a word of signs, columns of a base at once, more
-// than one block, more shared memory than without asking.
+// No level, each number of levels left after fours, bases below and above a word of signs, columns of a base at once,
+// more than one block, more shared memory than without asking.
 constexpr std::size_t sizes[] = {1,  2,   4,   8,   12,  16,   20,   28,   64,   80,
                                  96, 128, 512, 688, 896, 1024, 1032, 2048, 2736, 14336};
 

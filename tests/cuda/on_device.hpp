@@ -1,7 +1,7 @@
 #pragma once
 
-// What the tests of the cuda backend share. They are compiled twice: by the host's compiler, for the emulated device, and by
-// nvcc, for a real one.
+// What the tests of the cuda backend share. They are compiled twice: by the host's compiler, for the emulated device,
+// and by nvcc, for a real one.
 
 #include <cstddef>
 #include <dfrot/backend/cuda/copy.cuh>
@@ -31,7 +31,8 @@ template <class T>
   return here;
 }
 
-/// Runs a test with the emulated device's threads in several orders, so that a missing barrier shows; once on a real one.
+/// Runs a test with the emulated device's threads in several orders, so that a missing barrier shows; once on a real
+/// one.
 template <class Test>
 void in_every_order(Test const& test) {
 #if defined(__CUDACC__)

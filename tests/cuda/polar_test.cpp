@@ -1,5 +1,6 @@
-// The polar factor on a device. The device program calls cuBLAS and cuSOLVER; on the emulated device, their places are taken by
-// loops of the host that sum in double: so what is proved there is the iteration and its calls, not the libraries' rounding.
+// The polar factor on a device. The device program calls cuBLAS and cuSOLVER; on the emulated device, their places are
+// taken by loops of the host that sum in double: so what is proved there is the iteration and its calls, not the
+// libraries' rounding.
 
 #include <cmath>
 #include <cstddef>
@@ -83,7 +84,8 @@ TEMPLATE_TEST_CASE("of a singular matrix, what is left open stays as near to the
                    double) {
   std::size_t const n = 40;
   auto const v = polar_factor(gaussian_matrix<double>(n, n, 3));
-  // C = V S V^T with half of S zero: on its range the factor is the identity, and the rest is completed by the identity.
+  // C = V S V^T with half of S zero: on its range the factor is the identity, and the rest is completed by the
+  // identity.
   auto const c = with_singular_values<TestType>(v, v, [](std::size_t k) { return k % 2 == 0 ? 1.0 : 0.0; });
   matrix<TestType> identity(n, n);
   for (std::size_t i = 0; i < n; ++i) {

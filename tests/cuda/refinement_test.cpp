@@ -1,5 +1,5 @@
-// Whole refinements on a device. On the emulated device, loops of the host that sum in double take the places of cuBLAS and
-// cuSOLVER: what is proved there are the kernels, the calls and the rules, not the libraries' rounding.
+// Whole refinements on a device. On the emulated device, loops of the host that sum in double take the places of cuBLAS
+// and cuSOLVER: what is proved there are the kernels, the calls and the rules, not the libraries' rounding.
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,5 @@
-// The refinement and the polar factor on the emulated device beside those of the host, which need Eigen: so this is for the host's
-// compiler only. In the places of cuBLAS and cuSOLVER stand loops that sum in double.
+// The refinement and the polar factor on the emulated device beside those of the host, which need Eigen: so this is for
+// the host's compiler only. In the places of cuBLAS and cuSOLVER stand loops that sum in double.
 
 #include <cmath>
 #include <cstddef>
@@ -64,8 +64,8 @@ TEST_CASE("in float64, the device's refinement is the host's, with every option"
   check_as_host(x, int4_scheme{}, options, 1e-9);
 }
 
-// One round: the two sum in different orders, and where that flips a code, the rounds after it lead elsewhere (by 7 % of the
-// loss in round 3, with some flags of the compiler).
+// One round: the two sum in different orders, and where that flips a code, the rounds after it lead elsewhere (by 7 %
+// of the loss in round 3, with some flags of the compiler).
 TEST_CASE("in float32, its losses are the host's to a hundredth") {
   refine_options options;
   options.rounds = 1;

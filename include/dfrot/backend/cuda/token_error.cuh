@@ -51,8 +51,8 @@ __global__ void __launch_bounds__(1024) measure_token_errors(__grid_constant__ g
   }
 }
 
-/// token_errors() on the device: a token is read once from memory. The error of a token that holds a NaN or an infinity is NaN
-/// (see reject_non_finite()). Returns all_finite, since it does not wait.
+/// token_errors() on the device: a token is read once from memory. The error of a token that holds a NaN or an infinity
+/// is NaN (see reject_non_finite()). Returns all_finite, since it does not wait.
 /// Precision: sums are in double, in a fixed order that is not the reference's: relative error about n 2^-53.
 /// Determinism: the same bits in every run.   Throws: std::runtime_error as check_status().
 template <storage T>
