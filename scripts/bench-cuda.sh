@@ -23,8 +23,13 @@ if [[ ! -x "$program" ]]; then
 fi
 output=build/bench
 mkdir -p "$output"
+rm -f "$output/cuda.json" "$output/cuda.md"
+failed=0
 "$program" --commit "$(git describe --always --dirty 2>/dev/null || echo unknown)" --json "$output/cuda.json" \
-  --markdown "$output/cuda.md" "$@"
+  --markdown "$output/cuda.md" "$@" || failed=$?
+if [[ ! -f "$output/cuda.json" ]]; then
+  exit "$failed" # --help, --list, or nothing could be measured
+fi
 if python3 -c 'import torch' 2>/dev/null; then
   status=0
   python3 -B benchmarks/cuda/pytorch_peers.py "$output/cuda.json" || status=$?
@@ -33,3 +38,4 @@ else
   echo "Left out: PyTorch (python3 has no torch)"
 fi
 echo "JSON: $output/cuda.json"
+exit "$failed"

@@ -14,8 +14,8 @@ namespace {
 
 [[nodiscard]] std::vector<named_problem> all_problems(bool quick) {
   std::vector<named_problem> all;
-  for (auto* const room : {device_hadamard_problems, device_rotate_quantize_problems, device_row_problems,
-                           device_gemm_problems, device_polar_problems, device_refine_problems}) {
+  for (auto* const room : {device_hadamard_problems, device_rotate_quantize_problems, device_gemm_problems,
+                           device_refine_problems, device_polar_problems, device_row_problems}) {
     auto const some = room(quick);
     all.insert(all.end(), some.begin(), some.end());
   }

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <exception>
 #include <stdexcept>
 
 namespace dfrot::bench {
@@ -14,6 +15,15 @@ namespace {
     wanted = wanted || (one.on_request ? one.name == text : one.name.find(text) != std::string::npos);
   }
   return wanted;
+}
+
+void write_reports(options const& chosen, machine const& where, std::vector<measured_problem> const& measured) {
+  if (!chosen.json.empty()) {
+    write_file(chosen.json, as_json(where, measured));
+  }
+  if (!chosen.markdown.empty()) {
+    write_file(chosen.markdown, as_markdown(where, measured));
+  }
 }
 
 }  // namespace
@@ -43,22 +53,29 @@ void run_problems(std::vector<named_problem> const& problems, options const& cho
     how.longest_warm_call = 0;
   }
   std::vector<measured_problem> measured;
+  std::size_t wanted = 0;
   for (auto const& one : problems) {
-    if (is_wanted(one, chosen.only)) {
+    if (!is_wanted(one, chosen.only)) {
+      continue;
+    }
+    ++wanted;
+    try {
       problem const made = one.make();
       measured.push_back(summarize(made, measure(made, how)));
-      std::fputs(as_text(measured.back()).c_str(), stdout);
-      std::fflush(stdout);
+    } catch (std::exception const& error) {  // the others may still work
+      std::printf("\nFAILED %s: %s\n", one.name.c_str(), error.what());
+      continue;
     }
+    std::fputs(as_text(measured.back()).c_str(), stdout);
+    std::fflush(stdout);
+    write_reports(chosen, where, measured);
   }
-  if (measured.empty()) {
+  if (wanted == 0) {
     throw std::runtime_error("no problem has such a name; --list shows all");
   }
-  if (!chosen.json.empty()) {
-    write_file(chosen.json, as_json(where, measured));
-  }
-  if (!chosen.markdown.empty()) {
-    write_file(chosen.markdown, as_markdown(where, measured));
+  if (measured.size() < wanted) {
+    throw std::runtime_error(std::to_string(wanted - measured.size()) + " of " + std::to_string(wanted) +
+                             " problems failed");
   }
 }
 

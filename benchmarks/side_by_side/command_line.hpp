@@ -29,8 +29,10 @@ void add_options(CLI::App& app, options& chosen);
 /// The names of all problems, one a line, to standard output.
 void list_problems(std::vector<named_problem> const& problems);
 
-/// Measures the problems that are asked for, shows each when it is done, and writes the files.
-/// Throws: std::runtime_error if no problem has such a name, or a file cannot be written; what the problems throw.
+/// Measures the problems that are asked for; shows each when it is done, and writes the files anew, so that what has been
+/// measured is there if the work is cut short.
+/// A problem that throws is reported, and the others have their turn.
+/// Throws: std::runtime_error if no problem has such a name, some have failed, or a file cannot be written.
 void run_problems(std::vector<named_problem> const& problems, options const& chosen, machine const& where);
 
 }  // namespace dfrot::bench
