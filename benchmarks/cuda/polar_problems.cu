@@ -43,15 +43,13 @@ struct polar_data {
   cuda::dense_algebra algebra{cuda::policy{}};
   device_floats c;
   device_floats work;
-  device_floats ours;  ///< our factor, once it has been found
   cusolverDnHandle_t solver = nullptr;
   cusolverDnParams_t parameters = nullptr;
 
   polar_data(std::size_t order, double condition)
       : n(order),
         c(condition > 0 ? with_condition(algebra, n, condition) : gaussian_rows<float>(n, n, 1)),
-        work(cuda::policy{}, n, n),
-        ours(cuda::policy{}, n, n) {
+        work(cuda::policy{}, n, n) {
     check(cusolverDnCreate(&solver), "cusolverDnCreate");
     check(cusolverDnCreateParams(&parameters), "cusolverDnCreateParams");
   }
@@ -69,31 +67,30 @@ struct polar_data {
 
 using shared_data = std::shared_ptr<polar_data>;
 
-/// ||Q - Q_ours||_F / sqrt(n)
-double distance_from_ours(polar_data& data, device_floats const& q) {
-  cuda::policy const on{};
-  cuda::detail::add(on, cuda::detail::matrix_sum<float, float, float>{data.work.view(), 1.0F, q.view(), -1.0F,
-                                                                      std::as_const(data.ours).view(), 0.0F});
-  return std::sqrt(cuda::detail::squared_norm(on, data.work.values()) / static_cast<double>(data.n));
-}
-
-contender ours(shared_data const& data) {
-  return {"dfrot nearest_orthogonal", role::ours, 1,
-          [=] { cuda::nearest_orthogonal(data->algebra, std::as_const(data->c).view(), data->ours.view()); },
-          [=] {
-            return std::vector<fact>{
-                {"orthogonality", cuda::orthogonality(data->algebra, std::as_const(data->ours).view())}};
-          }};
+/// ||Q^T C - C^T Q||_F / ||C||_F: 0 for the factor of C, whose Q^T C is symmetric.
+double asymmetry(polar_data& data, device_floats const& q) {
+  auto const c = std::as_const(data.c).view();
+  data.algebra.multiply(1.0F, cuda::taken::transposed, q.view(), cuda::taken::as_is, c, 0.0F, data.work.view());
+  data.algebra.multiply(-1.0F, cuda::taken::transposed, c, cuda::taken::as_is, q.view(), 1.0F, data.work.view());
+  double const difference = cuda::detail::squared_norm(cuda::policy{}, data.work.values());
+  return std::sqrt(difference / cuda::detail::squared_norm(cuda::policy{}, std::as_const(data.c).values()));
 }
 
 /// A contender that leaves the factor in q.
-contender peer(std::string name, shared_data const& data, std::shared_ptr<device_floats> const& q,
-               std::function<void()> run, bool once) {
+contender finds(std::string name, role is, shared_data const& data, std::shared_ptr<device_floats> const& q,
+                std::function<void()> run, bool once) {
   auto const facts = [=] {
     return std::vector<fact>{{"orthogonality", cuda::orthogonality(data->algebra, std::as_const(*q).view())},
-                             {"distance from dfrot's", distance_from_ours(*data, *q)}};
+                             {"asymmetry", asymmetry(*data, *q)}};
   };
-  return {std::move(name), role::peer, 1, std::move(run), facts, once};
+  return {std::move(name), is, 1, std::move(run), facts, once};
+}
+
+contender ours(shared_data const& data) {
+  auto const q = std::make_shared<device_floats>(cuda::policy{}, data->n, data->n);
+  return finds(
+      "dfrot nearest_orthogonal", role::ours, data, q,
+      [=] { cuda::nearest_orthogonal(data->algebra, std::as_const(data->c).view(), q->view()); }, false);
 }
 
 /// Memory of a decomposition: singular values, both orthogonal factors, the workspaces.
@@ -134,7 +131,7 @@ contender by_gesvd(shared_data const& data, bool once) {
     data->algebra.multiply(1.0F, cuda::taken::as_is, std::as_const(memory->v).view(), cuda::taken::as_is,
                            std::as_const(memory->u).view(), 0.0F, q->view());
   };
-  return peer("cusolverDnXgesvd and product", data, q, run, once);
+  return finds("cusolverDnXgesvd and product", role::peer, data, q, run, once);
 }
 
 contender by_gesvdj(shared_data const& data, bool once) {
@@ -161,7 +158,7 @@ contender by_gesvdj(shared_data const& data, bool once) {
     data->algebra.multiply(1.0F, cuda::taken::transposed, std::as_const(memory->v).view(), cuda::taken::as_is,
                            std::as_const(memory->u).view(), 0.0F, q->view());
   };
-  return peer("cusolverDnSgesvdj and product", data, q, run, once);
+  return finds("cusolverDnSgesvdj and product", role::peer, data, q, run, once);
 }
 
 #if defined(DFROT_BENCH_XPOLAR)
@@ -191,7 +188,7 @@ contender by_xpolar(shared_data const& data) {
                          figure + 2, info->data()),
         "cusolverDnXpolar");
   };
-  return peer("cusolverDnXpolar", data, q, run, false);
+  return finds("cusolverDnXpolar", role::peer, data, q, run, false);
 }
 
 #endif
