@@ -1,17 +1,19 @@
 // Times the kernels beside the reference loops, memcpy and other libraries, and takes the ratios: see docs/benchmarks.md.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <fstream>
-#include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
+
+#include <dfrot/backend/cpu/isa.hpp>
 
 #include "peers.hpp"
 #include "problems.hpp"
-#include "report.hpp"
-#include "runner.hpp"
+#include "side_by_side/command_line.hpp"
 #include "vnni_peak.hpp"
 
 #if defined(_OPENMP)
@@ -22,29 +24,30 @@ namespace dfrot::bench {
 
 namespace {
 
-struct options {
-  std::string ffht_file;
-  std::string ggml_file;
-  std::vector<std::string> only;
-  std::string json;
-  std::string markdown;
-  std::string commit = "unknown";
-  effort how;
-  bool quick = false;
-  bool list = false;
+struct peer_files {
+  std::string ffht;
+  std::string ggml;
 };
 
-void add_options(CLI::App& app, options& chosen) {
-  app.add_option("--ffht", chosen.ffht_file, "FFHT as a shared library, with fht_float()")->check(CLI::ExistingFile);
-  app.add_option("--ggml-cpu", chosen.ggml_file, "ggml's libggml-cpu.so (libggml-base.so beside it)")
-      ->check(CLI::ExistingFile);
-  app.add_option("--only", chosen.only, "Only problems whose name contains one of these texts")->type_name("TEXT");
-  app.add_option("--seconds", chosen.how.seconds, "Time for one problem")->capture_default_str();
-  app.add_option("--json", chosen.json, "Write the results as JSON")->type_name("FILE");
-  app.add_option("--markdown", chosen.markdown, "Write the table of docs/benchmarks.md")->type_name("FILE");
-  app.add_option("--commit", chosen.commit, "The commit that the reports name");
-  app.add_flag("--quick", chosen.quick, "Small sizes, one turn each: shows that everything runs, not how fast");
-  app.add_flag("--list", chosen.list, "List the problems and exit");
+[[nodiscard]] machine this_machine(std::string commit) {
+  std::string processor = "unknown processor";
+  std::ifstream cpuinfo("/proc/cpuinfo");
+  for (std::string line; std::getline(cpuinfo, line);) {
+    if (line.rfind("model name", 0) == 0) {
+      processor = line.substr(std::min(line.size(), line.find(':') + 2));
+      break;
+    }
+  }
+#if defined(__clang__)
+  std::string const compiler = "clang++ " __clang_version__;
+#else
+  std::string const compiler = "g++ " __VERSION__;
+#endif
+  return {{{"processor", processor},
+           {"cores", std::to_string(std::thread::hardware_concurrency()) + " cores"},
+           {"compiler", compiler},
+           {"instruction_set", cpu::native::name}},
+          std::move(commit)};
 }
 
 [[nodiscard]] std::vector<named_problem> all_problems(environment const& with) {
@@ -57,22 +60,14 @@ void add_options(CLI::App& app, options& chosen) {
   return all;
 }
 
-[[nodiscard]] bool is_wanted(std::string const& name, std::vector<std::string> const& only) {
-  bool wanted = only.empty();
-  for (auto const& text : only) {
-    wanted = wanted || name.find(text) != std::string::npos;
-  }
-  return wanted;
-}
-
-[[nodiscard]] environment open_peers(options const& chosen) {
+[[nodiscard]] environment open_peers(peer_files const& files, bool quick) {
   environment with;
-  with.quick = chosen.quick;
-  if (!chosen.ffht_file.empty()) {
-    with.fht.emplace(chosen.ffht_file);
+  with.quick = quick;
+  if (!files.ffht.empty()) {
+    with.fht.emplace(files.ffht);
   }
-  if (!chosen.ggml_file.empty()) {
-    with.gg.emplace(chosen.ggml_file);
+  if (!files.ggml.empty()) {
+    with.gg.emplace(files.ggml);
   }
   return with;
 }
@@ -92,43 +87,17 @@ void name_what_is_missing(environment const& with) {
   say(!vnni_peak(), "the limit of the products (built for a processor without AVX-512 VNNI)");
 }
 
-void write(std::string const& file, std::string const& text) {
-  std::ofstream out(file, std::ios::binary);
-  out << text;
-  out.close();
-  if (!out) {
-    throw std::runtime_error("cannot write " + file);
-  }
-}
-
-void run(options const& chosen) {
-  environment const with = open_peers(chosen);
+void run(peer_files const& files, options const& chosen) {
+  environment const with = open_peers(files, chosen.quick);
   auto const problems = all_problems(with);
   if (chosen.list) {
-    for (auto const& one : problems) {
-      std::printf("%s\n", one.name.c_str());
-    }
+    list_problems(problems);
     return;
   }
   machine const where = this_machine(chosen.commit);
-  std::printf("%s, %u cores, %s, %s, commit %s\n", where.processor.c_str(), where.cores, where.compiler.c_str(),
-              where.instruction_set.c_str(), where.commit.c_str());
+  std::printf("%s\n", as_text(where).c_str());
   name_what_is_missing(with);
-  std::vector<measured_problem> measured;
-  for (auto const& one : problems) {
-    if (is_wanted(one.name, chosen.only)) {
-      problem const made = one.make();
-      measured.push_back(summarize(made, measure(made, chosen.how)));
-      std::fputs(as_text(measured.back()).c_str(), stdout);
-      std::fflush(stdout);
-    }
-  }
-  if (!chosen.json.empty()) {
-    write(chosen.json, as_json(where, measured));
-  }
-  if (!chosen.markdown.empty()) {
-    write(chosen.markdown, as_markdown(where, measured));
-  }
+  run_problems(problems, chosen, where);
 }
 
 }  // namespace
@@ -136,18 +105,19 @@ void run(options const& chosen) {
 }  // namespace dfrot::bench
 
 int main(int argc, char** argv) {
+  dfrot::bench::peer_files files;
   dfrot::bench::options chosen;
   CLI::App app("Times dfrot's kernels and their peers, side by side: the shortest of many interleaved turns.");
-  dfrot::bench::add_options(app, chosen);
+  app.add_option("--ffht", files.ffht, "FFHT as a shared library, with fht_float()")->check(CLI::ExistingFile);
+  app.add_option("--ggml-cpu", files.ggml, "ggml's libggml-cpu.so (libggml-base.so beside it)")
+      ->check(CLI::ExistingFile);
+  add_options(app, chosen);
   CLI11_PARSE(app, argc, argv);
-  if (chosen.quick) {
-    chosen.how = {0, 0, 1, 0};
-  }
 #if defined(_OPENMP)
   omp_set_num_threads(1);  // for the peers; ours are told how many threads to use
 #endif
   try {
-    dfrot::bench::run(chosen);
+    dfrot::bench::run(files, chosen);
   } catch (std::exception const& error) {
     std::fprintf(stderr, "kernel_benchmark: %s\n", error.what());
     return 1;

@@ -13,7 +13,7 @@
 #include <dfrot/core/matrix.hpp>
 
 #include "peers.hpp"
-#include "runner.hpp"
+#include "side_by_side/runner.hpp"
 
 namespace dfrot::bench {
 

@@ -1,7 +1,7 @@
 #pragma once
 
-/// refine_rotation() on an NVIDIA device, and the dense linear algebra behind it: everything of cuda.cuh, and what needs cuBLAS
-/// and cuSOLVER (CMake: link dfrot::cuda, CUDA::cublas and CUDA::cusolver). Without Eigen.
+/// refine_rotation() on an NVIDIA device, and the dense linear algebra behind it: everything of cuda.cuh, and what
+/// needs cuBLAS and cuSOLVER (CMake: link dfrot::cuda, CUDA::cublas and CUDA::cusolver). Without Eigen.
 #include <dfrot/cuda.cuh>
 #include <dfrot/linalg/cuda/dense_algebra.cuh>
 #include <dfrot/linalg/cuda/polar.cuh>

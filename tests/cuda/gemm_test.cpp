@@ -10,15 +10,9 @@
 #include <stdexcept>
 
 #include "cuda/on_device.hpp"
-#include "support/catch.hpp"
-#include "support/gaussian_matrix.hpp"
 
 using namespace dfrot;
-using dfrot::test::contains_text;
-using dfrot::test::gaussian_matrix;
-using dfrot::test::in_every_order;
-using dfrot::test::to_device;
-using dfrot::test::to_host;
+using namespace dfrot::test;
 
 namespace {
 
@@ -292,6 +286,13 @@ TEST_CASE("sums of products of codes are exact, at any address, for few tokens a
   });
 }
 
+TEST_CASE("sums of products of codes are exact for every small length") {
+  for (std::size_t k = 0; k <= 300; k += one_on_a_device_or(7)) {
+    CHECK(product({}, 2, 9, k).differences<std::int32_t>() == 0);
+    CHECK(product({}, 9, 9, k).differences<std::int32_t>() == 0);
+  }
+}
+
 TEST_CASE("scaled products are the reference's, to the bit") {
   in_every_order([] {
     for (bool const symmetric : {true, false}) {
@@ -317,11 +318,12 @@ TEST_CASE("rows of the sizes of models, in several chunks") {
   CHECK(product({}, 2, 300, 5120).differences<std::int32_t>() == 0);  // four panels a block
 }
 
-TEST_CASE("sums of the largest products fit") {
-  for (std::size_t const m : std::initializer_list<std::size_t>{1, 9}) {
+TEST_CASE("sums of the largest products fit, up to the longest row") {
+  std::size_t const longest = one_on_a_device_or(0) == 1 ? longest_gemm_row : 40000;
+  for (std::size_t const k : std::initializer_list<std::size_t>{1100, 14336, longest}) {
+    std::size_t const m = k == 1100 ? 9 : 1;
     for (int const activation : {-8, 7}) {
       for (int const weight : {-8, 7}) {
-        std::size_t const k = m == 1 ? 14336 : 1100;
         product p({}, m, 1, k);
         std::fill_n(p.x.here.data(), p.x.here.columns(), pack_int4(activation, activation));
         std::fill_n(p.w.here.data(), p.w.here.columns(), pack_int4(weight, weight));

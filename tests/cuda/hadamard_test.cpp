@@ -12,21 +12,15 @@
 
 #include "cuda/on_device.hpp"
 #include "laws/hadamard_laws.hpp"
-#include "support/catch.hpp"
-#include "support/gaussian_matrix.hpp"
 #include "support/model_sizes.hpp"
 
 using namespace dfrot;
-using dfrot::test::contains_text;
-using dfrot::test::gaussian_matrix;
-using dfrot::test::in_every_order;
-using dfrot::test::to_device;
-using dfrot::test::to_host;
+using namespace dfrot::test;
 
 namespace {
 
-// No level, each number of levels left after fours, bases below and above a word of signs, columns of a base at once, more
-// than one block, more shared memory than without asking.
+// No level, each number of levels left after fours, bases below and above a word of signs, columns of a base at once,
+// more than one block, more shared memory than without asking.
 constexpr std::size_t sizes[] = {1,  2,   4,   8,   12,  16,   20,   28,   64,   80,
                                  96, 128, 512, 688, 896, 1024, 1032, 2048, 2736, 14336};
 
@@ -60,11 +54,9 @@ matrix<T> rotated_there(randomized_hadamard const& rotation, matrix<T> const& x,
   cuda::policy const on{};
   auto there = to_device(x);
   auto workspace = make_workspace<T>(rotation.order());
-  cuda::device_matrix<std::int8_t> signs(on, 1, rotation.size());
-  cuda::copy(on, rotation.signs(), signs.values());
-  vector_view<std::int8_t const, device_space> const signs_there = signs.values();
-  transpose ? rotation.apply_transpose(on, there.view(), signs_there, workspace.values())
-            : rotation.apply(on, there.view(), signs_there, workspace.values());
+  auto const signs = signs_of(rotation);
+  transpose ? rotation.apply_transpose(on, there.view(), signs.values(), workspace.values())
+            : rotation.apply(on, there.view(), signs.values(), workspace.values());
   return to_host(there);
 }
 
@@ -129,10 +121,10 @@ TEMPLATE_TEST_CASE("the device rotates as the reference does", "", float, double
 }
 
 TEST_CASE("at the sizes of published models, the laws of rotations hold on the device") {
-  for (std::size_t const n : dfrot::test::model_sizes) {
+  for (std::size_t const n : model_sizes) {
     CAPTURE(n);
     randomized_hadamard const rotation(n, 5);
-    dfrot::test::check_rotation_laws(
+    check_rotation_laws(
         rotation, [&](matrix<float>& x) { x = rotated_there(rotation, x, false); },
         [&](matrix<float>& x) { x = rotated_there(rotation, x, true); });
   }
@@ -199,6 +191,27 @@ TEST_CASE("NaN and infinity stay within their row, and reach all of it", "[small
       wrong += found(0, j) != expected(0, j) || found(3, j) != expected(3, j);
     }
     CHECK(wrong == 0);
+  }
+}
+
+TEMPLATE_TEST_CASE("denormal values are summed before they are scaled, on the device", "", float, double) {
+  cuda::policy const on{};
+  TestType const tiny = 64 * std::numeric_limits<TestType>::denorm_min();
+  for (std::size_t const n : std::initializer_list<std::size_t>{64, 1024, 3072}) {
+    CAPTURE(n);
+    hadamard_order const order(n);
+    matrix<TestType> x(1, n);
+    for (std::size_t j = 0; j < n; ++j) {
+      x(0, j) = order.sign(0, j) > 0 ? tiny : -tiny;  // row 0 of H: H^T gathers it in the first column
+    }
+    auto there = to_device(x);
+    auto workspace = make_workspace<TestType>(order);
+    hadamard_transpose(on, order, there.view(), workspace.values());
+    auto const found = to_host(there);
+    double const expected = static_cast<double>(tiny) * std::sqrt(static_cast<double>(n));
+    CHECK(std::fabs(static_cast<double>(found(0, 0)) - expected) <=
+          static_cast<double>(std::numeric_limits<TestType>::denorm_min()));
+    CHECK(std::count(found.data() + 1, found.data() + n, TestType(0)) == static_cast<std::ptrdiff_t>(n - 1));
   }
 }
 

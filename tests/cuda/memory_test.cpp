@@ -6,12 +6,9 @@
 #include <utility>
 
 #include "cuda/on_device.hpp"
-#include "support/catch.hpp"
-#include "support/gaussian_matrix.hpp"
 
 using namespace dfrot;
-using dfrot::test::contains_text;
-using dfrot::test::gaussian_matrix;
+using namespace dfrot::test;
 
 static_assert(!std::is_copy_constructible_v<cuda::device_matrix<float>>);
 static_assert(std::is_nothrow_move_constructible_v<cuda::device_matrix<float>>);

@@ -1,5 +1,5 @@
-// Part of every test program for real devices: where there is none that dfrot can use, the program says so in one line, and
-// exits with 77, which ctest takes for "skipped".
+// Part of every test program for real devices: where there is none that dfrot can use, the program says so in one line,
+// and exits with 77, which ctest takes for "skipped".
 #include <cstdio>
 #include <cstdlib>
 #include <dfrot/backend/cuda/device.cuh>

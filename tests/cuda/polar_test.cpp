@@ -1,6 +1,8 @@
-// The polar factor on a device. The device program calls cuBLAS and cuSOLVER; on the emulated device, their places are taken by
-// loops of the host that sum in double: so what is proved there is the iteration and its calls, not the libraries' rounding.
+// The polar factor on a device. The device program calls cuBLAS and cuSOLVER; on the emulated device, their places are
+// taken by loops of the host that sum in double: so what is proved there is the iteration and its calls, not the
+// libraries' rounding.
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <dfrot/core/matrix.hpp>
@@ -9,14 +11,9 @@
 #include <type_traits>
 
 #include "cuda/on_device.hpp"
-#include "support/catch.hpp"
-#include "support/gaussian_matrix.hpp"
 
 using namespace dfrot;
-using dfrot::test::contains_text;
-using dfrot::test::gaussian_matrix;
-using dfrot::test::to_device;
-using dfrot::test::to_host;
+using namespace dfrot::test;
 
 namespace {
 
@@ -83,7 +80,8 @@ TEMPLATE_TEST_CASE("of a singular matrix, what is left open stays as near to the
                    double) {
   std::size_t const n = 40;
   auto const v = polar_factor(gaussian_matrix<double>(n, n, 3));
-  // C = V S V^T with half of S zero: on its range the factor is the identity, and the rest is completed by the identity.
+  // C = V S V^T with half of S zero: on its range the factor is the identity, and the rest is completed by the
+  // identity.
   auto const c = with_singular_values<TestType>(v, v, [](std::size_t k) { return k % 2 == 0 ? 1.0 : 0.0; });
   matrix<TestType> identity(n, n);
   for (std::size_t i = 0; i < n; ++i) {
@@ -97,6 +95,42 @@ TEMPLATE_TEST_CASE("of a singular matrix, what is left open stays as near to the
   swapped(0, 1) = 1;
   auto const q = polar_factor(swapped);
   CHECK(std::fabs(static_cast<double>(q(0, 1)) - 1) < 4 * tolerance<TestType>);
+}
+
+TEST_CASE("one by one, and nothing, on the device") {
+  for (double const value : {2.0, -3.0, 1e-300, -1e300, 0.0}) {
+    matrix<double> c(1, 1);
+    c(0, 0) = value;
+    CHECK(std::fabs(polar_factor(c)(0, 0) - (value < 0 ? -1.0 : 1.0)) < tolerance<double>);
+  }
+  cuda::dense_algebra const algebra(cuda::policy{});
+  cuda::device_matrix<double> none(cuda::policy{}, 0, 0);
+  cuda::nearest_orthogonal(algebra, none.view(), none.view());
+}
+
+TEST_CASE("the result may replace its argument, and strides are kept, on the device") {
+  std::size_t const n = 25;
+  auto const c = gaussian_matrix<double>(n, n, 1);
+  auto const expected = polar_factor(c);
+  auto wide = gaussian_matrix<double>(n, n + 6, 2);
+  for (std::size_t i = 0; i < n; ++i) {
+    std::copy_n(&c(i, 0), n, &wide(i, 0));
+  }
+  auto there = to_device(wide);
+  cuda::dense_algebra const algebra(cuda::policy{});
+  matrix_view<double, device_space> const view(there.data(), n, n, n + 6);
+  cuda::nearest_orthogonal(algebra, view, view);
+  auto const found = to_host(there);
+  double worst = 0;
+  bool untouched = true;
+  for (std::size_t i = 0; i < n; ++i) {
+    for (std::size_t j = 0; j < n; ++j) {
+      worst = std::fmax(worst, std::fabs(found(i, j) - expected(i, j)));
+    }
+    untouched = untouched && std::equal(&wide(i, n), &wide(i, n) + 6, &found(i, n));
+  }
+  CHECK(worst < 1e-12);
+  CHECK(untouched);
 }
 
 TEST_CASE("a matrix that is not finite, not square, or does not fit is refused") {

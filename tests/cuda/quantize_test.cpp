@@ -12,71 +12,47 @@
 #include <vector>
 
 #include "cuda/on_device.hpp"
-#include "support/catch.hpp"
-#include "support/gaussian_matrix.hpp"
+#include "laws/quantizer_laws.hpp"
 
 using namespace dfrot;
-using dfrot::test::contains_text;
-using dfrot::test::gaussian_matrix;
-using dfrot::test::in_every_order;
-using dfrot::test::to_device;
-using dfrot::test::to_host;
+using namespace dfrot::test;
 
 namespace {
 
-/// Both layouts of quantized rows, in one memory.
-template <class Matrix8, class Bytes, class Scales>
-struct quantized_rows {
-  Matrix8 codes;
-  Bytes packed;
-  Scales scales;
-  Matrix8 zero_points;
-};
+/// Rows quantized by both front doors, to codes and to packed codes, in host memory.
 template <class Real>
-using rows_here = quantized_rows<matrix<std::int8_t>, matrix<std::uint8_t>, matrix<Real>>;
+struct quantized_rows : packed_rows<Real> {
+  matrix<std::int8_t> codes;
+};
 
 template <class T>
-bool same_bits(matrix<T> const& a, matrix<T> const& b) {
-  std::size_t const bytes = a.rows() * a.columns() * sizeof(T);
-  return a.rows() == b.rows() && a.columns() == b.columns() &&
-         (bytes == 0 || std::memcmp(a.data(), b.data(), bytes) == 0);
-}
-
-template <class T>
-rows_here<arithmetic_t<T>> quantized_here(int4_scheme const& scheme, matrix<T> const& x) {
+quantized_rows<arithmetic_t<T>> quantized_here(int4_scheme const& scheme, matrix<T> const& x) {
   using real = arithmetic_t<T>;
   reference::policy const on{};
-  std::size_t const groups = group_count(scheme, x.columns());
-  rows_here<real> out{matrix<std::int8_t>(x.rows(), x.columns()),
-                      matrix<std::uint8_t>(x.rows(), packed_columns(x.columns())), matrix<real>(x.rows(), groups),
-                      matrix<std::int8_t>(x.rows(), scheme.symmetric ? 0 : groups)};
-  quantize(on, scheme, x.view(),
-           quantized_view<std::int8_t, real>{out.codes.view(), out.scales.view(), out.zero_points.view()});
-  quantize(on, scheme, x.view(),
-           packed_view<std::uint8_t, real>{out.packed.view(), out.scales.view(), out.zero_points.view()});
-  return out;
+  matrix<std::int8_t> codes(x.rows(), x.columns());
+  auto rows = packed_here<real>(scheme, x.rows(), x.columns(), [&](auto const& out) {
+    quantize(on, scheme, x.view(), quantized_view<std::int8_t, real>{codes.view(), out.scales, out.zero_points});
+    quantize(on, scheme, x.view(), out);
+  });
+  return {std::move(rows), std::move(codes)};
 }
 
-/// Codes by one front door, packed codes by the other; scales of both, which have to be the same.
+/// On the device; scales and zero points of both front doors have to be the same.
 template <class T>
-rows_here<arithmetic_t<T>> quantized_there(int4_scheme const& scheme, matrix<T> const& x) {
+quantized_rows<arithmetic_t<T>> quantized_there(int4_scheme const& scheme, matrix<T> const& x) {
   using real = arithmetic_t<T>;
   cuda::policy const on{};
-  std::size_t const groups = group_count(scheme, x.columns());
   auto const there = to_device(x);
   cuda::device_matrix<std::int8_t> codes(on, x.rows(), x.columns());
-  cuda::device_matrix<std::uint8_t> packed(on, x.rows(), packed_columns(x.columns()));
-  cuda::device_matrix<real> scales(on, x.rows(), groups);
-  cuda::device_matrix<real> packed_scales(on, x.rows(), groups);
-  cuda::device_matrix<std::int8_t> zeros(on, x.rows(), scheme.symmetric ? 0 : groups);
-  cuda::device_matrix<std::int8_t> packed_zeros(on, x.rows(), scheme.symmetric ? 0 : groups);
-  quantize(on, scheme, there.view(),
-           quantized_view<std::int8_t, real, device_space>{codes.view(), scales.view(), zeros.view()});
-  quantize(on, scheme, there.view(),
-           packed_view<std::uint8_t, real, device_space>{packed.view(), packed_scales.view(), packed_zeros.view()});
-  CHECK(same_bits(to_host(scales), to_host(packed_scales)));
-  CHECK(same_bits(to_host(zeros), to_host(packed_zeros)));
-  return {to_host(codes), to_host(packed), to_host(scales), to_host(zeros)};
+  auto const beside = packed_there<real>(scheme, x.rows(), x.columns(), [&](auto const& out) {
+    quantize(on, scheme, there.view(),
+             quantized_view<std::int8_t, real, device_space>{codes.view(), out.scales, out.zero_points});
+  });
+  auto rows = packed_there<real>(scheme, x.rows(), x.columns(),
+                                 [&](auto const& out) { quantize(on, scheme, there.view(), out); });
+  CHECK(same_bits(beside.scales, rows.scales));
+  CHECK(same_bits(beside.zero_points, rows.zero_points));
+  return {std::move(rows), to_host(codes)};
 }
 
 template <class T>
@@ -85,9 +61,7 @@ void check_quantize(int4_scheme const& scheme, matrix<T> const& x) {
   auto const expected = quantized_here(scheme, x);
   auto const found = quantized_there(scheme, x);
   CHECK(same_bits(found.codes, expected.codes));
-  CHECK(same_bits(found.packed, expected.packed));
-  CHECK(same_bits(found.scales, expected.scales));
-  CHECK(same_bits(found.zero_points, expected.zero_points));
+  CHECK(found == expected);
 }
 
 /// Gaussian rows with a large channel, zeros, ties of a grid with step 1, and numbers at both ends of the range.
@@ -120,6 +94,23 @@ TEMPLATE_TEST_CASE("codes, packed codes, scales and zero points are the referenc
       }
     }
   });
+}
+
+TEST_CASE("laws of the quantizer, on the device") {
+  cuda::policy const on{};
+  check_quantizer_laws([](int4_scheme const& scheme, auto const& x) { return quantized_there(scheme, x); },
+                       [&](int4_scheme const& scheme, matrix<float> const& x) {
+                         auto there = to_device(x);
+                         fake_quantize(on, scheme, there.view(), there.view());
+                         return to_host(there);
+                       });
+}
+
+TEST_CASE("every small length is quantized and packed to the reference's bytes") {
+  for (std::size_t n = 1; n <= 300; n += one_on_a_device_or(7)) {
+    check_quantize<float>({true, 0, 1.0F, scale_rule::max}, varied_rows<float>(7, n));
+    check_quantize<half>({false, 32, 0.9F, scale_rule::max}, varied_rows<half>(7, n));
+  }
 }
 
 TEMPLATE_TEST_CASE("groups of any size, odd ones that share a byte included", "", float, half) {

@@ -1,5 +1,5 @@
-// Whole refinements on a device. On the emulated device, loops of the host that sum in double take the places of cuBLAS and
-// cuSOLVER: what is proved there are the kernels, the calls and the rules, not the libraries' rounding.
+// Whole refinements on a device. On the emulated device, loops of the host that sum in double take the places of cuBLAS
+// and cuSOLVER: what is proved there are the kernels, the calls and the rules, not the libraries' rounding.
 
 #include <algorithm>
 #include <cmath>
@@ -16,23 +16,13 @@
 #include "cuda/massive_sample.hpp"
 #include "cuda/on_device.hpp"
 #include "optimize/plain_refinement.hpp"
-#include "support/catch.hpp"
 
 using namespace dfrot;
-using dfrot::test::contains_text;
-using dfrot::test::every_20th;
-using dfrot::test::every_fourth;
-using dfrot::test::massive_sample;
-using dfrot::test::to_device;
+using namespace dfrot::test;
 
 namespace {
 
 auto const go_on = [](refine_round const&) { return true; };
-
-template <class T>
-bool same_bytes(matrix<T> const& a, matrix<T> const& b) {
-  return a.rows() == b.rows() && std::memcmp(a.data(), b.data(), a.rows() * a.columns() * sizeof(T)) == 0;
-}
 
 template <class T>
 double distance_from_orthogonal(matrix<T> const& r) {
@@ -43,8 +33,8 @@ double distance_from_orthogonal(matrix<T> const& r) {
 }
 
 template <class T>
-test::plain_refinement plain_problem(matrix<T> const& x) {
-  test::plain_refinement plain;
+plain_refinement plain_problem(matrix<T> const& x) {
+  plain_refinement plain;
   for (std::size_t i = 0; i < x.rows(); ++i) {
     plain.tokens.emplace_back(&x(i, 0), &x(i, 0) + x.columns());
     plain.massive.push_back(i % 20 == 0);
@@ -57,11 +47,11 @@ test::plain_refinement plain_problem(matrix<T> const& x) {
 TEST_CASE("every round on the device is that of the plain iteration, with and without momentum") {
   std::size_t const n = 12;
   auto const x = massive_sample<double>(80, n);
-  auto const start = test::dense_start<double>(n);
+  auto const start = dense_start<double>(n);
   for (double const momentum : {0.0, 0.9}) {
     auto plain = plain_problem(x);
     plain.momentum = momentum;
-    test::plain_refinement::square z(n, std::vector<double>(n));
+    plain_refinement::square z(n, std::vector<double>(n));
     for (std::size_t i = 0; i < n; ++i) {
       std::copy_n(&start(i, 0), n, z[i].begin());
     }
@@ -71,7 +61,7 @@ TEST_CASE("every round on the device is that of the plain iteration, with and wi
     options.rounds = rounds;
     options.momentum = momentum;
     options.patience = 0;
-    test::in_every_order([&] {
+    in_every_order([&] {
       auto const result =
           refine_rotation(cuda::policy{}, int4_scheme{}, x.view(), every_20th(80), start.view(), options, go_on);
       REQUIRE(result.rounds.size() == losses.size());
@@ -87,10 +77,10 @@ TEST_CASE("every round on the device is that of the plain iteration, with and wi
 TEST_CASE("256 tokens of 64 channels: the plain iteration's loss to a hundredth, and orthogonal to a millionth") {
   std::size_t const n = 64;
   auto const x = massive_sample<float>(256, n);
-  auto const start = test::dense_start<float>(n);
+  auto const start = dense_start<float>(n);
   auto plain = plain_problem(x);
   plain.momentum = 0.9;
-  test::plain_refinement::square z(n, std::vector<double>(n));
+  plain_refinement::square z(n, std::vector<double>(n));
   for (std::size_t i = 0; i < n; ++i) {
     std::copy_n(&start(i, 0), n, z[i].begin());
   }
@@ -117,7 +107,7 @@ TEST_CASE("tokens of the host and of the device give the same bytes, in every or
   std::size_t const rows = 1200;
   auto const x = massive_sample<float>(rows, n);
   auto const there = to_device(x);
-  auto const start = test::dense_start<float>(n);
+  auto const start = dense_start<float>(n);
   refine_options options;
   options.rounds = 1;
   options.first_share = 0.5;
@@ -130,12 +120,50 @@ TEST_CASE("tokens of the host and of the device give the same bytes, in every or
   auto const once = run(memory_tokens(x.view()));
   CHECK(once.rounds[0].share == 0.5);
   CHECK(once.rounds[1].share == 1);
-  test::in_every_order([&] { CHECK(same_bytes(run(cuda::device_tokens(there.view())).rotation, once.rotation)); });
+  in_every_order([&] { CHECK(same_bits(run(cuda::device_tokens(there.view())).rotation, once.rotation)); });
+}
+
+TEST_CASE("on the device, blocks turn only their own channels, and tokens held out decide") {
+  std::size_t const n = 16;
+  std::size_t const rows = 160;
+  auto const x = massive_sample<float>(rows, n);
+  auto const start = dense_start<float>(n);
+  for (bool const shared : {false, true}) {
+    refine_options options;
+    options.rounds = 3;
+    options.block = 8;
+    options.shared_block = shared;
+    options.held_out = every_fourth(rows);
+    auto const result =
+        refine_rotation(cuda::policy{}, int4_scheme{}, x.view(), every_20th(rows), start.view(), options, go_on);
+    CHECK(distance_from_orthogonal(result.rotation) < 1e-6);
+    auto const& rounds = result.rounds;
+    CHECK(rounds[static_cast<std::size_t>(result.best_round)].held_out.weighted_loss <=
+          rounds.front().held_out.weighted_loss);
+    CHECK(rounds.back().loss < rounds.front().loss);
+    double across = 0;
+    double apart = 0;
+    auto const turned = [&](std::size_t i, std::size_t j) {  // R_start^T R
+      double sum = 0;
+      for (std::size_t k = 0; k < n; ++k) {
+        sum += static_cast<double>(start(k, i)) * static_cast<double>(result.rotation(k, j));
+      }
+      return sum;
+    };
+    for (std::size_t i = 0; i < n; ++i) {
+      for (std::size_t j = 0; j < n; ++j) {
+        across = i / 8 == j / 8 ? across : std::fmax(across, std::fabs(turned(i, j)));
+        apart = std::fmax(apart, std::fabs(turned(i, j) - turned((i + 8) % n, (j + 8) % n)));
+      }
+    }
+    CHECK(across < 1e-5);
+    CHECK((apart < 1e-5) == shared);
+  }
 }
 
 TEST_CASE("a token that is not finite is named, wherever the tokens are") {
   std::size_t const n = 16;
-  auto const start = test::dense_start<float>(n);
+  auto const start = dense_start<float>(n);
   for (float const bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     auto x = massive_sample<float>(40, n);
     x(17, 5) = bad;
@@ -219,7 +247,7 @@ TEST_CASE("a state whose rotations are of several orders is refused") {
 
 TEST_CASE("a start that is not orthogonal, and no device, are refused") {
   auto const x = massive_sample<float>(40, 16);
-  auto start = test::dense_start<float>(16);
+  auto start = dense_start<float>(16);
   start(3, 4) += 1;
   auto const run = [&] {
     return refine_rotation(cuda::policy{}, int4_scheme{}, x.view(), every_20th(40), start.view(), refine_options{},

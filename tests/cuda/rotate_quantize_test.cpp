@@ -10,45 +10,11 @@
 #include <limits>
 
 #include "cuda/on_device.hpp"
-#include "support/catch.hpp"
-#include "support/gaussian_matrix.hpp"
 
 using namespace dfrot;
-using dfrot::test::contains_text;
-using dfrot::test::gaussian_matrix;
-using dfrot::test::in_every_order;
-using dfrot::test::to_device;
-using dfrot::test::to_host;
+using namespace dfrot::test;
 
 namespace {
-
-/// Packed codes of a rotation, and what they stand for.
-template <class Real>
-struct rotated_codes {
-  matrix<std::uint8_t> packed;
-  matrix<Real> scales;
-  matrix<std::int8_t> zero_points;
-};
-
-template <class Real>
-bool operator==(rotated_codes<Real> const& a, rotated_codes<Real> const& b) {
-  auto const equal = [](auto const& one, auto const& other) {
-    return std::equal(one.data(), one.data() + one.rows() * one.columns(), other.data());
-  };
-  return equal(a.packed, b.packed) && equal(a.scales, b.scales) && equal(a.zero_points, b.zero_points);
-}
-
-/// Runs quantize(out) on the device, and returns what it wrote.
-template <class Real, class Quantize>
-rotated_codes<Real> codes_there(int4_scheme const& scheme, std::size_t rows, std::size_t n, Quantize const& quantize) {
-  cuda::policy const on{};
-  std::size_t const groups = group_count(scheme, n);
-  cuda::device_matrix<std::uint8_t> packed(on, rows, packed_columns(n));
-  cuda::device_matrix<Real> scales(on, rows, groups);
-  cuda::device_matrix<std::int8_t> zeros(on, rows, scheme.symmetric ? 0 : groups);
-  quantize(packed_view<std::uint8_t, Real, device_space>{packed.view(), scales.view(), zeros.view()});
-  return {to_host(packed), to_host(scales), to_host(zeros)};
-}
 
 /// rotate_quantize() on the device.
 template <class T>
@@ -56,12 +22,10 @@ auto fused(randomized_hadamard const& rotation, int4_scheme const& scheme, matri
   using real = arithmetic_t<T>;
   cuda::policy const on{};
   auto const there = to_device(x);
-  cuda::device_matrix<std::int8_t> signs(on, 1, rotation.size());
-  cuda::copy(on, rotation.signs(), signs.values());
-  vector_view<std::int8_t const, device_space> const signs_there = signs.values();
+  auto const signs = signs_of(rotation);
   cuda::device_matrix<real> workspace(on, 1, rotate_quantize_workspace_size(on, rotation));
-  return codes_there<real>(scheme, x.rows(), x.columns(), [&](auto const& out) {
-    rotate_quantize(on, rotation, signs_there, scheme, there.view(), out, workspace.values());
+  return packed_there<real>(scheme, x.rows(), x.columns(), [&](auto const& out) {
+    rotate_quantize(on, rotation, signs.values(), scheme, there.view(), out, workspace.values());
   });
 }
 
@@ -73,28 +37,22 @@ auto one_after_the_other(randomized_hadamard const& rotation, int4_scheme const&
   matrix<real> wide(x.rows(), x.columns());
   std::transform(x.data(), x.data() + x.rows() * x.columns(), wide.data(), [](T value) { return load(value); });
   auto there = to_device(wide);
-  cuda::device_matrix<std::int8_t> signs(on, 1, rotation.size());
-  cuda::copy(on, rotation.signs(), signs.values());
-  vector_view<std::int8_t const, device_space> const signs_there = signs.values();
+  auto const signs = signs_of(rotation);
   cuda::device_matrix<real> workspace(on, 1, hadamard_workspace_size<real>(on, rotation.order()));
-  rotation.apply(on, there.view(), signs_there, workspace.values());
-  return codes_there<real>(scheme, x.rows(), x.columns(),
-                           [&](auto const& out) { quantize(on, scheme, there.view(), out); });
+  rotation.apply(on, there.view(), signs.values(), workspace.values());
+  return packed_there<real>(scheme, x.rows(), x.columns(),
+                            [&](auto const& out) { quantize(on, scheme, there.view(), out); });
 }
 
 /// Bytes whose codes are not those of the reference, which rotates with other rounding: none by more than one step.
 template <class T>
 std::size_t far_codes(randomized_hadamard const& rotation, int4_scheme const& scheme, matrix<T> const& x,
                       std::size_t& near) {
-  using real = arithmetic_t<T>;
-  auto const found = fused(rotation, scheme, x);
   std::size_t const n = x.columns();
-  std::size_t const groups = group_count(scheme, n);
-  matrix<std::uint8_t> packed(x.rows(), packed_columns(n));
-  matrix<real> scales(x.rows(), groups);
-  matrix<std::int8_t> zeros(x.rows(), scheme.symmetric ? 0 : groups);
-  rotate_quantize(reference::policy{}, rotation, scheme, x.view(),
-                  packed_view<std::uint8_t, real>{packed.view(), scales.view(), zeros.view()});
+  auto const found = fused(rotation, scheme, x);
+  auto const expected = packed_here<arithmetic_t<T>>(scheme, x.rows(), n, [&](auto const& out) {
+    rotate_quantize(reference::policy{}, rotation, scheme, x.view(), out);
+  });
   std::size_t far = 0;
   for (std::size_t i = 0; i < x.rows(); ++i) {
     for (std::size_t j = 0; j < n; ++j) {
@@ -102,7 +60,7 @@ std::size_t far_codes(randomized_hadamard const& rotation, int4_scheme const& sc
       auto const code = [&](std::uint8_t byte) {
         return scheme.symmetric ? unpack_int4(byte, position) : unpack_uint4(byte, position);
       };
-      int const distance = std::abs(code(found.packed(i, j / 2)) - code(packed(i, j / 2)));
+      int const distance = std::abs(code(found.packed(i, j / 2)) - code(expected.packed(i, j / 2)));
       far += distance > 1 ? 1 : 0;
       near += distance == 1 ? 1 : 0;
     }
@@ -158,7 +116,7 @@ TEST_CASE("an order without signs, and rows that are not finite", "[small]") {
   std::fill_n(dirty.data() + 3 * 96, 96, 3e38F);  // finite, but not rotated
   auto const run = [&](matrix<float> const& x) {
     auto const there = to_device(x);
-    return codes_there<float>(scheme, 4, 96, [&](auto const& out) {
+    return packed_there<float>(scheme, 4, 96, [&](auto const& out) {
       rotate_quantize(on, order, scheme, there.view(), out, vector_view<float, device_space>{});
     });
   };

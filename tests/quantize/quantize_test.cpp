@@ -11,11 +11,14 @@
 #include <limits>
 #include <vector>
 
+#include "laws/quantizer_laws.hpp"
 #include "support/catch.hpp"
 #include "support/gaussian_matrix.hpp"
 
 using namespace dfrot;
+using dfrot::test::all_schemes;
 using dfrot::test::gaussian_matrix;
+using dfrot::test::same;
 
 namespace {
 
@@ -33,29 +36,6 @@ struct quantized {
   quantized_view<std::int8_t, Real> view() { return {codes.view(), scales.view(), zeros.view()}; }
   int zero(int4_scheme const& scheme, std::size_t i, std::size_t g) const { return scheme.symmetric ? 0 : zeros(i, g); }
 };
-
-template <class T>
-bool same(matrix<T> const& a, matrix<T> const& b) {
-  return a.rows() == b.rows() && a.columns() == b.columns() &&
-         std::equal(a.data(), a.data() + a.rows() * a.columns(), b.data());
-}
-
-std::vector<int4_scheme> const& all_schemes() {
-  static std::vector<int4_scheme> const schemes = [] {
-    std::vector<int4_scheme> result;
-    for (bool const symmetric : {true, false}) {
-      for (std::size_t const group : {0U, 32U, 64U, 128U}) {
-        for (float const clip : {1.0F, 0.9F}) {
-          for (scale_rule const rule : {scale_rule::max, scale_rule::search}) {
-            result.push_back({symmetric, group, clip, rule});
-          }
-        }
-      }
-    }
-    return result;
-  }();
-  return schemes;
-}
 
 template <class P, class T>
 quantized<arithmetic_t<T>> quantize_with(P const& on, int4_scheme const& scheme, matrix<T> const& x) {
@@ -153,84 +133,16 @@ TEMPLATE_TEST_CASE("the cpu backend gives the reference's bits for every size, s
 
 TEMPLATE_TEST_CASE("laws of the quantizer", "", reference::policy, cpu::policy) {
   TestType const on{};
-  auto const x = gaussian_matrix<float>(20, 257, 21);
-  SECTION("half storage quantizes as its values in float") {
-    auto const stored = gaussian_matrix<half>(20, 257, 21);
-    matrix<float> widened(20, 257);
-    for (std::size_t i = 0; i < 20 * 257; ++i) {
-      widened.data()[i] = static_cast<float>(stored.data()[i]);
-    }
-    CHECK(same(quantize_with(on, {}, stored).codes, quantize_with(on, {}, widened).codes));
-  }
-  SECTION("quantizing what is quantized changes no code") {
-    for (bool const symmetric : {true, false}) {
-      int4_scheme const scheme{symmetric, 64};
-      matrix<float> rounded(20, 257);
-      fake_quantize(on, scheme, x.view(), rounded.view());
-      CHECK(same(quantize_with(on, scheme, rounded).codes, quantize_with(on, scheme, x).codes));
-    }
-  }
-  SECTION("a power of two goes through, and a sign does for symmetric codes") {
-    matrix<float> scaled(20, 257);
-    for (float const factor : {0.25F, 1024.0F, -1.0F}) {
-      std::transform(x.data(), x.data() + 20 * 257, scaled.data(), [&](float value) { return factor * value; });
-      for (scale_rule const rule : {scale_rule::max, scale_rule::search}) {
-        int4_scheme const scheme{true, 0, 1.0F, factor < 0 ? scale_rule::max : rule};
-        auto const before = quantize_with(on, scheme, x);
-        auto const after = quantize_with(on, scheme, scaled);
-        for (std::size_t i = 0; i < 20 * 257; ++i) {
-          REQUIRE(after.codes.data()[i] == (factor < 0 ? -before.codes.data()[i] : before.codes.data()[i]));
-        }
-      }
-    }
-  }
-  SECTION("the searched scale is the best of the candidates, and better than the largest value's") {
-    for (bool const symmetric : {true, false}) {
-      auto const error = [&](int4_scheme const& scheme, std::size_t i) {
-        matrix<float> rounded(20, 257);
+  dfrot::test::check_quantizer_laws(
+      [&](int4_scheme const& scheme, auto const& x) { return quantize_with(on, scheme, x); },
+      [&](int4_scheme const& scheme, matrix<float> const& x) {
+        matrix<float> rounded(x.rows(), x.columns());
         fake_quantize(on, scheme, x.view(), rounded.view());
-        double sum = 0;
-        for (std::size_t j = 0; j < 257; ++j) {
-          sum += std::pow(static_cast<double>(x(i, j)) - static_cast<double>(rounded(i, j)), 2);
-        }
-        return sum;
-      };
-      double searched_sum = 0;
-      double max_sum = 0;
-      for (std::size_t i = 0; i < 20; i += 7) {
-        double const searched = error({symmetric, 0, 1.0F, scale_rule::search}, i);
-        for (int candidate = 0; candidate < clip_search::candidates; ++candidate) {
-          float const clip = clip_search::ratio<float>(candidate);
-          REQUIRE(searched <= error({symmetric, 0, clip, scale_rule::max}, i) * (1 + 1e-9));
-        }
-        searched_sum += searched;
-        max_sum += error({symmetric, 0, 1.0F, scale_rule::max}, i);
-      }
-      CHECK(searched_sum < max_sum);
-    }
-  }
-  SECTION("in place rounding equals rounding to another place") {
-    matrix<float> rounded(20, 257);
-    fake_quantize(on, {}, x.view(), rounded.view());
-    matrix<float> in_place = x;
-    fake_quantize(on, {}, in_place.view(), in_place.view());
-    CHECK(same(in_place, rounded));
-  }
-  SECTION("rows of zeros have scale 1 and codes 0") {
-    matrix<float> const zeros(3, 40);
-    for (auto const& scheme : all_schemes()) {
-      auto const q = quantize_with(on, scheme, zeros);
-      CHECK(q.scales(2, 0) == 1.0F);
-      CHECK(std::all_of(q.codes.data(), q.codes.data() + 120, [](std::int8_t code) { return code == 0; }));
-    }
-  }
-  SECTION("empty operands") {
-    for (auto const& scheme : all_schemes()) {
-      quantize_with(on, scheme, matrix<float>(0, 128));
-      quantize_with(on, scheme, matrix<float>(3, 0));
-    }
-    SUCCEED();
-  }
+        matrix<float> in_place = x;
+        fake_quantize(on, scheme, in_place.view(), in_place.view());
+        CHECK(same(in_place, rounded));
+        return rounded;
+      });
 }
 
 TEMPLATE_TEST_CASE("a row with a value that is not finite is named, and gets no codes", "", reference::policy,

@@ -1,8 +1,8 @@
 #pragma once
 
-// Stands in for cuBLAS's header on the emulated device: plain loops of the host, sums in double and rounded once, one term after
-// the other. So a test with it shows that the calls are the right ones, not how cuBLAS rounds. Only what dfrot calls; column-major;
-// names and contracts are those of the cuBLAS documentation.
+// Stands in for cuBLAS's header on the emulated device: plain loops of the host, sums in double and rounded once, one
+// term after the other. So a test with it shows that the calls are the right ones, not how cuBLAS rounds. Only what
+// dfrot calls; column-major; names and contracts are those of the cuBLAS documentation.
 
 #include <cstddef>
 #include <vector>

@@ -1,7 +1,7 @@
 #pragma once
 
-// Stands in for the CUDA runtime's header where kernels are compiled by a host compiler and run on the emulated device. Only
-// what dfrot uses. Names, values and contracts are those of the CUDA Runtime API's documentation.
+// Stands in for the CUDA runtime's header where kernels are compiled by a host compiler and run on the emulated device.
+// Only what dfrot uses. Names, values and contracts are those of the CUDA Runtime API's documentation.
 
 #include <cstddef>
 #include <cstdint>

@@ -1,6 +1,7 @@
 #pragma once
 
-// Stands in for cuSOLVER's header on the emulated device: plain loops of the host, see cublas_v2.h. Only what dfrot calls.
+// Stands in for cuSOLVER's header on the emulated device: plain loops of the host, see cublas_v2.h. Only what dfrot
+// calls.
 
 #include <cmath>
 

@@ -4,12 +4,12 @@
 #include <cstdint>
 #include <functional>
 
-/// A CUDA device played on the host, one thread at a time, so that kernels can be tested where there is none. It shows that
-/// their results and their memory accesses are right. It shows neither speed, nor races between two barriers beyond those
-/// that another order of the threads brings to light.
+/// A CUDA device played on the host, one thread at a time, so that kernels can be tested where there is none. It shows
+/// that their results and their memory accesses are right. It shows neither speed, nor races between two barriers
+/// beyond those that another order of the threads brings to light.
 ///
-/// Blocks run one after another. The threads of a block are fibers: each runs until it has to wait for others at a barrier or
-/// in an exchange of its warp. Shared and device memory starts as bytes of 0xFF, which as floats are NaN.
+/// Blocks run one after another. The threads of a block are fibers: each runs until it has to wait for others at a
+/// barrier or in an exchange of its warp. Shared and device memory starts as bytes of 0xFF, which as floats are NaN.
 namespace dfrot::test::emulated {
 
 /// The order in which blocks, and the threads of a block between two barriers, take turns. Results that depend on it
@@ -49,8 +49,8 @@ struct coordinates {
   unsigned z = 1;
 };
 
-/// Runs a kernel's body for every thread of every block. Throws: std::logic_error if some threads of a block wait for others
-/// that do not come, or wait at different barriers; if a lane that an exchange names does not take part.
+/// Runs a kernel's body for every thread of every block. Throws: std::logic_error if some threads of a block wait for
+/// others that do not come, or wait at different barriers; if a lane that an exchange names does not take part.
 void run_grid(coordinates blocks, coordinates threads, std::size_t shared_bytes, std::function<void()> const& body);
 
 /// Waits at a barrier of the block, known by its line in the source.

@@ -1,5 +1,5 @@
-// The refinement and the polar factor on the emulated device beside those of the host, which need Eigen: so this is for the host's
-// compiler only. In the places of cuBLAS and cuSOLVER stand loops that sum in double.
+// The refinement and the polar factor on the emulated device beside those of the host, which need Eigen: so this is for
+// the host's compiler only. In the places of cuBLAS and cuSOLVER stand loops that sum in double.
 
 #include <cmath>
 #include <cstddef>
@@ -13,13 +13,9 @@
 
 #include "cuda/massive_sample.hpp"
 #include "cuda/on_device.hpp"
-#include "support/catch.hpp"
-#include "support/gaussian_matrix.hpp"
 
 using namespace dfrot;
-using dfrot::test::every_20th;
-using dfrot::test::every_fourth;
-using dfrot::test::massive_sample;
+using namespace dfrot::test;
 
 namespace {
 
@@ -28,7 +24,7 @@ auto const go_on = [](refine_round const&) { return true; };
 /// Runs a refinement here and there; losses may differ by a share of their size.
 template <class T>
 void check_as_host(matrix<T> const& x, int4_scheme const& scheme, refine_options const& options, double share) {
-  auto const start = test::dense_start<T>(x.columns());
+  auto const start = dense_start<T>(x.columns());
   auto const run = [&](auto const& on) {
     return refine_rotation(on, scheme, x.view(), every_20th(x.rows()), start.view(), options, go_on);
   };
@@ -64,8 +60,8 @@ TEST_CASE("in float64, the device's refinement is the host's, with every option"
   check_as_host(x, int4_scheme{}, options, 1e-9);
 }
 
-// One round: the two sum in different orders, and where that flips a code, the rounds after it lead elsewhere (by 7 % of the
-// loss in round 3, with some flags of the compiler).
+// One round: the two sum in different orders, and where that flips a code, the rounds after it lead elsewhere (by 7 %
+// of the loss in round 3, with some flags of the compiler).
 TEST_CASE("in float32, its losses are the host's to a hundredth") {
   refine_options options;
   options.rounds = 1;
@@ -82,15 +78,15 @@ TEMPLATE_TEST_CASE("the device's polar factor is the host's, singular matrices i
   cuda::dense_algebra const algebra(on);
   for (std::size_t const rank : {n, n / 2, std::size_t{1}}) {
     CAPTURE(rank);
-    auto const a = test::gaussian_matrix<TestType>(rank, n, 1);
-    auto const b = test::gaussian_matrix<TestType>(rank, n, 2);
+    auto const a = gaussian_matrix<TestType>(rank, n, 1);
+    auto const b = gaussian_matrix<TestType>(rank, n, 2);
     matrix<TestType> c(n, n);
     multiply_transposed_accumulate(cpu::policy{}, a.view(), b.view(), c.view());
     matrix<TestType> expected(n, n);
     nearest_orthogonal(cpu::policy{}, c.view(), expected.view());
-    auto there = test::to_device(c);
+    auto there = to_device(c);
     cuda::nearest_orthogonal(algebra, there.view(), there.view());
-    auto const found = test::to_host(there);
+    auto const found = to_host(there);
     double largest = 0;
     for (std::size_t i = 0; i < n * n; ++i) {
       largest = std::fmax(largest, std::fabs(static_cast<double>(found.data()[i] - expected.data()[i])));

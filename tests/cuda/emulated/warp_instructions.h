@@ -1,7 +1,8 @@
 #pragma once
 
-// Plays the instructions that only devices have, for the functions that name them (integer_products.cuh, async_copy.cuh).
-// Included by the stand-in for <cuda_runtime.h>. Contracts are those of the PTX instruction set's documentation.
+// Plays the instructions that only devices have, for the functions that name them (integer_products.cuh,
+// async_copy.cuh). Included by the stand-in for <cuda_runtime.h>. Contracts are those of the PTX instruction set's
+// documentation.
 
 #include <cstdint>
 #include <cstring>
@@ -29,8 +30,8 @@ inline pending_batches& batches_of_this_thread() {
 
 }  // namespace dfrot::test::emulated
 
-/// mma.sync.m16n8k32.s32.s8.s8.s32: element (row, column) of the sums is that of lane 4 (row % 8) + column / 2. All 32 lanes
-/// must come.
+/// mma.sync.m16n8k32.s32.s8.s8.s32: element (row, column) of the sums is that of lane 4 (row % 8) + column / 2. All 32
+/// lanes must come.
 inline void emulated_mma_m16n8k32_s8(unsigned const (&a)[4], unsigned const (&b)[2], int (&sum)[4],
                                      char const* file = __builtin_FILE(), int line = __builtin_LINE()) {
   using namespace dfrot::test::emulated;

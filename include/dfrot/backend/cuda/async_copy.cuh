@@ -6,8 +6,8 @@
 
 namespace dfrot::cuda {
 
-// Copies from device to shared memory that do not pass through registers (cp.async). They are awaited in batches, by the
-// thread that started them; a barrier then shows them to the others.
+// Copies from device to shared memory that do not pass through registers (cp.async). They are awaited in batches, by
+// the thread that started them; a barrier then shows them to the others.
 
 /// Starts a copy of 16 bytes. @pre both aligned to 16 bytes
 __device__ inline void start_copy_16(void* shared, void const* from) {

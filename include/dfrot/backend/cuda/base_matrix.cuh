@@ -26,8 +26,8 @@ __device__ inline void base_sums(hadamard_tile const& tile, Real const* values, 
   }
 }
 
-/// The base matrix across the K runs of a tile in shared memory, in place, a few columns at a time: a thread keeps sixteen
-/// outputs of one column, until all inputs of these columns were read. Ends with a barrier.
+/// The base matrix across the K runs of a tile in shared memory, in place, a few columns at a time: a thread keeps
+/// sixteen outputs of one column, until all inputs of these columns were read. Ends with a barrier.
 /// @pre a barrier before it; every thread of the block calls it, with equal tiles; threads >= base_words(base)
 template <class Real>
 __device__ inline void multiply_by_base(hadamard_tile const& tile, Real* values, std::uint16_t const* words,

@@ -10,8 +10,8 @@
 
 namespace dfrot::cuda {
 
-// The base matrix H_K on the device: a bit a sign, 1 for -1, in words of 16 outputs. Word (i, u) = i * words + u has in bit j
-// the sign that input i takes on its way to output 16 u + j; words = ceil(K / 16).
+// The base matrix H_K on the device: a bit a sign, 1 for -1, in words of 16 outputs. Word (i, u) = i * words + u has in
+// bit j the sign that input i takes on its way to output 16 u + j; words = ceil(K / 16).
 
 inline constexpr unsigned base_outputs = 16;  ///< that a word has, and that a thread sums
 
@@ -51,7 +51,8 @@ struct base_signs {
   return static_cast<std::uint16_t>(word);
 }
 
-/// Writes the words that came with its arguments to device memory. (A template, as all kernels in headers: they cannot be inline.)
+/// Writes the words that came with its arguments to device memory. (A template, as all kernels in headers: they cannot
+/// be inline.)
 template <class Words>
 __global__ void write_base_words(__grid_constant__ Words const from, std::uint16_t* to, unsigned count) {
   for (unsigned i = threadIdx.x; i < count; i += blockDim.x) {
@@ -59,8 +60,8 @@ __global__ void write_base_words(__grid_constant__ Words const from, std::uint16
   }
 }
 
-/// The words of an order, ready for a kernel; those that do not fit its arguments go to device memory, in the arguments of
-/// launches of their own, so that nobody waits for a copy from host memory.
+/// The words of an order, ready for a kernel; those that do not fit its arguments go to device memory, in the arguments
+/// of launches of their own, so that nobody waits for a copy from host memory.
 /// @param memory room for K base_words(K) words on the device, where fits_argument() is false
 /// Complexity: O(K^2) on the host.   Throws: std::runtime_error as check_status().
 [[nodiscard]] DFROT_PER_ISA inline base_signs make_base_signs(policy const& on, hadamard_order const& order,

@@ -27,8 +27,8 @@ template <storage T>
   return load(stored);
 }
 
-/// store() with the device's own conversions to half and bfloat16: round to nearest, ties to even. A NaN stays a NaN, but its
-/// payload is the device's.
+/// store() with the device's own conversions to half and bfloat16: round to nearest, ties to even. A NaN stays a NaN,
+/// but its payload is the device's.
 template <storage T>
 [[nodiscard]] __device__ inline T store_value(arithmetic_t<T> value) {
 #if defined(__CUDA_ARCH__)

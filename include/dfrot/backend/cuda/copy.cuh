@@ -24,8 +24,8 @@ inline constexpr cudaMemcpyKind copy_kind = std::is_same_v<From, host_space>
 }  // namespace detail
 
 /// Copies a matrix between host and device, or within one of them, in the order of the policy's stream: to <- from.
-/// Host memory must stay as it is until the stream has come this far: see synchronize(). Memory that is not pinned may make
-/// the caller wait.
+/// Host memory must stay as it is until the stream has come this far: see synchronize(). Memory that is not pinned may
+/// make the caller wait.
 /// @param from (m x n)   @param to (m x n), any row strides; padding is left alone   @pre the two do not overlap
 /// Throws: std::invalid_argument on shape; std::runtime_error as check_status().
 template <class T, class From, class To>

@@ -10,7 +10,8 @@ namespace dfrot::cuda {
 /// The oldest compute capability that the kernels are written for, as major * 10 + minor.
 inline constexpr int oldest_compute_capability = 80;
 
-/// An attribute of the current device. Throws: std::runtime_error as check_status(), among others where there is no device.
+/// An attribute of the current device. Throws: std::runtime_error as check_status(), among others where there is no
+/// device.
 [[nodiscard]] DFROT_PER_ISA inline int device_attribute(cudaDeviceAttr attribute) {
   int device = 0;
   check_status(cudaGetDevice(&device), "cudaGetDevice");

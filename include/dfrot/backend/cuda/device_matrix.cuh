@@ -11,11 +11,11 @@
 
 namespace dfrot::cuda {
 
-/// A dense row-major matrix in the memory of the current device, without padding between rows. Its values are undefined at
-/// first. Allocated and freed in the order of one stream: work on another stream has to be done before it is destroyed.
-/// Moves, and does not copy (see copy()).
-/// Complexity: no synchronisation.   Errors: std::runtime_error where the memory is full; std::invalid_argument where rows *
-/// columns overflows.
+/// A dense row-major matrix in the memory of the current device, without padding between rows. Its values are undefined
+/// at first. Allocated and freed in the order of one stream: work on another stream has to be done before it is
+/// destroyed. Moves, and does not copy (see copy()).
+/// Complexity: no synchronisation.   Errors: std::runtime_error where the memory is full; std::invalid_argument where
+/// rows * columns overflows.
 template <class T>
 class device_matrix {
  public:

@@ -12,8 +12,8 @@
 
 namespace dfrot::cuda {
 
-/// Reports that the device, not the caller's arguments, is at fault: throws std::runtime_error, or, where exceptions are
-/// switched off, prints the text to standard error and aborts.
+/// Reports that the device, not the caller's arguments, is at fault: throws std::runtime_error, or, where exceptions
+/// are switched off, prints the text to standard error and aborts.
 [[noreturn]] DFROT_PER_ISA inline void fail(std::string const& text) {
 #if defined(__cpp_exceptions)
   throw std::runtime_error(text);
@@ -43,8 +43,8 @@ namespace detail {
 
 }  // namespace detail
 
-/// Checks the status of a CUDA call; does nothing for cudaSuccess. Every call of the backend goes through here. A status
-/// may stem from work that was launched earlier on the same stream.
+/// Checks the status of a CUDA call; does nothing for cudaSuccess. Every call of the backend goes through here. A
+/// status may stem from work that was launched earlier on the same stream.
 /// @param call the function's name   @param stream where it ran   @param file, line of the caller, filled in
 /// Throws: std::runtime_error "cudaMallocAsync: cudaErrorMemoryAllocation (out of memory: …) at file:line, stream 0x…"
 DFROT_PER_ISA inline void check_status(cudaError_t status, char const* call, cudaStream_t stream = {},

@@ -25,8 +25,8 @@ enum class gemm_kernel {
   wide,        ///< more tokens, on tensor cores
 };
 
-/// The kernel for m tokens of k codes in groups. The sums of the tensor cores are 16 times too large, so that they hold 2^20
-/// products only.
+/// The kernel for m tokens of k codes in groups. The sums of the tensor cores are 16 times too large, so that they hold
+/// 2^20 products only.
 [[nodiscard]] DFROT_PER_ISA constexpr gemm_kernel kernel_of_gemm(std::size_t m, std::size_t k, std::size_t group) {
   constexpr std::size_t longest_row_on_tensor_cores = std::size_t{1} << 20u;
   if (k == 0 || (group < k && group % 32 != 0)) {
@@ -41,8 +41,8 @@ enum class gemm_kernel {
   return m <= 64 ? gemm_kernel::narrow : gemm_kernel::wide;
 }
 
-/// Hook of gemm_workspace_size(): more than 8 tokens need k bytes each, both rounded up (to multiples of 32 or 128 tokens and
-/// of 128 codes), and 15 to align them; otherwise none.
+/// Hook of gemm_workspace_size(): more than 8 tokens need k bytes each, both rounded up (to multiples of 32 or 128
+/// tokens and of 128 codes), and 15 to align them; otherwise none.
 [[nodiscard]] DFROT_PER_ISA inline std::size_t gemm_workspace_bytes(policy const& /*on*/, std::size_t m, std::size_t k,
                                                                     std::size_t group) {
   gemm_kernel const kernel = kernel_of_gemm(m, k, group);
@@ -98,8 +98,8 @@ DFROT_PER_ISA inline void integer_gemm_rows(policy const& on, matrix_view<std::u
   detail::multiply(on, detail::operands_of(activations, weights, weights.columns), integer_results{out}, workspace);
 }
 
-/// Hook of gemm(): on tensor cores as signed bytes, by dp4a for at most 8 tokens, code by code where groups are not multiples
-/// of 32 codes (correct, and slow). @pre the weights' bytes start at a multiple of 16, as all allocations do
+/// Hook of gemm(): on tensor cores as signed bytes, by dp4a for at most 8 tokens, code by code where groups are not
+/// multiples of 32 codes (correct, and slow). @pre the weights' bytes start at a multiple of 16, as all allocations do
 /// Complexity: m n k multiplications; weights are read once for each 128 tokens.   Determinism: the reference's bits.
 /// Throws: std::invalid_argument on weights at another address; std::runtime_error as check_status().
 DFROT_PER_ISA inline void gemm_rows(policy const& on, int4_scheme const& scheme,

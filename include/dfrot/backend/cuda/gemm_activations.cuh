@@ -10,9 +10,9 @@
 
 namespace dfrot::cuda {
 
-/// The layout of activations for tensor cores, as signed bytes less their zero points: tiles of 16 tokens, each a run of steps
-/// of 32 codes. A step has 512 bytes: 16 for each lane of a warp, its whole operand of multiply_16x8x32(). Lane 4 r + t has
-/// of tokens r and r + 8 the even codes of word t of the step, then their odd ones.
+/// The layout of activations for tensor cores, as signed bytes less their zero points: tiles of 16 tokens, each a run
+/// of steps of 32 codes. A step has 512 bytes: 16 for each lane of a warp, its whole operand of multiply_16x8x32().
+/// Lane 4 r + t has of tokens r and r + 8 the even codes of word t of the step, then their odd ones.
 struct activation_tiles {
   static constexpr unsigned tokens = 16;
   static constexpr unsigned lanes = weight_panels::lanes;

@@ -14,9 +14,10 @@
 
 namespace dfrot::cuda {
 
-// Products of 1 to 8 tokens: bound by the memory that the weights are read from, once. A block of threads has some panels of
-// weights, and takes k in chunks: it puts the tokens' codes as bytes into shared memory, its warps multiply a panel each,
-// or a slice of one, and add the exact sums of groups in shared memory; then a thread for each result takes the groups in order.
+// Products of 1 to 8 tokens: bound by the memory that the weights are read from, once. A block of threads has some
+// panels of weights, and takes k in chunks: it puts the tokens' codes as bytes into shared memory, its warps multiply a
+// panel each, or a slice of one, and add the exact sums of groups in shared memory; then a thread for each result takes
+// the groups in order.
 
 /// The tokens' codes of blocks first … first + count - 1, as bytes less their zero points, by all threads.
 template <unsigned Tokens>
@@ -55,8 +56,8 @@ struct few_tokens_sums {
 };
 
 /// One warp's part of a chunk: its panel, and every so many-th block of it.
-/// @param tokens as load_few_tokens() left them   @param groups the sums of the chunk's groups, from first_group on, for the
-/// lane's channel
+/// @param tokens as load_few_tokens() left them   @param groups the sums of the chunk's groups, from first_group on,
+/// for the lane's channel
 template <unsigned Tokens>
 __device__ inline void multiply_chunk(few_tokens_plan const& plan, four_words const* panel, unsigned first,
                                       unsigned count, unsigned first_group, code_bytes const* tokens, int* groups) {
@@ -95,8 +96,8 @@ __device__ inline void multiply_chunk(few_tokens_plan const& plan, four_words co
   sums.add_to(groups + (group - first_group) * sums_of_group, plan.channels());
 }
 
-/// The result of one thread, if it has one: thread i has token i / channels and channel i % channels of its block's, and
-/// these sums of each group in shared memory.
+/// The result of one thread, if it has one: thread i has token i / channels and channel i % channels of its block's,
+/// and these sums of each group in shared memory.
 template <unsigned Tokens, class Results>
 class few_tokens_result {
  public:

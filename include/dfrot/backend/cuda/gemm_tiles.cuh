@@ -15,8 +15,8 @@
 namespace dfrot::cuda {
 
 /// What a block of threads multiplies on tensor cores: Down x Across warps, each of them Tiles x 16 tokens with
-/// Panels x 8 channels, 128 codes at a time; so many stages of 128 codes are in shared memory, all but one on their way. Both
-/// operands lie as the lanes read them, 16 bytes each, one after another: no two lanes meet in a bank.
+/// Panels x 8 channels, 128 codes at a time; so many stages of 128 codes are in shared memory, all but one on their
+/// way. Both operands lie as the lanes read them, 16 bytes each, one after another: no two lanes meet in a bank.
 template <unsigned Tiles, unsigned Panels, unsigned Down, unsigned Across, unsigned Stages>
 struct gemm_shape {
   static constexpr unsigned tiles_of_warp = Tiles;

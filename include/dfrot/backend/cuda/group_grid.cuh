@@ -7,8 +7,9 @@
 
 namespace dfrot::cuda {
 
-// The grid of a group, found by the threads of a team. Source tells where the values of a row are: fetch() gets four neighbours
-// for the first time, keep() makes values of what it got, and again() gives the same values to the same thread later.
+// The grid of a group, found by the threads of a team. Source tells where the values of a row are: fetch() gets four
+// neighbours for the first time, keep() makes values of what it got, and again() gives the same values to the same
+// thread later.
 
 /// The range of some values, 0 included; a NaN counts as an infinity.
 template <class Real>

@@ -129,9 +129,9 @@ void hadamard_on_rows(policy const& on, hadamard_order const& order, bool transp
 
 }  // namespace detail
 
-/// The workspace of the two hooks below, as hadamard_workspace_size() asks for it: none for most orders. The base matrices of
-/// orders above 172 need K^2 / 8 bytes, rounded up; rows of half or bfloat16 too long for a block's shared memory need
-/// their values in float (above about 53,000 values on an H100).
+/// The workspace of the two hooks below, as hadamard_workspace_size() asks for it: none for most orders. The base
+/// matrices of orders above 172 need K^2 / 8 bytes, rounded up; rows of half or bfloat16 too long for a block's shared
+/// memory need their values in float (above about 53,000 values on an H100).
 /// Throws: std::runtime_error as check_status().
 template <storage T>
 [[nodiscard]] std::size_t hadamard_workspace_values(policy const& /*on*/, hadamard_order const& order,
@@ -141,21 +141,23 @@ template <storage T>
   return detail::base_words_workspace<real>(order) + (by_workspace ? order.size() : 0);
 }
 
-/// hadamard(), hadamard_heads() and randomized_hadamard::apply() on the device: a run of n values is transformed in shared
-/// memory, read and written once (up to about 53,000 float values on an H100, 24,000 on a device with 99 KiB for a block), else
-/// once more for each further 9 levels. Bases sum in float, sixteen terms at a time. Half and bfloat16 are rounded once.
+/// hadamard(), hadamard_heads() and randomized_hadamard::apply() on the device: a run of n values is transformed in
+/// shared memory, read and written once (up to about 53,000 float values on an H100, 24,000 on a device with 99 KiB for
+/// a block), else once more for each further 9 levels. Bases sum in float, sixteen terms at a time. Half and bfloat16
+/// are rounded once.
 /// Complexity: O(K^2) host operations to prepare a base matrix; as the front door's on the device.
-/// Determinism: the same bits in every run, on every device with the same shared memory; other rounding than the host's.
-/// Throws: std::invalid_argument for so many rows that a launch has too many blocks, see blocks_for(); std::runtime_error as
-/// check_status().
+/// Determinism: the same bits in every run, on every device with the same shared memory; other rounding than the
+/// host's.
+/// Throws: std::invalid_argument for so many rows that a launch has too many blocks, see blocks_for();
+/// std::runtime_error as check_status().
 template <storage T>
 void hadamard_rows(policy const& on, hadamard_order const& order, vector_view<std::int8_t const, device_space> signs,
                    matrix_view<T, device_space> x, vector_view<arithmetic_t<T>, device_space> workspace) {
   detail::hadamard_on_rows(on, order, false, signs, x, workspace);
 }
 
-/// hadamard_transpose(), hadamard_heads_transpose() and randomized_hadamard::apply_transpose() on the device; contract as
-/// hadamard_rows().
+/// hadamard_transpose(), hadamard_heads_transpose() and randomized_hadamard::apply_transpose() on the device; contract
+/// as hadamard_rows().
 template <storage T>
 void hadamard_transpose_rows(policy const& on, hadamard_order const& order,
                              vector_view<std::int8_t const, device_space> signs, matrix_view<T, device_space> x,

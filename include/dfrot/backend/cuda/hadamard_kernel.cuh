@@ -12,8 +12,8 @@
 
 namespace dfrot::cuda {
 
-/// One pass of a transform over memory: to <- transform(from . signs_before) * scale . signs_after, tile by tile. `from` and
-/// `to` may be the same.
+/// One pass of a transform over memory: to <- transform(from . signs_before) * scale . signs_after, tile by tile.
+/// `from` and `to` may be the same.
 template <class In, class Out>
 struct hadamard_pass {
   In const* from = nullptr;
@@ -46,7 +46,8 @@ template <class In, class Out>
   return {row * pass.from_stride + column, row * pass.to_stride + column, channel};
 }
 
-/// Calls body(first, count) for the quads of a tile that a thread has: four neighbours, or what is left of 1 or 2 values.
+/// Calls body(first, count) for the quads of a tile that a thread has: four neighbours, or what is left of 1 or 2
+/// values.
 template <class Body>
 __device__ inline void for_each_quad(hadamard_tile const& tile, unsigned thread, Body const& body) {
   unsigned const size = tile.size();

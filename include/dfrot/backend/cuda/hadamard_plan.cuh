@@ -23,8 +23,8 @@ inline constexpr unsigned usual_threads = 256;
 }
 
 /// The passes of a transform of order n over memory: one where a run fits into shared memory. Otherwise the first pass
-/// transforms pieces of 2^13 values, each further one as many levels as fit beside 16 neighbours (fewer for large bases),
-/// and the last one the base matrix, too.
+/// transforms pieces of 2^13 values, each further one as many levels as fit beside 16 neighbours (fewer for large
+/// bases), and the last one the base matrix, too.
 class hadamard_plan {
  public:
   /// @param capacity values that fit into a block's shared memory; at least the order of the base matrix

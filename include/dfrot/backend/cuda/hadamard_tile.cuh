@@ -7,11 +7,11 @@
 
 namespace dfrot::cuda {
 
-/// The part of a run of n values that some threads of a block transform in shared memory: K 2^m values, of which the levels
-/// first_level … m - 1 of a Walsh-Hadamard transform and the base matrix H_K are done.
+/// The part of a run of n values that some threads of a block transform in shared memory: K 2^m values, of which the
+/// levels first_level … m - 1 of a Walsh-Hadamard transform and the base matrix H_K are done.
 ///   value i of the tile is value start(t) + offset(i) of the run
-/// A tile is a whole run where that fits into shared memory. Otherwise the transform takes several passes over memory, and a
-/// tile is 2^log2_columns neighbours of runs that are `stride` values apart.
+/// A tile is a whole run where that fits into shared memory. Otherwise the transform takes several passes over memory,
+/// and a tile is 2^log2_columns neighbours of runs that are `stride` values apart.
 struct hadamard_tile {
   static constexpr unsigned contiguous = 31;  ///< log2_columns of a tile that is one piece
 
@@ -36,12 +36,12 @@ struct hadamard_tile {
   }
 };
 
-/// Where value i of a tile stands in shared memory. Four values of padding after 64 keep the 32 banks apart where threads
-/// read values 64 apart, and leave quads whole.
+/// Where value i of a tile stands in shared memory. Four values of padding after 64 keep the 32 banks apart where
+/// threads read values 64 apart, and leave quads whole.
 [[nodiscard]] DFROT_HOST_DEVICE constexpr unsigned padded(unsigned i) { return i + (i >> 6u) * 4u; }
 
-/// Value number `item` of those whose bits low … low + count - 1 are 0: a work item transforms the 2^count values that differ
-/// in these bits alone.
+/// Value number `item` of those whose bits low … low + count - 1 are 0: a work item transforms the 2^count values that
+/// differ in these bits alone.
 [[nodiscard]] DFROT_HOST_DEVICE constexpr unsigned spread(unsigned item, unsigned low, unsigned count) {
   unsigned const below = item & ((1u << low) - 1u);
   return ((item >> low) << (low + count)) | below;
@@ -74,8 +74,8 @@ __device__ inline void walsh_levels(hadamard_tile const& tile, Real* values, uns
 }
 
 /// Levels `done` … m - 1 of a tile in shared memory, four at a time, and a barrier after each four: 16 values are in a
-/// thread's registers. (A shuffle between lanes costs what an access to shared memory does: levels by shuffles would take one
-/// a value each, four levels this way take two.)
+/// thread's registers. (A shuffle between lanes costs what an access to shared memory does: levels by shuffles would
+/// take one a value each, four levels this way take two.)
 /// @pre a barrier before it; every thread of the block calls it, with equal tiles
 template <class Real>
 __device__ inline void walsh_hadamard(hadamard_tile const& tile, Real* values, unsigned done, unsigned thread) {

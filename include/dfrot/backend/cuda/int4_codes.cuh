@@ -15,9 +15,9 @@ template <class Real>
   return {static_cast<Real>(__builtin_nanf("")), Real{0}, 0, 0, 0};
 }
 
-/// grid.encode(x), to the bit, for any x (NaN gives the lowest code). For float without double, which few devices are fast
-/// at: a fused multiply-add to 1.5 * 2^23 rounds the unrounded product to an integer, half to even, where it is below 2^22;
-/// beyond, it is off the grid, and stays so.
+/// grid.encode(x), to the bit, for any x (NaN gives the lowest code). For float without double, which few devices are
+/// fast at: a fused multiply-add to 1.5 * 2^23 rounds the unrounded product to an integer, half to even, where it is
+/// below 2^22; beyond, it is off the grid, and stays so.
 template <class Real>
 [[nodiscard]] __device__ inline int encode_value(int4_grid<Real> const& grid, Real x) {
   Real const low = static_cast<Real>(grid.lowest - grid.zero_point);

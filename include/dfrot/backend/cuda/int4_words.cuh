@@ -8,8 +8,8 @@
 
 namespace dfrot::cuda {
 
-// Products take 4-bit codes by words of eight: code 0 in the lowest nibble, as pack() writes them. A word becomes two words
-// of bytes, of its even and of its odd codes, without moving a code: the order of terms of an exact sum is free.
+// Products take 4-bit codes by words of eight: code 0 in the lowest nibble, as pack() writes them. A word becomes two
+// words of bytes, of its even and of its odd codes, without moving a code: the order of terms of an exact sum is free.
 
 inline constexpr unsigned codes_of_word = 8;
 
@@ -45,7 +45,8 @@ inline constexpr byte_offset signed_codes{0x08080808u, 0x78787878u};
   return {((even ^ offset.flip) + offset.bias) ^ 0x80808080u, ((odd ^ offset.flip) + offset.bias) ^ 0x80808080u};
 }
 
-/// Word `index` of a packed row of k codes, at any address; codes from number k on are 0, whatever the row's last nibble is.
+/// Word `index` of a packed row of k codes, at any address; codes from number k on are 0, whatever the row's last
+/// nibble is.
 /// @param in_words the row starts at a multiple of 4 bytes
 [[nodiscard]] DFROT_HOST_DEVICE inline unsigned read_word(std::uint8_t const* row, std::size_t index, std::size_t k,
                                                           bool in_words) {

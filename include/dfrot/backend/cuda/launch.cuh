@@ -23,8 +23,9 @@ struct launch_shape {
       : kernel(name), blocks(block_count), threads(thread_count), shared_bytes(shared), file(in_file), line(at_line) {}
 };
 
-/// Launches a kernel in the order of the policy's stream, and does not wait for it. The only place that launches: no source
-/// contains <<< >>>. Blocks may use all of the device's shared memory (the 48 KiB of older devices are raised here).
+/// Launches a kernel in the order of the policy's stream, and does not wait for it. The only place that launches: no
+/// source contains <<< >>>. Blocks may use all of the device's shared memory (the 48 KiB of older devices are raised
+/// here).
 /// @param kernel a __global__ function   @param arguments at most 4096 bytes, converted to the kernel's parameters
 /// Throws: std::runtime_error as check_status(), with the kernel's name, if the launch is refused.
 template <class... Parameters, class... Arguments>

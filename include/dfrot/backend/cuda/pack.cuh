@@ -15,7 +15,8 @@
 
 namespace dfrot::cuda {
 
-/// Copies codes from one layout to the other, four neighbours at a time. (Byte is uint8_t; kernels in headers are templates.)
+/// Copies codes from one layout to the other, four neighbours at a time. (Byte is uint8_t; kernels in headers are
+/// templates.)
 template <class Byte>
 __global__ void __launch_bounds__(1024)
     move_codes(__grid_constant__ row_teams const teams, __grid_constant__ code_input const from, Byte* to,

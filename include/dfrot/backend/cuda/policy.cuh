@@ -6,8 +6,8 @@
 
 /// The kernels for NVIDIA devices of compute capability 8.0 and above.
 ///
-/// Everything happens in the order of the policy's stream: a hook launches kernels and returns. It allocates nothing and
-/// does not wait for the device, so results may be read after synchronize(), and operands must stay until then.
+/// Everything happens in the order of the policy's stream: a hook launches kernels and returns. It allocates nothing
+/// and does not wait for the device, so results may be read after synchronize(), and operands must stay until then.
 namespace dfrot::cuda {
 
 /// Runs an operation on the current device, in the order of a stream (by default the legacy default stream).

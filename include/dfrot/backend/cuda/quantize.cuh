@@ -16,8 +16,9 @@
 
 namespace dfrot::cuda {
 
-// A hook on a device does not wait, so it cannot say which row holds a NaN or an infinity. It marks the groups instead: their
-// scale is NaN and their codes are 0, so that nothing computed from them is finite. reject_non_finite() waits and looks.
+// A hook on a device does not wait, so it cannot say which row holds a NaN or an infinity. It marks the groups instead:
+// their scale is NaN and their codes are 0, so that nothing computed from them is finite. reject_non_finite() waits and
+// looks.
 
 namespace detail {
 
@@ -28,10 +29,10 @@ void launch_quantize(policy const& on, group_pass<T> const& pass, Output const& 
 
 }  // namespace detail
 
-/// quantize() to one code a byte on the device: a group is read once from memory (rows of up to about 58,000 values in float
-/// on an H100), by a team of threads with about 16 values each. Returns all_finite: see above.
-/// Determinism: codes, scales and zero points are those of the reference, to the bit, with scale_rule::max; the same in every
-/// run with both rules.   Throws: std::runtime_error as check_status().
+/// quantize() to one code a byte on the device: a group is read once from memory (rows of up to about 58,000 values in
+/// float on an H100), by a team of threads with about 16 values each. Returns all_finite: see above.
+/// Determinism: codes, scales and zero points are those of the reference, to the bit, with scale_rule::max; the same in
+/// every run with both rules.   Throws: std::runtime_error as check_status().
 template <storage T>
 std::size_t quantize_rows(policy const& on, int4_scheme const& scheme, matrix_view<T const, device_space> x,
                           quantized_view<std::int8_t, arithmetic_t<T>, device_space> const& out) {
@@ -57,7 +58,8 @@ std::size_t quantize_packed_rows(policy const& on, int4_scheme const& scheme, ma
   return all_finite;
 }
 
-/// fake_quantize() on the device: the values of groups with a NaN or an infinity become NaN. Contract as quantize_rows().
+/// fake_quantize() on the device: the values of groups with a NaN or an infinity become NaN. Contract as
+/// quantize_rows().
 template <storage T, storage U>
 std::size_t fake_quantize_rows(policy const& on, int4_scheme const& scheme, matrix_view<T const, device_space> x,
                                matrix_view<U, device_space> out) {

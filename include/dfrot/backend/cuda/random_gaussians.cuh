@@ -24,10 +24,11 @@ __global__ void write_random_gaussians(std::uint64_t seed, random_stream stream,
   }
 }
 
-/// Independent N(0, 1) numbers, made on the device: value 4 i + k is value k of gaussian_block(seed, stream, i), rounded to T.
+/// Independent N(0, 1) numbers, made on the device: value 4 i + k is value k of gaussian_block(seed, stream, i),
+/// rounded to T.
 /// @param values any number of float, double, half or bfloat16
-/// Complexity: O(n).   Determinism: the host's bits, since gaussian_block() is made of correctly rounded operations, which a
-/// device without fast-math has, too, and leaves the compiler no product to fuse with a sum.
+/// Complexity: O(n).   Determinism: the host's bits, since gaussian_block() is made of correctly rounded operations,
+/// which a device without fast-math has, too, and leaves the compiler no product to fuse with a sum.
 /// Throws: std::runtime_error as check_status().   Source: see gaussian_block().
 template <storage T>
 void random_gaussians(policy const& on, std::uint64_t seed, random_stream stream, vector_view<T, device_space> values) {

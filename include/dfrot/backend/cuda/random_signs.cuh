@@ -19,7 +19,8 @@ __global__ void write_random_signs(std::uint64_t seed, Sign* signs, std::size_t 
   }
 }
 
-/// The signs of a randomized_hadamard of this size and seed, made on the device: s_i = random_sign(seed, hadamard_signs, i).
+/// The signs of a randomized_hadamard of this size and seed, made on the device: s_i = random_sign(seed,
+/// hadamard_signs, i).
 /// @param signs n values, -1 or +1   Complexity: O(n).   Determinism: the host's bits.
 /// Throws: std::runtime_error as check_status().
 DFROT_PER_ISA inline void random_signs(policy const& on, std::uint64_t seed,

@@ -16,8 +16,8 @@
 
 namespace dfrot::cuda {
 
-/// Waits for the policy's stream and checks that everything quantized was finite: the front doors do not wait for a device, so
-/// that they mark what was not by scales of NaN.
+/// Waits for the policy's stream and checks that everything quantized was finite: the front doors do not wait for a
+/// device, so that they mark what was not by scales of NaN.
 /// @param scales (m x groups), as quantize() or rotate_quantize() wrote them
 /// Complexity: copies m x groups scales to the host.
 /// Throws: std::invalid_argument naming the first such row; std::runtime_error as check_status(); std::bad_alloc.

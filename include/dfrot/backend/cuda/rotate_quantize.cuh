@@ -47,8 +47,8 @@ struct rotated_source {
   }
 };
 
-/// Rows are rotated in shared memory and quantized from there. Shared memory: the reductions' values, the padded rows, the
-/// words of the base matrix.
+/// Rows are rotated in shared memory and quantized from there. Shared memory: the reductions' values, the padded rows,
+/// the words of the base matrix.
 template <class T, class Signs>
 __global__ void __launch_bounds__(1024)
     rotate_quantize_tiles(__grid_constant__ hadamard_pass<T, arithmetic_t<T>> const pass,
@@ -153,9 +153,10 @@ DFROT_PER_ISA inline std::size_t rotate_quantize_workspace_values(policy const& 
   return detail::base_words_workspace<float>(order) + (by_workspace ? order.size() : 0);
 }
 
-/// rotate_quantize() on the device: a row is read once, rotated in shared memory and quantized from there; only codes, scales
-/// and zero points are written. Rows too long for shared memory are rotated in the workspace, one after the other.
-/// The same bytes as hadamard_rows() and quantize_packed_rows(), one after the other (in float for half and bfloat16).
+/// rotate_quantize() on the device: a row is read once, rotated in shared memory and quantized from there; only codes,
+/// scales and zero points are written. Rows too long for shared memory are rotated in the workspace, one after the
+/// other. The same bytes as hadamard_rows() and quantize_packed_rows(), one after the other (in float for half and
+/// bfloat16).
 /// Returns all_finite: a row whose rotation is not finite has scales of NaN, see quantize_rows().
 /// Determinism: the same bits in every run.   Throws: std::runtime_error as check_status().
 template <storage T>

@@ -106,7 +106,8 @@ __device__ inline void for_each_quad(group_span const& span, Body const& body) {
 /// Values that team_reduce() needs in shared memory: one a warp.
 inline constexpr unsigned reduction_values = 32;
 
-/// Joins the values of a team's threads, in an order that the number of threads fixes: neighbours first, then warp by warp.
+/// Joins the values of a team's threads, in an order that the number of threads fixes: neighbours first, then warp by
+/// warp.
 /// @param scratch reduction_values in shared memory   @param join commutative
 /// @pre every thread of the block calls it, with equal `threads`; the block has whole warps
 template <class Value, class Join>

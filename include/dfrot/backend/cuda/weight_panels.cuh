@@ -18,10 +18,10 @@ struct alignas(16) four_words {
   unsigned word[4];
 };
 
-/// The layout of repacked weights: panels of 8 channels, each a run of blocks of 128 codes. A block has 512 bytes: 16 for each
-/// lane of a warp, which reads it at once. Lane 4 r + t has of channel r the four words of codes 32 s + 8 t … 32 s + 8 t + 7,
-/// s = 0 … 3: word s is the lane's operand of step s (32 codes) of an 8-column product on tensor cores. Channels and codes
-/// beyond n and k are zero.
+/// The layout of repacked weights: panels of 8 channels, each a run of blocks of 128 codes. A block has 512 bytes: 16
+/// for each lane of a warp, which reads it at once. Lane 4 r + t has of channel r the four words of codes 32 s + 8 t …
+/// 32 s + 8 t + 7, s = 0 … 3: word s is the lane's operand of step s (32 codes) of an 8-column product on tensor cores.
+/// Channels and codes beyond n and k are zero.
 struct weight_panels {
   static constexpr unsigned channels = 8;
   static constexpr unsigned codes = 128;  ///< in a block's rows
@@ -81,7 +81,8 @@ DFROT_PER_ISA inline void check_panels(std::uint8_t const* bytes) {
 
 }  // namespace detail
 
-/// Hook of repack_weights(), in the layout of weight_panels. @pre bytes starts at a multiple of 16, as all allocations do
+/// Hook of repack_weights(), in the layout of weight_panels. @pre bytes starts at a multiple of 16, as all allocations
+/// do
 /// Throws: std::invalid_argument on another address; std::runtime_error as check_status().
 DFROT_PER_ISA inline void repack_weight_rows(policy const& on, matrix_view<std::uint8_t const, device_space> packed,
                                              std::size_t k, std::uint8_t* bytes) {

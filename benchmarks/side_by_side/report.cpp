@@ -1,12 +1,11 @@
-#include "report.hpp"
+#include "side_by_side/report.hpp"
 
-#include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <thread>
-
-#include <dfrot/backend/cpu/isa.hpp>
+#include <stdexcept>
+#include <system_error>
 
 namespace dfrot::bench {
 
@@ -27,11 +26,18 @@ std::string of_limit_text(measured_problem const& shown, result const& row) {
   return shown.limit.empty() ? "" : number(row.of_limit);
 }
 
-/// "FFHT 2.03, plain loop 7.1"
+/// "FFHT 2.03, plain loop 7.1; rounds 12"
 std::string peers_text(result const& row) {
   std::string text;
   for (auto const& [peer, ratio] : row.times_peer) {
     text += (text.empty() ? "" : ", ") + peer + " " + number(ratio);
+  }
+  char const* separator = text.empty() ? "" : "; ";
+  for (fact const& known : row.facts) {
+    char value[32];
+    std::snprintf(value, sizeof value, " %.6g", known.value);
+    text += separator + known.name + value;
+    separator = ", ";
   }
   return text;
 }
@@ -40,21 +46,12 @@ char const* role_name(role is) { return is == role::ours ? "ours" : is == role::
 
 }  // namespace
 
-machine this_machine(std::string commit) {
-  std::string processor = "unknown processor";
-  std::ifstream cpuinfo("/proc/cpuinfo");
-  for (std::string line; std::getline(cpuinfo, line);) {
-    if (line.rfind("model name", 0) == 0) {
-      processor = line.substr(std::min(line.size(), line.find(':') + 2));
-      break;
-    }
+std::string as_text(machine const& where) {
+  std::string text;
+  for (auto const& [name, value] : where.properties) {
+    text += value + ", ";
   }
-#if defined(__clang__)
-  std::string const compiler = "clang++ " __clang_version__;
-#else
-  std::string const compiler = "g++ " __VERSION__;
-#endif
-  return {processor, std::thread::hardware_concurrency(), compiler, cpu::native::name, std::move(commit)};
+  return text + "commit " + where.commit;
 }
 
 measured_problem summarize(problem const& measured, std::vector<timing> const& times) {
@@ -76,7 +73,8 @@ measured_problem summarize(problem const& measured, std::vector<timing> const& t
                figure_of(measured.counts, one.work, times[i].best),
                figure_of(measured.counts, one.work, times[i].median),
                limit > 0 ? speed(i) / limit : 0,
-               {}};
+               {},
+               one.facts ? one.facts() : std::vector<fact>{}};
     for (std::size_t j = 0; one.is == role::ours && j < contenders.size(); ++j) {
       if (contenders[j].is == role::peer) {
         row.times_peer.emplace_back(contenders[j].name, speed(i) / speed(j));
@@ -102,8 +100,7 @@ std::string as_text(measured_problem const& shown) {
 }
 
 std::string as_markdown(machine const& where, std::vector<measured_problem> const& shown) {
-  std::string text = where.processor + ", " + std::to_string(where.cores) + " cores, " + where.compiler + ", " +
-                     where.instruction_set + ", commit " + where.commit + ".\n\n";
+  std::string text = as_text(where) + ".\n\n";
   text += "| problem | contender | | median | unit | of limit | times the speed of |\n|---|---|--:|--:|---|--:|---|\n";
   for (auto const& one : shown) {
     std::string name = one.name;
@@ -119,10 +116,9 @@ std::string as_markdown(machine const& where, std::vector<measured_problem> cons
 
 std::string as_json(machine const& where, std::vector<measured_problem> const& shown) {
   nlohmann::ordered_json all;
-  all["machine"] = {{"processor", where.processor},
-                    {"cores", where.cores},
-                    {"compiler", where.compiler},
-                    {"instruction_set", where.instruction_set}};
+  for (auto const& [name, value] : where.properties) {
+    all["machine"][name] = value;
+  }
   all["commit"] = where.commit;
   all["problems"] = nlohmann::ordered_json::array();
   for (auto const& one : shown) {
@@ -138,11 +134,28 @@ std::string as_json(machine const& where, std::vector<measured_problem> const& s
       for (auto const& [peer, ratio] : row.times_peer) {
         entry["times_the_speed_of"][peer] = ratio;
       }
+      for (fact const& known : row.facts) {
+        entry["facts"][known.name] = known.value;
+      }
       problem["contenders"].push_back(std::move(entry));
     }
     all["problems"].push_back(std::move(problem));
   }
   return all.dump(2) + "\n";
+}
+
+void write_file(std::string const& file, std::string const& text) {
+  std::string const beside = file + ".part";
+  std::ofstream out(beside, std::ios::binary);
+  out << text;
+  out.close();
+  std::error_code problem;
+  if (out) {
+    std::filesystem::rename(beside, file, problem);
+  }
+  if (!out || problem) {
+    throw std::runtime_error("cannot write " + file);
+  }
 }
 
 }  // namespace dfrot::bench

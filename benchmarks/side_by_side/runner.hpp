@@ -10,8 +10,8 @@
 #include <vector>
 
 // Measures the contenders of one problem side by side. Google Benchmark can interleave repetitions, too, but at random
-// over its whole run, with a fresh set-up and at least milliseconds each; on a machine whose speed changes from second to
-// second, only contenders that take turns within the same milliseconds can be compared.
+// over its whole run, with a fresh set-up and at least milliseconds each; on a machine whose speed changes from second
+// to second, only contenders that take turns within the same milliseconds can be compared.
 
 namespace dfrot::bench {
 
@@ -29,11 +29,19 @@ enum class role {
   limit,  ///< what the machine allows, such as memcpy: everything is compared with it; at most one a problem
 };
 
+/// Something besides the time that is known of a contender, such as the error of its result.
+struct fact {
+  std::string name;
+  double value = 0;
+};
+
 struct contender {
   std::string name;
   role is = role::ours;
-  double work = 1;            ///< pieces of work that one call does, as the problem's unit counts them
-  std::function<void()> run;  ///< one call; owns its data
+  double work = 1;                             ///< pieces of work that one call does, as the problem's unit counts them
+  std::function<void()> run;                   ///< one call; owns its data
+  std::function<std::vector<fact>()> facts{};  ///< asked once, after all turns; empty: there are none
+  bool once = false;                           ///< timed in its first and only call: for what takes seconds
 };
 
 struct problem {
@@ -46,6 +54,7 @@ struct problem {
 struct named_problem {
   std::string name;
   std::function<problem()> make;
+  bool on_request = false;  ///< takes so long that it only runs where it is asked for by name
 };
 
 /// Seconds for one call of a contender: the shortest and the median over its turns.
@@ -55,17 +64,7 @@ struct timing {
   std::size_t turns = 0;
 };
 
-/// How long to measure.
-struct effort {
-  double seconds = 8;                ///< for one problem
-  double turn = 150e-6;              ///< what one turn aims at
-  std::size_t least_turns = 3;       ///< for a contender, however slow
-  double longest_warm_call = 20e-3;  ///< a turn starts with an untimed call, unless a call takes longer than this
-};
-
-namespace detail {
-
-/// Calls a contender `calls` times. Returns: seconds for one call.
+/// Calls a contender `calls` times. Returns: seconds for one call, by the host's clock.
 inline double time_calls(contender const& one, std::size_t calls) {
   auto const start = std::chrono::steady_clock::now();
   for (std::size_t call = 0; call < calls; ++call) {
@@ -75,6 +74,17 @@ inline double time_calls(contender const& one, std::size_t calls) {
   return taken.count() / static_cast<double>(calls);
 }
 
+/// How long to measure, and by which clock.
+struct effort {
+  double seconds = 8;                ///< for one problem
+  double turn = 150e-6;              ///< what one turn aims at
+  std::size_t least_turns = 3;       ///< for a contender, however slow
+  double longest_warm_call = 20e-3;  ///< a turn starts with an untimed call, unless a call takes longer than this
+  double (*time)(contender const& one, std::size_t calls) = time_calls;  ///< seconds for one of so many calls
+};
+
+namespace detail {
+
 /// One contender's turns.
 struct schedule {
   std::size_t calls = 1;  ///< timed calls in a turn
@@ -83,18 +93,22 @@ struct schedule {
   std::vector<double> seconds;
 
   schedule(contender const& one, effort const& how) {
-    time_calls(one, 1);
-    double const call = time_calls(one, 1);
+    if (one.once) {
+      seconds.push_back(how.time(one, 1));
+      return;
+    }
+    how.time(one, 1);
+    double const call = how.time(one, 1);
     calls = static_cast<std::size_t>(std::clamp(how.turn / std::max(call, 1e-9), 1.0, 1e5));
     warm = call < how.longest_warm_call;
   }
 
-  void take_turn(contender const& one) {
+  void take_turn(contender const& one, effort const& how) {
     auto const start = std::chrono::steady_clock::now();
     if (warm) {
-      time_calls(one, 1);
+      how.time(one, 1);
     }
-    seconds.push_back(time_calls(one, calls));
+    seconds.push_back(how.time(one, calls));
     spent += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
 
@@ -112,13 +126,15 @@ struct schedule {
   std::vector<detail::schedule> schedules;
   std::vector<std::size_t> order;
   for (auto const& one : measured.contenders) {
-    order.push_back(schedules.size());
+    if (!one.once) {
+      order.push_back(schedules.size());
+    }
     schedules.emplace_back(one, how);
   }
   std::minstd_rand shuffling(1);
   double const share = 2.0 / static_cast<double>(order.size());
   double elapsed = 0;
-  bool enough = false;
+  bool enough = order.empty();
   while (!enough) {
     std::shuffle(order.begin(), order.end(), shuffling);
     enough = elapsed >= how.seconds;
@@ -127,7 +143,7 @@ struct schedule {
       bool const too_few = mine.seconds.size() < how.least_turns;
       if (too_few || (!enough && mine.spent <= share * elapsed)) {
         double const before = mine.spent;
-        mine.take_turn(measured.contenders[i]);
+        mine.take_turn(measured.contenders[i], how);
         elapsed += mine.spent - before;
         enough = enough && mine.seconds.size() >= how.least_turns;
       }
