@@ -225,10 +225,10 @@ TEST_CASE("a refinement goes on from its state to the same bytes, whenever it wa
     CHECK(second.finished() == (before == 7));
     work.go_on(second, 100);
     auto const found_state = second.state();
-    CHECK(same_bytes(found_state.rotation, expected_state.rotation));
-    CHECK(same_bytes(found_state.previous, expected_state.previous));
+    CHECK(same_bits(found_state.rotation, expected_state.rotation));
+    CHECK(same_bits(found_state.previous, expected_state.previous));
     auto const found = std::move(second).result();
-    CHECK(same_bytes(found.rotation, expected.rotation));
+    CHECK(same_bits(found.rotation, expected.rotation));
     CHECK(found.best_round == expected.best_round);
     REQUIRE(found.rounds.size() == expected.rounds.size());
     for (std::size_t k = 0; k < found.rounds.size(); ++k) {

@@ -12,6 +12,7 @@
 #include <dfrot/core/parallel.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
+#include <dfrot/linalg/outstanding_values.hpp>
 #include <dfrot/linalg/polar.hpp>
 #include <dfrot/linalg/products.hpp>
 #include <dfrot/optimize/refine_options.hpp>
@@ -72,6 +73,10 @@ class weighted_procrustes {
   template <execution_policy P, class T>
   void turn(P const& on, matrix_view<T> r, bool shared = false) {
     if (single_) {
+      // While C is in float64: rounding it to float32 must not blur what is small beside a few massive tokens.
+      for (std::size_t first = 0; first < channels_ && !shared; first += block_) {
+        lower_outstanding_values(on, sums_.view().row_block(first, block_));
+      }
       matrix<float> rounded(channels_, block_);
       std::transform(sums_.data(), sums_.data() + channels_ * block_, rounded.data(),
                      [](double value) { return static_cast<float>(value); });
