@@ -4,6 +4,7 @@
 /// needs cuBLAS and cuSOLVER (CMake: link dfrot::cuda, CUDA::cublas and CUDA::cusolver). Without Eigen.
 #include <dfrot/cuda.cuh>
 #include <dfrot/linalg/cuda/dense_algebra.cuh>
+#include <dfrot/linalg/cuda/outstanding_values.cuh>
 #include <dfrot/linalg/cuda/polar.cuh>
 #include <dfrot/optimize/alternation.hpp>
 #include <dfrot/optimize/cuda/accumulate_tokens.cuh>

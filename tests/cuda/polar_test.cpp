@@ -172,3 +172,24 @@ TEST_CASE("products of the device follow the row-major convention, strides and t
   }
   CHECK(worst < 1e-13);
 }
+
+TEST_CASE("the device lowers outstanding singular values, and the polar factor stays") {
+  std::size_t const n = 96;
+  auto const u = polar_factor(gaussian_matrix<double>(n, n, 1));
+  auto const v = polar_factor(gaussian_matrix<double>(n, n, 2));
+  auto const bulk = [](std::size_t k) { return 1500 * std::exp(std::sin(0.7 * static_cast<double>(k))); };
+  auto const c = with_singular_values<double>(u, v, [&](std::size_t k) {
+    return k == 0 ? 1.6e8 : k < 3 ? 2e5 : bulk(k);
+  });
+  auto there = to_device(c);
+  cuda::policy const on{};
+  CHECK(cuda::lower_outstanding_values(cuda::dense_algebra(on), there.view()) == 3);
+  auto const lowered = to_host(there);
+  double squares = 0;
+  for (std::size_t i = 0; i < n * n; ++i) {
+    squares += lowered.data()[i] * lowered.data()[i];
+  }
+  CHECK(std::sqrt(squares / static_cast<double>(n)) < 4100);  // no value of the rest is larger
+  auto const expected = with_singular_values<double>(u, v, [](std::size_t) { return 1.0; });
+  CHECK(largest_difference(polar_factor(lowered), expected) < 2e-8);
+}

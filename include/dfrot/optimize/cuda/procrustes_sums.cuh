@@ -11,6 +11,7 @@
 #include <dfrot/core/view.hpp>
 #include <dfrot/linalg/cuda/dense_algebra.cuh>
 #include <dfrot/linalg/cuda/elements.cuh>
+#include <dfrot/linalg/cuda/outstanding_values.cuh>
 #include <dfrot/linalg/cuda/polar.cuh>
 
 namespace dfrot::cuda {
@@ -118,6 +119,11 @@ class procrustes_sums {
 
   template <class Real, class T>
   void turn_in(matrix_view<T, device_space> r, bool shared) {
+    if constexpr (std::is_same_v<Real, float>) {  // as weighted_procrustes::turn()
+      for (std::size_t first = 0; first < channels() && !shared; first += block_) {
+        lower_outstanding_values(*algebra_, sums_.view().row_block(first, block_));
+      }
+    }
     device_matrix<Real> q(on(), channels(), block_);
     detail::scale(on(), q.view(), Real(1), sums_.view());
     solve(q.view(), shared);
