@@ -111,10 +111,14 @@ void hadamard_through_scratch(hadamard_order const& order, float const* run, flo
   std::size_t const rest = order.rest();
   std::size_t const step = scratch_step(order);
   paley_2_base_matrix<Arch>(order.base(), {run, rest, scratch, step}, rest, hadamard_scale<float>(order));
-  for (std::size_t a = 0; a < order.base(); ++a) {
-    stored_run<Arch, float> const result{to + a * rest};
-    walsh_hadamard<Arch>(order.log2_rest(), 1, 1.0F, stored_run<Arch, float>{scratch + a * step}, result, result);
-  }
+  static_assert(12 * (std::size_t{1} << 11U) > scratch_capacity, "12 is the least base: no run is longer than 2^10");
+  with_constant<9, 10>(order.log2_rest(), [&](auto levels) {
+    for (std::size_t a = 0; a < order.base(); ++a) {
+      stored_run<Arch, float> const result{to + a * rest};
+      small_transforms<decltype(levels)::value, Arch>(1, 1.0F, stored_run<Arch, float>{scratch + a * step}, result,
+                                                      result);
+    }
+  });
 }
 
 /// H for a run in registers, signs first: to a row of floats that may be the run itself. The bits depend on neither.
