@@ -13,8 +13,8 @@
 #include <dfrot/core/random.hpp>
 #include <dfrot/linalg/tridiagonal.hpp>
 
-// Subspace iteration for the largest singular values of C, wherever C is; its few vectors are on the host, as rows. Internal
-// to linalg.
+// Subspace iteration for the largest singular values of C, wherever C is; its few vectors are on the host, as rows.
+// Internal to linalg.
 namespace dfrot::detail {
 
 /// sum of a_j b_j, in eight sums, which compilers can vectorize.
@@ -112,6 +112,9 @@ class outstanding_steps {
       return 0;
     }
     squares_ = c_.sum_of_squares();
+    if (!std::isfinite(squares_)) {  // left to the polar factor, which refuses what is not finite
+      return 0;
+    }
     for (std::size_t k = 0; k < most * c_.order(); ++k) {
       image_.data()[k] = gaussian_block(0, random_stream::orthogonal, k / 4, start_lane - 2).value[k % 4];
     }

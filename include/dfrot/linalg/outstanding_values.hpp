@@ -42,13 +42,14 @@ struct outstanding_matrix {
 
 }  // namespace detail
 
-/// Lowers the singular values of C that stand out, of 16 at most, to the root mean square rho of all others; its polar factor
-/// stays as it is.
+/// Lowers the singular values of C that stand out, of 16 at most, to the root mean square rho of all others; its polar
+/// factor stays as it is.
 ///   C = sum of s_i u_i v_i^T,   polar(C) = sum of u_i v_i^T:   C <- C - sum over s_i > 8 rho of (s_i - rho) u_i v_i^T
 /// A few massive tokens make one singular value of a Procrustes matrix 10^5 times as large as most. A polar iteration
 /// raises the small ones by steps; without the large ones it takes fewer of them, and float32 is precise enough.
-/// @param on where to run   @param c (n x n), finite, not rank-deficient: in a null space, what rounding has left in C would
-/// grow beside the rest. Left as it is if nothing stands out, and for n < 64.
+/// @param on where to run
+/// @param c (n x n), finite, not rank-deficient: in a null space, what rounding has left in C would grow beside the rest.
+/// Left as it is if nothing stands out, if the squares of its elements overflow, and for n < 64.
 /// @return how many values were lowered: those found to 1e-8 rho within 10 steps of subspace iteration
 /// @post the polar factor has changed by about 1e-8 at most
 /// Complexity: 64 n^2 operations a step, mostly 3 to 5 steps.   Workspace: 64 x n values, allocated.

@@ -73,7 +73,8 @@ class weighted_procrustes {
   template <execution_policy P, class T>
   void turn(P const& on, matrix_view<T> r, bool shared = false) {
     if (single_) {
-      // While C is in float64: rounding it to float32 must not blur what is small beside a few massive tokens.
+      // While C is in float64: rounding it to float32 must not blur what is small beside a few massive tokens. Shared
+      // blocks are still to be added up, and lowered ones have another sum.
       for (std::size_t first = 0; first < channels_ && !shared; first += block_) {
         lower_outstanding_values(on, sums_.view().row_block(first, block_));
       }

@@ -76,7 +76,7 @@ void hadamard_plain(hadamard_task const& task, T* run, arithmetic_t<T>* workspac
   }
 }
 
-/// Values of a row on the stack that hadamard_through_scratch() may take, 80 KiB, and those that it may leave unused before.
+/// Values on the stack that hadamard_through_scratch() may take for a row, 80 KiB, and those before it that it may skip.
 inline constexpr std::size_t scratch_capacity = 20480;
 inline constexpr std::size_t scratch_slack = 512;
 
