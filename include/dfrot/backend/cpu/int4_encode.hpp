@@ -92,12 +92,15 @@ void encode_packed_blocks(int4_grid<float> const& grid, T const* x, std::size_t 
                           T const* upcoming) {
   if constexpr (has<Arch, avx512>) {
     if (count >= wide_block && wide_pack<Arch>::fits(grid, reach)) {
-      wide_pack<Arch> const wide(grid, Clamp);
-      for_overlapping_blocks<wide_block>(count, values_before_boundary<64>(x) / 2 * 2,
-                                         [=](std::size_t j) DFROT_CPU_INLINE {
-                                           prefetch<wide_block>(upcoming + j);
-                                           wide.template pack<Clamp>(x + j, out + j / 2);
-                                         });
+      wide_pack<Arch> const wide(grid);
+      auto const pack_blocks = [=](auto shift) {
+        std::size_t const boundary = values_before_boundary<64>(x) / 2 * 2;
+        for_overlapping_blocks<wide_block>(count, boundary, [=](std::size_t j) DFROT_CPU_INLINE {
+          prefetch<wide_block>(upcoming + j);
+          wide.template pack<Clamp, decltype(shift)::value>(x + j, out + j / 2);
+        });
+      };
+      grid.zero_point == 0 ? pack_blocks(std::false_type{}) : pack_blocks(std::true_type{});
       return;
     }
   }

@@ -7,6 +7,7 @@
 
 #include <dfrot/backend/cpu/grid_error.hpp>
 #include <dfrot/backend/cpu/group_range.hpp>
+#include <dfrot/backend/cpu/unroll.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/format/int4_grid.hpp>
 #include <dfrot/quantize/scheme.hpp>
@@ -44,9 +45,10 @@ template <class Arch, storage T>
 /// Chooses the grid that a scheme gives to one group, from its range or by trying the clip ratios of clip_search, and calls
 /// use(grid). No grid is chosen for a group with a non-finite value: returns false.
 /// (A grid that came from one place or another would be read from memory, right after it was written there in parts, which
-/// costs as much as a hundred values: hence a call for each.)
+/// costs as much as a hundred values: hence a call for each, and inlined.)
 template <class Arch, storage T, class Use>
-[[nodiscard]] bool choose_grid(int4_scheme const& scheme, T const* x, std::size_t count, Use const& use) {
+[[nodiscard]] DFROT_CPU_INLINE inline bool choose_grid(int4_scheme const& scheme, T const* x, std::size_t count,
+                                                       Use const& use) {
   using Real = arithmetic_t<T>;
   group_range<Real> const range = scheme.symmetric ? find_absmax<Arch>(x, count) : find_range<Arch>(x, count);
   if (!range.finite) [[unlikely]] {
