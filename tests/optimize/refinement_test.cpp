@@ -285,6 +285,34 @@ TEST_CASE("patience ends the work, and only patience") {
   CHECK_FALSE(run().converged);
 }
 
+TEST_CASE("a round that helps tokens held out is not one without gain") {
+  refine_options const options{.rounds = 40, .tolerance = 0.01, .patience = 3};
+  refinement_rules const rules(options, 16, 100, true);
+  auto const of_error = [](double squared_error) {
+    error_sums sums;
+    sums.add(false, {squared_error, 100});
+    return sums;
+  };
+  // Rounds until patience ends them: the loss in use falls once, and the one held out is told.
+  auto const rounds_until_the_end = [&](std::vector<double> const& held_out) {
+    refinement_progress progress;
+    rules.begin(progress);
+    for (std::size_t round = 0; !progress.finished; ++round) {
+      double const loss = round == 0 ? 50 : (round == 1 ? 10 : 10.5);
+      bool const last = round >= held_out.size();
+      error_sums const other = held_out.empty() ? error_sums{} : of_error(last ? held_out.back() : held_out[round]);
+      static_cast<void>(rules.note_round(progress, of_error(loss), other));
+    }
+    CHECK(progress.converged);
+    return progress.rounds.size();
+  };
+  CHECK(rounds_until_the_end({}) == 2 + 3);
+  CHECK(rounds_until_the_end({40, 9, 9.5}) == 2 + 3);
+  CHECK(rounds_until_the_end({40, 9, 9.5, 8.5}) == 4 + 3);
+  CHECK(rounds_until_the_end({40, 9, 9.5, 9.5, 8.5, 8, 7.96, 7.93, 7.90}) == 9 + 3);  // small steps add up
+  CHECK(rounds_until_the_end({40, 9, 8.95, 8.92, 8.915}) == 2 + 3);                   // if they are large enough
+}
+
 TEST_CASE("sums in float32 and in float64 lead to the same step") {
   std::size_t const n = 64;
   auto const x = sample<float>(1500, n);

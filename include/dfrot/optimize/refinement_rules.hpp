@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -20,7 +21,7 @@ struct refinement_progress {
   std::vector<refine_round> rounds;  ///< all rounds so far
   int best_round = 0;                ///< the round that measured the best rotation
   int stalled = 0;                   ///< rounds in a row that gained nothing
-  double least = 0;                  ///< the loss of the last round that gained something
+  double least = 0;                  ///< the least loss up to the last round that gained something, on the same tokens
   bool all_tokens = false;           ///< the rounds on a share of the tokens are over
   bool finished = false;             ///< nothing is left to do
   bool converged = false;            ///< as in refined_rotation
@@ -69,11 +70,9 @@ class refinement_rules {
   [[nodiscard]] bool note_round(refinement_progress& progress, error_sums const& used,
                                 error_sums const& held_out) const {
     refine_round const round = measured(progress, used, held_out);
-    if (!on_same_tokens(progress, round) || round.loss < (1 - options_.tolerance) * progress.least) {
-      progress.least = round.loss;
-      progress.stalled = 0;
-    } else {
-      ++progress.stalled;
+    progress.stalled = gained(progress, round) ? 0 : progress.stalled + 1;
+    if (progress.stalled == 0) {
+      progress.least = on_same_tokens(progress, round) ? std::min(progress.least, round.loss) : round.loss;
     }
     bool const best = progress.rounds.empty() || is_better(round, best_of(progress));
     if (best) {
@@ -134,6 +133,20 @@ class refinement_rules {
       return true;
     }
     return deciding_loss(round) < deciding_loss(best);
+  }
+
+  /// Whether a round is a step forward: for the tokens in use, or for those held out, which decide in the end. (After the loss has
+  /// jumped, the way down may be a better one for tokens held out long before it is for the others.)
+  [[nodiscard]] bool gained(refinement_progress const& progress, refine_round const& round) const {
+    double const needed = 1 - options_.tolerance;
+    if (!on_same_tokens(progress, round) || round.loss < needed * progress.least) {
+      return true;
+    }
+    double least_held_out = std::numeric_limits<double>::infinity();
+    for (std::size_t i = 0; i + static_cast<std::size_t>(progress.stalled) < progress.rounds.size(); ++i) {
+      least_held_out = std::min(least_held_out, progress.rounds[i].held_out.weighted_loss);
+    }
+    return has_held_out(round) && round.held_out.weighted_loss < needed * least_held_out;
   }
 
   [[nodiscard]] static bool overfitted(refinement_progress const& progress) {
