@@ -80,3 +80,10 @@ void independent_products(policy<Base> const&, std::size_t count, Body const& bo
 }
 
 }  // namespace dfrot::blas
+
+namespace dfrot::detail {
+
+template <class Base>
+inline constexpr std::size_t solve_rows<blas::policy<Base>> = 1024;
+
+}  // namespace dfrot::detail

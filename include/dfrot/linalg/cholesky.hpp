@@ -18,7 +18,6 @@
 namespace dfrot::detail {
 
 inline constexpr std::size_t triangle_block = 64;
-inline constexpr std::size_t solve_rows = 256;
 
 /// Where a range is cut: at about half of it, on the boundary of a block.
 [[nodiscard]] constexpr std::size_t half_of(std::size_t count) {
@@ -95,9 +94,9 @@ class cholesky_factor {
     std::size_t const half = half_of(count);
     factor_range(on, first, half);
     auto const below = block_of(l_, first + half, first, count - half, half);
-    independent_products(on, blocks_of(below.rows, solve_rows), [&](std::size_t i) {
-      std::size_t const row = i * solve_rows;
-      std::size_t const rows = std::min(solve_rows, below.rows - row);
+    independent_products(on, blocks_of(below.rows, solve_rows<P>), [&](std::size_t i) {
+      std::size_t const row = i * solve_rows<P>;
+      std::size_t const rows = std::min(solve_rows<P>, below.rows - row);
       matrix<T> scratch(rows, triangle_block);
       forward(on, block_of(l_, first + half + row, 0, rows, first + half), first, half, scratch.view());
     });

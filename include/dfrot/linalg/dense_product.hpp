@@ -50,6 +50,11 @@ inline constexpr std::size_t tile_columns = 256;
 // what it has come to, and sums of 128 terms, added up, have a third of the error of one sum of 1024.
 inline constexpr std::size_t short_sum = 128;
 
+// Rows of a matrix that one of independent_products() takes: few, so that there is work for all threads. Where they run one
+// after the other, more rows pack the other factor less often.
+template <class P>
+inline constexpr std::size_t solve_rows = 256;
+
 [[nodiscard]] constexpr std::size_t blocks_of(std::size_t count, std::size_t block) {
   return count / block + (count % block != 0 ? 1 : 0);
 }

@@ -24,9 +24,9 @@ namespace detail {
 /// work = N E with a Gaussian N, the same for every call: it has a part in every subspace.
 template <execution_policy P, class T>
 void gaussian_target(P const& on, matrix_view<T const> e, matrix_view<T> work) {
-  independent_products(on, blocks_of(work.rows, solve_rows), [&](std::size_t i) {
-    std::size_t const first = i * solve_rows;
-    auto const rows = work.row_block(first, std::min(solve_rows, work.rows - first));
+  independent_products(on, blocks_of(work.rows, solve_rows<P>), [&](std::size_t i) {
+    std::size_t const first = i * solve_rows<P>;
+    auto const rows = work.row_block(first, std::min(solve_rows<P>, work.rows - first));
     matrix<T> gaussian(rows.rows, rows.columns);
     for (std::size_t k = 0; k < rows.rows * rows.columns; ++k) {
       auto const four = gaussian_block(0, random_stream::orthogonal, (first * rows.columns + k) / 4, start_lane - 1);
@@ -83,7 +83,7 @@ template <execution_policy P, class C, class T, class Space>
 /// may be c itself
 /// @post ||Q^T Q - I||_F / sqrt(n) below 5e-7 for float, 1e-14 for double (n up to 4096)
 /// Complexity: 9 n^3 operations for a condition of 5, 11 n^3 for 100, 14 n^3 for 1e4; up to 35 n^3 for a singular matrix.
-/// Workspace: two n x n matrices of the same type, and 256 x n values a thread, allocated.
+/// Workspace: two n x n matrices of the same type, and 256 x n values a thread (with a BLAS, 1024 x n), allocated.
 /// Determinism: bitwise for any number of threads (with the built-in products).
 /// Throws: std::invalid_argument on shape and on elements that are not finite; std::bad_alloc.
 /// Source: QDWH: Nakatsukasa, Bai, Gygi, SIAM J. Matrix Anal. Appl. 31, 2010; with Cholesky factors: Nakatsukasa, Higham,

@@ -75,9 +75,9 @@ class polar_iteration {
 
   /// work = L, L L^T = I + factor G.
   void factor_shifted_gram(double factor) {
-    parallel_for(threads_of(on_), blocks_of(x_.rows, solve_rows), [&](std::size_t i) {
-      std::size_t const first = i * solve_rows;
-      std::size_t const count = std::min(solve_rows, x_.rows - first);
+    parallel_for(threads_of(on_), blocks_of(x_.rows, solve_rows<P>), [&](std::size_t i) {
+      std::size_t const first = i * solve_rows<P>;
+      std::size_t const count = std::min(solve_rows<P>, x_.rows - first);
       auto const part = [&](matrix<T>& m) { return block_of(m.view(), first, 0, count, first + count); };
       as_eigen(part(work_)) = static_cast<T>(factor) * as_eigen(part(gram_));
     });
@@ -158,9 +158,9 @@ class polar_iteration {
   /// Calls body(rows of X, as much memory) for blocks of rows.
   template <class Body>
   void for_row_blocks(Body const& body) {
-    independent_products(on_, blocks_of(x_.rows, solve_rows), [&](std::size_t i) {
-      std::size_t const first = i * solve_rows;
-      auto const rows = x_.row_block(first, std::min(solve_rows, x_.rows - first));
+    independent_products(on_, blocks_of(x_.rows, solve_rows<P>), [&](std::size_t i) {
+      std::size_t const first = i * solve_rows<P>;
+      auto const rows = x_.row_block(first, std::min(solve_rows<P>, x_.rows - first));
       matrix<T> memory(rows.rows, rows.columns);
       body(rows, memory.view());
     });

@@ -53,10 +53,12 @@ template <class Arch, storage T>
                                        packed_view<std::uint8_t, arithmetic_t<T>> const& out, T const* next_row) {
   arithmetic_t<T>* const scales = out.scales.row(i);
   std::int8_t* const zeros = scheme.symmetric ? nullptr : out.zero_points.row(i);
-  return choose_row_grids<Arch>(
-      scheme, row, columns, scales, zeros, [&](auto const& grid, std::size_t first, std::size_t count) {
-        detail::encode_packed_group<Arch>(grid, row, first, count, out.packed.row(i), grid_reach(scheme), next_row);
-      });
+  float const reach = grid_reach(scheme);
+  std::uint8_t* const packed = out.packed.row(i);
+  return choose_row_grids<Arch>(scheme, row, columns, scales, zeros,
+                                [=](auto const& grid, std::size_t first, std::size_t count) {
+                                  detail::encode_packed_group<Arch>(grid, row, first, count, packed, reach, next_row);
+                                });
 }
 
 /// Hook of quantize() to packed codes. Returns the first row with a non-finite value, or all_finite; such rows get no
