@@ -179,6 +179,29 @@ void hadamard_to_workspace(hadamard_task const& task, T const* run, arithmetic_t
   }
 }
 
+/// Calls body(transform) with transform(run, workspace), which does what hadamard_to_workspace() does. For the powers of 2 that
+/// models have, the compiler knows it whole: in the body's loop over rows, no function is called, and constants stay in registers.
+template <class Arch, class T, class Body>
+void with_hadamard_to_workspace(hadamard_task const& task, Body const& body) {
+  if constexpr (!std::is_same_v<Arch, portable> && !std::is_same_v<T, double>) {
+    constexpr std::size_t least = 10;
+    constexpr std::size_t largest = walsh_plan<Arch>::small_levels;
+    std::size_t const m = task.order.log2_rest();
+    if (task.order.base() == 1 && m >= least && m <= largest) {
+      float const scale = hadamard_scale<float>(task.order);
+      std::int8_t const* const signs = task.signs;
+      with_constant<least, largest>(m, [&](auto levels) {
+        body([=](T const* run, float* workspace) DFROT_CPU_INLINE {
+          stored_run<Arch, float> const work{workspace};
+          small_transforms<decltype(levels)::value, Arch>(1, scale, signed_run<Arch, T const>{run, signs}, work, work);
+        });
+      });
+      return;
+    }
+  }
+  body([&](T const* run, arithmetic_t<T>* workspace) { hadamard_to_workspace<Arch>(task, run, workspace); });
+}
+
 /// `count` neighbouring runs of n values.
 template <class Arch, class T>
 void hadamard_runs(hadamard_task const& task, T* runs, std::size_t count, arithmetic_t<T>* workspace) {

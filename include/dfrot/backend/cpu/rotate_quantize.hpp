@@ -61,9 +61,11 @@ std::size_t rotate_quantize_rows(basic_policy<Arch> const& on, hadamard_order co
                                  matrix_view<T const> x, packed_view<std::uint8_t, arithmetic_t<T>> const& out,
                                  vector_view<arithmetic_t<T>> workspace) noexcept {
   detail::hadamard_task const task{order, false, signs.size == 0 ? nullptr : signs.data};
-  return detail::rotate_quantize_in_parts(on, scheme, x, out, workspace, [&](T const* row, arithmetic_t<T>* rotated) {
-    detail::hadamard_to_workspace<float_isa<Arch>>(task, row, rotated);
+  std::size_t bad_row = all_finite;
+  detail::with_hadamard_to_workspace<float_isa<Arch>, T>(task, [&](auto const& rotate) {
+    bad_row = detail::rotate_quantize_in_parts(on, scheme, x, out, workspace, rotate);
   });
+  return bad_row;
 }
 
 /// The same for a short_rotation: the row is copied, then turned and transformed in the first cache. @param g of G
