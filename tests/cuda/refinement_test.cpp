@@ -85,6 +85,7 @@ TEST_CASE("256 tokens of 64 channels: the plain iteration's loss to a hundredth,
     std::copy_n(&start(i, 0), n, z[i].begin());
   }
   refine_options options;
+  options.momentum = plain.momentum;
   options.rounds = 3;
   options.patience = 0;
   auto const losses = plain.run(z, options.rounds);
