@@ -135,8 +135,8 @@ class refinement_rules {
     return deciding_loss(round) < deciding_loss(best);
   }
 
-  /// Whether a round is a step forward: for the tokens in use, or for those held out, which decide in the end. (After the loss has
-  /// jumped, the way down may be a better one for tokens held out long before it is for the others.)
+  /// Whether a round is a step forward: for the tokens in use, or for those held out, which decide in the end. (After the
+  /// loss has jumped, the way down may be a better one for tokens held out long before it is for the others.)
   [[nodiscard]] bool gained(refinement_progress const& progress, refine_round const& round) const {
     double const needed = 1 - options_.tolerance;
     if (!on_same_tokens(progress, round) || round.loss < needed * progress.least) {

@@ -179,8 +179,8 @@ void hadamard_to_workspace(hadamard_task const& task, T const* run, arithmetic_t
   }
 }
 
-/// Calls body(transform) with transform(run, workspace), which does what hadamard_to_workspace() does. For the powers of 2 that
-/// models have, the compiler knows it whole: in the body's loop over rows, no function is called, and constants stay in registers.
+/// Calls body(transform) with transform(run, workspace), which does what hadamard_to_workspace() does. For the powers of 2
+/// that models have, the compiler knows it whole: in the body's loop over rows, nothing is chosen or set up anew.
 template <class Arch, class T, class Body>
 void with_hadamard_to_workspace(hadamard_task const& task, Body const& body) {
   if constexpr (!std::is_same_v<Arch, portable> && !std::is_same_v<T, double>) {

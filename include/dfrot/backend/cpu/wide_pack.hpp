@@ -16,7 +16,8 @@ inline namespace DFROT_CPU_ISA {
 inline constexpr std::size_t wide_block = 128;
 
 /// Asks for the memory of Count values before it is needed; nothing is read, so that any address will do.
-/// Every second line: processors bring its neighbour, too, and each request takes the place of a load. (Always inlined: g++ takes a function that does nothing else for one without effect, and drops calls of it.)
+/// Every second line: processors bring its neighbour, too, and each request takes the place of a load.
+/// (Always inlined: g++ takes a function that does nothing else for one without effect, and drops calls of it.)
 template <std::size_t Count, storage T>
 DFROT_CPU_INLINE inline void prefetch([[maybe_unused]] T const* values) {
 #if defined(__GNUC__)
@@ -31,9 +32,9 @@ DFROT_CPU_INLINE inline void prefetch([[maybe_unused]] T const* values) {
 ///   a = 256 * (M + code 1)        one fma: the last bit of a is worth 256;   M = 2^23 + 2^15
 ///   b = a - (255 * M - 128)       exact:   M + 128 + 256 * code 1
 ///   c = b + x / scale             one fma: M + 128 + 256 * code 1 + code 0, rounded as code 0 alone would be
-/// The lowest bytes of c are 128 + code 0 and 128 + code 1: positive, so that neither borrows from the other, and with the
-/// codes' own last four bits. (All constants are floats; 255 * M - 128 is one just because M is no larger.) Two codes of
-/// a register's lane are 16 columns apart, and neighbours in neighbouring lanes.
+/// The codes here are still without zero point. The lowest bytes of c are 128 + code 0 and 128 + code 1: positive, so that
+/// neither borrows from the other, and with the codes' own last four bits. (All constants are floats; 255 * M - 128 is one
+/// just because M is no larger.) Two codes of a register's lane are 16 columns apart, and neighbours in neighbouring lanes.
 template <class Arch>
 struct wide_pack;
 
@@ -86,6 +87,7 @@ struct wide_pack<avx512> {
         _mm512_mask_shuffle_epi8(thirty_two(x), 0xcccccccccccccccc, thirty_two(x + 32), upper_half));
   }
 
+  /// Bytes whose last four bits are the nibbles: of values within the grid, and counted from its zero point.
   template <bool Clamp, bool Shift>
   [[nodiscard]] __m512i finish(__m512 placed) const {
     __m512i codes = _mm512_castps_si512(placed);
