@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 // What one step of the polar iteration does to a singular value: scalar functions. Internal to linalg.
@@ -31,28 +32,58 @@ struct halley_map {
 /// x <- c x^3 / (1 + c x^2): leaves values far above 1 / sqrt(c), makes those far below vanish.
 [[nodiscard]] inline halley_map filtering_map(double c) { return {0, c, c}; }
 
-/// The first terms of 1 / sqrt(1 - e) = 1 + e / 2 + 3 e^2 / 8 + 5 e^3 / 16 + 35 e^4 / 128 + …:
+/// A polynomial near 1 / sqrt(1 - e) = 1 + e / 2 + 3 e^2 / 8 + 5 e^3 / 16 + … for small e:
 ///   X (X^T X)^(-1/2) with e = I - X^T X, a Newton-Schulz step of higher degree.
+/// The series is economized: a term e^k that is left out is replaced by e^k - s^k T_k(e / s) / 2^(k-1), T_k Chebyshev's
+/// polynomial, which is of lower degree, and nearer to it by 2^(k-1) on all of |e| <= s than nothing is.
 /// Degree 4 is written with two squares, w e + z + u (e^2 + r e + t)^2, so that two matrices are enough to compute it.
+/// Source: Lanczos, "Trigonometric interpolation of empirical and analytical functions", J. Math. Phys. 17, 1938.
 struct inverse_root_series {
-  int degree;
-  double w = 0.5, z = 1, u = 0, r = 0, t = 0;
+  int degree = 0;
+  double w = 0, z = 0, u = 0, r = 0, t = 0;
 
-  /// The least degree of 1, 2 and 4 whose rest is below `tolerance` for |e| <= size; degree 0 if there is none.
+  /// The least degree of 1, 2 and 4 whose error is at most `tolerance` for |e| <= size; degree 0 if there is none.
   [[nodiscard]] static inverse_root_series for_deviation(double size, double tolerance) {
-    if (3.0 / 8 * std::pow(size, 2) <= tolerance) {
-      return {1};
+    for (int const degree : {1, 2, 4}) {
+      auto const [c, error] = economized(size, degree);
+      if (!(error <= tolerance)) {
+        continue;
+      }
+      if (degree < 4) {
+        return {degree, c[1], c[0], degree == 2 ? c[2] : 0};
+      }
+      double const u = c[4];
+      double const r = c[3] / (2 * u);
+      double const t = (c[2] / u - r * r) / 2;
+      return {degree, c[1] - 2 * u * r * t, c[0] - u * t * t, u, r, t};
     }
-    if (5.0 / 16 * std::pow(size, 3) <= tolerance) {
-      return {2, 0.5, 1, 3.0 / 8};
+    return {};
+  }
+
+ private:
+  static constexpr int last_term = 16;
+  struct economized_series {
+    std::array<double, last_term + 1> coefficients{};
+    double error = 0;  ///< a bound for |e| <= size
+  };
+
+  [[nodiscard]] static economized_series economized(double size, int degree) {
+    economized_series result;
+    auto& c = result.coefficients;
+    c[0] = 1;
+    for (int k = 1; k <= last_term; ++k) {
+      c[k] = c[k - 1] * (2 * k - 1) / (2 * k);
     }
-    if (63.0 / 256 * std::pow(size, 5) <= tolerance) {
-      constexpr double u = 35.0 / 128;
-      constexpr double r = 5.0 / 16 / (2 * u);
-      constexpr double t = (3.0 / 8 / u - r * r) / 2;
-      return {4, 0.5 - 2 * u * r * t, 1 - u * t * t, u, r, t};
+    result.error = size < 1 ? c[last_term] * std::pow(size, last_term + 1) / (1 - size) : 1;
+    for (int k = last_term; k > degree; --k) {
+      result.error += std::abs(c[k]) * std::pow(size, k) / std::ldexp(1.0, k - 1);
+      double factor = c[k];  // of (-s^2)^j e^(k - 2 j) in c_k s^k T_k(e / s) / 2^(k - 1)
+      for (int j = 1; 2 * j <= k; ++j) {
+        factor *= -size * size * (k - 2 * j + 2) * (k - 2 * j + 1) / (4.0 * j * (k - j));
+        c[k - 2 * j] -= factor;
+      }
     }
-    return {0};
+    return result;
   }
 };
 

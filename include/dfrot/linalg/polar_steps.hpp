@@ -57,16 +57,34 @@ class polar_steps {
 
  private:
   static constexpr double tolerance = static_cast<double>(std::numeric_limits<T>::epsilon());
+  static constexpr double factor_operations = 1.0 / 3;  ///< in n^3, as below
 
-  /// ||I - G||_2 with a margin, as far as a power iteration can tell; at least 0.7 says little, and 1 is returned.
+  /// What is to be done, in n^3 operations, once no singular value is below `lower` or above 1: Halley steps and the series,
+  /// each with a Gram matrix before it.
+  [[nodiscard]] static double remaining_operations(double lower) {
+    if (lower <= 0) {
+      return std::numeric_limits<double>::infinity();
+    }
+    double const deviation = 1 - lower * lower;
+    int const degree = inverse_root_series::for_deviation(deviation / (2 - deviation), tolerance).degree;
+    if (degree > 0) {
+      return 1 + (degree == 4 ? 4 : degree + 1);
+    }
+    return 1 + factor_operations + 2 + remaining_operations(best_halley_map(lower)(lower));
+  }
+
+  /// ||I - G||_2 with a margin, as far as a power iteration can tell, or what the last step's map promises, if that is less;
+  /// at least 0.7 says little, and 1 is returned.
   [[nodiscard]] double measured_deviation() {
+    double const promised = 1 - lower_ * lower_;
     if (singular_ || (lower_ > 0 && lower_ < 0.8)) {
-      return 1 - lower_ * lower_;
+      return promised;
     }
     double const square = matrices_.largest_of_squared_deviation(scale_ * scale_);
     double const measured = 1.1 * std::sqrt(std::max(0.0, square));
-    lower_ = measured < 0.7 ? std::sqrt(1 - measured) : 0;
-    return 1 - lower_ * lower_;
+    double const deviation = std::min(promised, measured < 0.7 ? measured : 1);
+    lower_ = std::sqrt(1 - deviation);
+    return deviation;
   }
 
   /// The smallest singular value of X by inverse iteration; 0 if it is hidden, c sigma^2 below 0.05.
@@ -76,17 +94,20 @@ class polar_steps {
   }
 
   void halley_step() {
-    double weighted_for = std::max(lower_, least_lower_bound<T>);
+    double const weighted_for = std::max(lower_, least_lower_bound<T>);
     halley_map map = best_halley_map(weighted_for);
     matrices_.factor_shifted_gram(map.c * scale_ * scale_);
-    double const smallest = singular_ ? lower_ : measured_smallest(map.c);
-    if (!singular_ && smallest > 8 * weighted_for) {
-      weighted_for = smallest;  // well-conditioned: one more factor, at a tenth of a step's cost, makes a better step
-      map = best_halley_map(weighted_for);
-      matrices_.factor_shifted_gram(map.c * scale_ * scale_);
-    }
+    double const smallest = singular_ ? lower_ : std::max(lower_, measured_smallest(map.c));
     // All values in [smallest, 1] are mapped to at least what their lowest points are mapped to.
     double lower = smallest > 0 ? std::min(map(smallest), map(weighted_for)) : 0;
+    if (!singular_ && smallest > weighted_for) {
+      halley_map const better = best_halley_map(smallest);  // at the price of another factor
+      if (factor_operations + remaining_operations(better(smallest)) < remaining_operations(lower)) {
+        map = better;
+        lower = map(smallest);
+        matrices_.factor_shifted_gram(map.c * scale_ * scale_);
+      }
+    }
     if (smallest == 0 && ++hidden_ == 3) {
       singular_ = true;
       map = filtering_map(map.c);
