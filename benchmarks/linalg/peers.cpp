@@ -109,14 +109,23 @@ void compare(std::size_t n, int threads, int rounds) {
   std::vector<contender> easy{{"dfrot", [&] { return polar(on, near); }}};
   std::vector<contender> haar{{"dfrot", [&] { return dfrot::random_orthogonal<float>(on, n, 2); }}};
 #if defined(DFROT_BENCH_OPENBLAS)
-  openblas_set_num_threads(threads);
-  dfrot::blas::policy const blas{on};
-  hard.push_back({"dfrot, OpenBLAS", [&] { return polar(blas, c); }});
-  hard.push_back({"LAPACK sgesdd", [&] { return polar_by_lapack(on, c); }});
-  easy.push_back({"dfrot, OpenBLAS", [&] { return polar(blas, near); }});
-  haar.push_back({"dfrot, OpenBLAS", [&] { return dfrot::random_orthogonal<float>(blas, n, 2); }});
-  haar.push_back({"LAPACK QR, without RNG", [&] { return orthogonal_by_lapack(c); }});
+  dfrot::blas::policy const blas{on, true};  // OpenBLAS on one thread, called from all
+  auto const add = [threads](std::vector<contender>& to, char const* name, int blas_threads, auto const& run) {
+    to.push_back({name, [=] {
+                    openblas_set_num_threads(blas_threads);
+                    auto q = run();
+                    openblas_set_num_threads(threads);
+                    return q;
+                  }});
+  };
+  add(hard, "dfrot, OpenBLAS", 1, [&] { return polar(blas, c); });
+  add(hard, "LAPACK sgesdd", threads, [&] { return polar_by_lapack(on, c); });
+  add(easy, "dfrot, OpenBLAS", 1, [&] { return polar(blas, near); });
+  add(easy, "LAPACK sgesdd", threads, [&] { return polar_by_lapack(on, near); });
+  add(haar, "dfrot, OpenBLAS", 1, [&] { return dfrot::random_orthogonal<float>(blas, n, 2); });
+  add(haar, "LAPACK QR, without RNG", threads, [&] { return orthogonal_by_lapack(c); });
 #endif
+  easy.push_back({"Eigen BDCSVD", [&] { return polar_by_eigen(near); }});
   hard.push_back({"Eigen BDCSVD", [&] { return polar_by_eigen(c); }});
   race("random orthogonal", n, threads, 2 * rounds, haar);
   race("polar, near", n, threads, rounds, easy);

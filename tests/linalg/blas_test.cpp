@@ -1,3 +1,4 @@
+#include <atomic>
 #include <cmath>
 #include <cstddef>
 #include <dfrot/backend/cpu/policy.hpp>
@@ -15,7 +16,7 @@
 // A BLAS of plain loops stands in for the real one, so that what the hook hands over is tested on every machine.
 namespace {
 
-int calls = 0;
+std::atomic<int> calls = 0;
 
 template <class T>
 void plain_gemm(char const* ta, char const* tb, int const* m, int const* n, int const* k, T const* alpha, T const* a,
@@ -105,6 +106,33 @@ TEST_CASE("All of linalg runs on the products of a BLAS", "[linalg][blas]") {
   CHECK(distance(dfrot::random_orthogonal<float>(external, 150, 1), dfrot::random_orthogonal<float>(built_in, 150, 1)) <
         1e-5);
   CHECK(calls > 3);
+}
+
+TEST_CASE("A BLAS of one thread, called from several, gives the same bits for any number of them", "[linalg][blas]") {
+  auto const c = gaussian_matrix<float>(300, 300, 6);
+  auto const wide = gaussian_matrix<float>(300, 1100, 7);
+  matrix<float> expected(300, 300);
+  matrix<float> expected_product(300, 1100);
+  dfrot::nearest_orthogonal(external, c.view(), expected.view());
+  dfrot::multiply(external, c.view(), wide.view(), expected_product.view());
+  matrix<float> first;
+  for (int const threads : {1, 2, 5}) {
+    dfrot::blas::policy const on{dfrot::cpu::policy{threads}, true};
+    matrix<float> q(300, 300);
+    calls = 0;
+    dfrot::nearest_orthogonal(on, c.view(), q.view());
+    CHECK(calls > 10);
+    CHECK(distance(q, expected) < 1e-5 * std::sqrt(300.0));
+    if (threads == 1) {
+      first = q;
+    }
+    CHECK(distance(q, first) == 0);
+    matrix<float> product(300, 1100);
+    calls = 0;
+    dfrot::multiply(on, c.view(), wide.view(), product.view());
+    CHECK(calls == 2);                                // tiles of 1024 columns
+    CHECK(distance(product, expected_product) == 0);  // the stand-in adds in one order
+  }
 }
 
 }  // namespace

@@ -97,6 +97,23 @@ void eigen_product_tile(T alpha, dense_factor<T, TransposeA> a, dense_factor<T, 
   sum.noalias() += alpha * as_eigen_factor(a) * as_eigen_factor(b);
 }
 
+/// Calls product(rows of a, columns of b, tile of c) for tiles of c = a b, on several threads.
+template <std::size_t Rows, std::size_t Columns, class T, bool TransposeA, bool TransposeB, class Product>
+void product_in_tiles(int threads, dense_factor<T, TransposeA> a, dense_factor<T, TransposeB> b, matrix_view<T> c,
+                      Product const& product) {
+  std::size_t const across = blocks_of(c.columns, Columns);
+  eigen_tiles(threads, across * blocks_of(c.rows, Rows), [&](std::size_t tile) {
+    std::size_t const row = tile / across * Rows;
+    std::size_t const column = tile % across * Columns;
+    std::size_t const rows = std::min(Rows, c.rows - row);
+    std::size_t const columns = std::min(Columns, c.columns - column);
+    auto const left = TransposeA ? column_block(a.values, row, rows) : a.values.row_block(row, rows);
+    auto const right = TransposeB ? b.values.row_block(column, columns) : column_block(b.values, column, columns);
+    product(dense_factor<T, TransposeA>{left}, dense_factor<T, TransposeB>{right},
+            block_of(c, row, column, rows, columns));
+  });
+}
+
 }  // namespace detail
 
 /// Hook: adds a product to a matrix.
@@ -108,19 +125,9 @@ void eigen_product_tile(T alpha, dense_factor<T, TransposeA> a, dense_factor<T, 
 template <execution_policy P, class T, bool TransposeA, bool TransposeB>
 void dense_product(P const& on, T alpha, dense_factor<T, TransposeA> a, dense_factor<T, TransposeB> b, T beta,
                    matrix_view<T> c) {
-  std::size_t const across = detail::blocks_of(c.columns, detail::tile_columns);
-  std::size_t const down = detail::blocks_of(c.rows, detail::tile_rows);
-  detail::eigen_tiles(threads_of(on), down * across, [&](std::size_t tile) {
-    std::size_t const row = tile / across * detail::tile_rows;
-    std::size_t const column = tile % across * detail::tile_columns;
-    std::size_t const rows = std::min(detail::tile_rows, c.rows - row);
-    std::size_t const columns = std::min(detail::tile_columns, c.columns - column);
-    auto const left = TransposeA ? detail::column_block(a.values, row, rows) : a.values.row_block(row, rows);
-    auto const right =
-        TransposeB ? b.values.row_block(column, columns) : detail::column_block(b.values, column, columns);
-    detail::eigen_product_tile(alpha, dense_factor<T, TransposeA>{left}, dense_factor<T, TransposeB>{right}, beta,
-                               detail::block_of(c, row, column, rows, columns));
-  });
+  detail::product_in_tiles<detail::tile_rows, detail::tile_columns>(
+      threads_of(on), a, b, c,
+      [&](auto left, auto right, matrix_view<T> tile) { detail::eigen_product_tile(alpha, left, right, beta, tile); });
 }
 
 /// Hook: calls body(i) for i = 0 .. count - 1, in any order and at the same time. Inside, dense_product() runs on one
