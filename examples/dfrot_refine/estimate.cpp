@@ -51,13 +51,18 @@ std::string memory_text(double bytes) {
   return text;
 }
 
+/// As refinement_rules decides; massive tokens are few.
+bool refines_in_float32(options const& chosen, double rows, double channels) {
+  return (1 - chosen.holdout) * rows >= 2 * channels;
+}
+
 }  // namespace
 
 double device_bytes(options const& chosen, std::size_t rows, std::size_t channels) {
   auto const n = static_cast<double>(channels);
   auto const m = static_cast<double>(rows);
   double const b = chosen.refinement.block == 0 ? n : static_cast<double>(chosen.refinement.block);
-  bool const single = (1 - chosen.holdout) * m >= 2 * n;  // as refinement_rules decides; massive tokens are few
+  bool const single = refines_in_float32(chosen, m, n);
   double const real = single ? 4 : 8;
   // Blocks of rows, in float and in double; C in double, and in float a block's part of it; three rotations. Then, in
   // turns, copies of blocks in double, or a copy of C, one of the rotation, and the next rotation (or the two matrices
@@ -82,11 +87,12 @@ std::string estimate(options const& chosen, cuda_device const* device) {
   auto const m = static_cast<double>(x.rows());
   bool const full = chosen.method == refine_method::full;
   // Four sets of token errors; blocks of rows; for the full method the three rotations of the state (on a device they
-  // are a copy, for the checkpoint), the start, and on the processor C in float64, and as much for its polar factor at
-  // most; for the short one the start and the result, and the result in float64.
+  // are a copy, for the checkpoint), the start, and on the processor C in float64 or, in its place or beside it, the two
+  // matrices of a polar factor; for the short one the start and the result, and the result in float64.
   double const state = device != nullptr && !chosen.checkpoint ? 0 : 3 * 4;
+  double const solving = refines_in_float32(chosen, m, n) ? 2 * 4 : 3 * 8;
   double const bytes = 16 * m * (4 + chosen.starts) + 4 * n * (full ? 5 * 1024.0 : 2 * 1024.0) +
-                       n * n * (full ? 4 + state + (device != nullptr ? 4 : 2 * 8.0) : 2 * 4 + 8.0) +
+                       n * n * (full ? 4 + state + (device != nullptr ? 4 : solving) : 2 * 4 + 8.0) +
                        (chosen.inputs.empty() ? 4 * m * n : 0);
   std::string text = message(x.name(), ": ", x.rows(), " tokens x ", x.channels(), " channels, read in blocks of ",
                              block_rows, " rows\n");

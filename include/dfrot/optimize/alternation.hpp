@@ -39,8 +39,8 @@ concept refines_from = token_source<Source, T> ||
 /// @param options see refine_options   @param callback called as callback(refine_round const&) after every round, the start
 /// included; returning false ends the work with the best R so far
 /// @post ||R^T R - I||_F / sqrt(n) a few 1e-7 in float
-/// Complexity: 4 m n^2 operations and two polar factors a round; memory: three n x n of T, C in float64, the
-/// workspace of nearest_orthogonal() and blocks of 3,584 rows in all, whatever the number of tokens.
+/// Complexity: 4 m n^2 operations and two polar factors a round; memory: that of refinement, five n x n of float for many
+/// tokens, and blocks of 3,584 rows in all, whatever the number of tokens.
 /// Determinism: bitwise for any thread count and any source of the same tokens; another instruction set rounds otherwise.
 /// Throws: std::invalid_argument on shapes, options, no tokens, a non-finite value, a start that is not orthogonal to 1e-3;
 /// std::bad_alloc; what the source throws.

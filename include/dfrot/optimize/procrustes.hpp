@@ -7,13 +7,16 @@
 #include <functional>
 #include <type_traits>
 
+#include <dfrot/adapt/eigen.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/core/parallel.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
+#include <dfrot/linalg/dense_product.hpp>
 #include <dfrot/linalg/outstanding_values.hpp>
 #include <dfrot/linalg/polar.hpp>
+#include <dfrot/linalg/polar_checks.hpp>
 #include <dfrot/linalg/products.hpp>
 #include <dfrot/optimize/refine_options.hpp>
 
@@ -67,21 +70,35 @@ class weighted_procrustes {
 
   /// R <- R diag(Q_1, ..., Q_k), the best rotation for the tokens added so far; where they leave it open, the one nearest to
   /// no rotation. Forgets the tokens.
-  /// @param on where to run   @param r (m x n), float or double   @param shared Q_1 = ... = Q_k, from the sum of the blocks
+  /// In float32, with one block, R <- polar(R C), which is the same: so R C takes the place of R, and there is a matrix less
+  /// while the polar factor needs its two. What tokens leave open is then nearest to `before`.
+  /// @param on where to run   @param r (n x n), float or double   @param before (n x n) an earlier rotation, read only there
+  /// @param shared Q_1 = ... = Q_k, from the sum of the blocks
   /// Complexity: k polar factors of order b, O(n b^2), and 2 m n b operations; workspace that of nearest_orthogonal(),
   /// and two blocks of 1024 x n.   Throws: std::invalid_argument if C is not finite; std::bad_alloc.
   template <execution_policy P, class T>
-  void turn(P const& on, matrix_view<T> r, bool shared = false) {
-    if (single_) {
+  void turn(P const& on, matrix_view<T> r, matrix_view<T const> before, bool shared = false) {
+    if (single_ && !shared) {
       // While C is in float64: rounding it to float32 must not blur what is small beside a few massive tokens. Shared
       // blocks are still to be added up, and lowered ones have another sum.
-      for (std::size_t first = 0; first < channels_ && !shared; first += block_) {
+      for (std::size_t first = 0; first < channels_; first += block_) {
         lower_outstanding_values(on, sums_.view().row_block(first, block_));
       }
+    }
+    if constexpr (std::same_as<T, float>) {
+      if (single_ && block_ == channels_) {
+        multiply_by_sums(on, r);
+        sums_ = {};  // gives its memory to the polar factor
+        nearest_orthogonal(on, r, r, before);
+        clear();
+        return;
+      }
+    }
+    if (single_) {
       matrix<float> rounded(channels_, block_);
       std::transform(sums_.data(), sums_.data() + channels_ * block_, rounded.data(),
                      [](double value) { return static_cast<float>(value); });
-      sums_ = {};  // gives its memory to the polar factor
+      sums_ = {};
       turn_by(on, rounded, r, shared);
     } else {
       turn_by(on, sums_, r, shared);
@@ -132,6 +149,32 @@ class weighted_procrustes {
         }
       });
       row += count;
+    }
+  }
+
+  /// R <- R C / max |C|, in blocks of rows; a panel of C at a time is rounded to float32.
+  template <execution_policy P>
+  void multiply_by_sums(P const& on, matrix_view<float> r) const {
+    constexpr std::size_t block_rows = 1024;
+    constexpr std::size_t panel_rows = 512;
+    detail::expects_finite(sums_.view());
+    double const largest = as_eigen(sums_.view()).cwiseAbs().maxCoeff();
+    double const scale = largest > 0 ? 1 / largest : 1;
+    matrix<float> before(std::min(block_rows, r.rows), r.columns);
+    matrix<float> panel(std::min(panel_rows, channels_), channels_);
+    for (std::size_t row = 0; row < r.rows; row += block_rows) {
+      auto const part = r.row_block(row, std::min(block_rows, r.rows - row));
+      auto const copy = before.view().row_block(0, part.rows);
+      as_eigen(copy) = as_eigen(part);
+      for (std::size_t first = 0; first < channels_; first += panel_rows) {
+        auto const rounded = panel.view().row_block(0, std::min(panel_rows, channels_ - first));
+        parallel_for(threads_of(on), rounded.rows, [&](std::size_t i) {
+          std::transform(&sums_(first + i, 0), &sums_(first + i, 0) + channels_, rounded.row(i),
+                         [scale](double value) { return static_cast<float>(scale * value); });
+        });
+        dense_product(on, 1.0F, as_is(columns(copy, first, rounded.rows)), as_is(rounded), first == 0 ? 0.0F : 1.0F,
+                      part);
+      }
     }
   }
 
