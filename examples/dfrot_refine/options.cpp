@@ -139,7 +139,8 @@ void add_method(CLI::App& app, options& chosen, raw_texts& texts) {
   app.add_option("--momentum", refinement.momentum,
                  "How far a round of the full refinement goes on in the direction of the\nlast, 0 to below 1; the "
                  "paper's method is 0")
-      ->capture_default_str()
+      ->default_str(message(recommended_momentum(scale_rule::max), ", or ", recommended_momentum(scale_rule::search),
+                            " with --scale search"))
       ->group(group);
   app.add_option("--block", refinement.block, "The full refinement turns blocks of so many channels; 0: all together")
       ->capture_default_str()
@@ -281,6 +282,9 @@ void interpret_method(CLI::App const& app, raw_texts const& texts, options& chos
   chosen.scheme.symmetric = !texts.asymmetric;
   chosen.scheme.scale = texts.scale == "search" ? scale_rule::search : scale_rule::max;
   chosen.scheme.clip = static_cast<float>(texts.clip);
+  if (app.count("--momentum") == 0) {
+    chosen.refinement.momentum = recommended_momentum(chosen.scheme.scale);
+  }
   if (app.count("--seed") != 0 && app["--seed"]->as<std::string>().find('-') != std::string::npos) {
     refuse("--seed: the number must not be negative");
   }

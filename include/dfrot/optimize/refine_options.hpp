@@ -9,6 +9,7 @@
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/loss/weighted_error.hpp>
+#include <dfrot/quantize/scheme.hpp>
 
 namespace dfrot {
 
@@ -20,13 +21,18 @@ enum class product_precision : std::uint8_t {
   float64,    ///< for few tokens, where C is singular and its null space must stay clean
 };
 
+/// The momentum that ends with the least loss and the least error on tokens held out, by measurement (docs/refinement.md).
+/// It differs with the scale rule: with the scale of the largest value, long steps throw massive tokens about.
+[[nodiscard]] constexpr double recommended_momentum(scale_rule rule) { return rule == scale_rule::search ? 0.95 : 0.7; }
+
 /// How to refine a rotation. The defaults follow from measurements (docs/refinement.md). The paper's iteration is
 /// {.alpha = 100, .rounds = 100, .momentum = 0, .patience = 0}.
 struct refine_options {
   double alpha = 100;  ///< weight of a massive token; the paper found 50 to 200 good, 1 and infinity bad
   int rounds = 30;     ///< alternations at most; the paper has 100
   double momentum =
-      0.7;  ///< beta in [0, 1): how far a round goes on in the direction of the last; 0: the paper's iteration
+      recommended_momentum(scale_rule::max);  ///< beta in [0, 1): how far a round goes on in the direction of
+                                              ///< the last; 0: the paper's iteration
   double tolerance = 1e-3;    ///< rounds gain something when the loss has fallen by more than this share of it, on the
                               ///< tokens in use or on those held out
   int patience = 5;           ///< so many rounds in a row without that end the work; 0: they never do
