@@ -194,9 +194,34 @@ TEMPLATE_LIST_TEST_CASE("all instruction sets agree to the bit on the sizes of m
   std::size_t number = 0;
   for (std::size_t const columns : test::model_sizes) {
     auto const x = gaussian_matrix<float>(2, columns, columns);
-    for (std::size_t const group : {0U, 128U}) {
+    for (std::size_t const group : {0U, 32U, 128U}) {
       int4_scheme const scheme{++number % 2 == 0, group};
       compare(cpu::basic_policy<TestType>{}, scheme, matrix_view<float const>(x.view()));
+    }
+  }
+}
+
+TEMPLATE_LIST_TEST_CASE("all instruction sets agree to the bit on rows of many groups, one of them hard", "",
+                        cpu::available_isas) {
+  std::size_t number = 0;
+  for (std::size_t const columns :
+       {128U, 384U, 640U, 896U, 1024U, 1920U}) {  // up to 60 groups, also not sixteen at a time
+    for (std::size_t const group : {32U, 64U, 128U, 256U, 512U}) {
+      for (float const hard : {0.0F, 1e-44F, 1e-37F, 1e-36F, 3e-35F, 3e38F}) {  // 1 / scale is the largest for 1e-37
+        auto x = gaussian_matrix<float>(3, columns, columns + group);
+        std::size_t const first = ++number * 32 % columns;
+        for (std::size_t j = first; j < std::min(first + 32, columns); ++j) {
+          x(1, j) = j % 3 == 0 ? -hard : hard;
+        }
+        for (std::size_t j = 0; j < columns; ++j) {
+          x(2, j) = std::abs(x(2, j));  // no value below 0
+        }
+        for (bool const symmetric : {true, false}) {
+          float const clip = number % 3 == 0 ? 0.8F : 1.0F;
+          CAPTURE(columns, group, hard, symmetric, clip);
+          compare(cpu::basic_policy<TestType>{}, {symmetric, group, clip}, matrix_view<float const>(x.view()));
+        }
+      }
     }
   }
 }
@@ -219,13 +244,14 @@ TEMPLATE_LIST_TEST_CASE("a value that is not finite is found in every column, an
     constexpr Real infinity = std::numeric_limits<Real>::infinity();
     Real const nan = std::numeric_limits<Real>::quiet_NaN();
     cpu::basic_policy<TestType> const on{};
-    for (std::size_t const columns : {1U, 40U, 129U, 200U, 300U}) {
+    for (std::size_t const columns : {1U, 40U, 129U, 200U, 256U, 300U}) {
       auto x = gaussian_matrix<T>(4, columns, columns);
       for (std::size_t bad = 0; bad < columns; ++bad) {
         T const good = x(2, bad);
         Real const values[] = {nan, -nan, infinity, -infinity};
         x(2, bad) = store<T>(values[bad % 4]);
-        for (int4_scheme const scheme : {int4_scheme{true, bad % 2 == 0 ? 0U : 32U}, int4_scheme{false, 33}}) {
+        for (int4_scheme const scheme :
+             {int4_scheme{true, bad % 2 == 0 ? 0U : 32U}, int4_scheme{false, bad % 3 == 0 ? 64U : 33U}}) {
           quantized<std::int8_t, Real> q(scheme, 4, columns);
           quantized<std::uint8_t, Real> packed(scheme, 4, columns);
           auto const expected = dfrot::test::contains_text("row 2, column " + std::to_string(bad) + " holds");

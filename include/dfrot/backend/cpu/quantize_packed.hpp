@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <dfrot/backend/cpu/group_quantizer.hpp>
 #include <dfrot/backend/cpu/int4_decode.hpp>
 #include <dfrot/backend/cpu/int4_encode.hpp>
 #include <dfrot/backend/cpu/int4_grid_choice.hpp>
@@ -55,6 +56,14 @@ template <class Arch, storage T>
   std::int8_t* const zeros = scheme.symmetric ? nullptr : out.zero_points.row(i);
   float const reach = grid_reach(scheme);
   std::uint8_t* const packed = out.packed.row(i);
+  if constexpr (has<Arch, avx512> && sizeof(arithmetic_t<T>) == sizeof(float)) {
+    if (suits_group_quantizer(scheme, columns)) {
+      grouped_row const end = group_quantizer<Arch>::quantize(scheme, row, columns, scales, zeros, packed, next_row);
+      if (end != grouped_row::declined) {
+        return end == grouped_row::packed;
+      }
+    }
+  }
   return choose_row_grids<Arch>(scheme, row, columns, scales, zeros,
                                 [=](auto const& grid, std::size_t first, std::size_t count) {
                                   detail::encode_packed_group<Arch>(grid, row, first, count, packed, reach, next_row);
