@@ -82,7 +82,7 @@ template <execution_policy P, class C, class T, class Space>
 /// @param on where to run   @param c (n x n), finite, float or double   @param q (n x n) of the same type, overwritten;
 /// may be c itself
 /// @post ||Q^T Q - I||_F / sqrt(n) below 5e-7 for float, 1e-14 for double (n up to 4096)
-/// Complexity: 9 n^3 operations for a condition of 5, 11 n^3 for 100, 14 n^3 for 1e4; up to 35 n^3 for a singular matrix.
+/// Complexity: 9 n^3 operations for a condition of 5, 11 n^3 for 100, 15 n^3 for 1e4; up to 35 n^3 for a singular matrix.
 /// Workspace: two n x n matrices of the same type, and 256 x n values a thread (with a BLAS, 1024 x n), allocated.
 /// Determinism: bitwise for any number of threads (with the built-in products).
 /// Throws: std::invalid_argument on shape and on elements that are not finite; std::bad_alloc.
