@@ -42,7 +42,7 @@ requires(has<Arch, avx512>) struct group_quantizer<Arch> {
   static constexpr std::size_t batch = 16;
 
   /// @param scheme suits_group_quantizer(scheme, columns)   @param scales, zero_points one a group; zero_points not used for a
-  /// symmetric scheme   @param packed columns / 2 bytes   @param next_row brought to the cache meanwhile
+  /// symmetric scheme   @param packed columns / 2 bytes   @param next_row brought to the cache meanwhile, or null
   template <storage T>
   [[nodiscard]] static grouped_row quantize(int4_scheme const& scheme, T const* row, std::size_t columns, float* scales,
                                             std::int8_t* zero_points, std::uint8_t* packed, T const* next_row) {
@@ -203,7 +203,9 @@ requires(has<Arch, avx512>) struct group_quantizer<Arch> {
       std::size_t const begin = first * group;
       std::size_t const end = std::min(columns, (first + batch) * group);
       for (std::size_t j = begin; j < end; j += wide_block) {
-        prefetch<wide_block>(next_row + j);
+        if (next_row != nullptr) {
+          prefetch<wide_block>(next_row + j);
+        }
         wide_pack<Arch, 4> const pack((j - begin) / 32, log2_runs, inverse, inverse_256, zeros, Symmetric ? -8 : 0);
         pack.template pack<Clamp, !Symmetric>(row + j, packed + j / 2);
       }

@@ -96,7 +96,9 @@ void encode_packed_blocks(int4_grid<float> const& grid, T const* x, std::size_t 
       auto const pack_blocks = [=](auto shift) {
         std::size_t const boundary = values_before_boundary<64>(x) / 2 * 2;
         for_overlapping_blocks<wide_block>(count, boundary, [=](std::size_t j) DFROT_CPU_INLINE {
-          prefetch<wide_block>(upcoming + j);
+          if (upcoming != nullptr) {
+            prefetch<wide_block>(upcoming + j);
+          }
           wide.template pack<Clamp, decltype(shift)::value>(x + j, out + j / 2);
         });
       };
@@ -118,12 +120,11 @@ template <class Arch, storage T>
 void encode_packed(int4_grid<arithmetic_t<T>> const& grid, T const* x, std::size_t count, std::uint8_t* out,
                    float reach = unknown_reach, T const* upcoming = nullptr) {
   if constexpr (in_registers<Arch, T>) {
-    T const* const next = upcoming == nullptr ? x : upcoming;
     std::size_t const even = count / 2 * 2;
     if (may_clip(grid, reach)) {
-      detail::encode_packed_blocks<Arch, true>(grid, x, even, out, reach, next);
+      detail::encode_packed_blocks<Arch, true>(grid, x, even, out, reach, upcoming);
     } else {
-      detail::encode_packed_blocks<Arch, false>(grid, x, even, out, reach, next);
+      detail::encode_packed_blocks<Arch, false>(grid, x, even, out, reach, upcoming);
     }
   } else {
     for (std::size_t b = 0; b < count / 2; ++b) {

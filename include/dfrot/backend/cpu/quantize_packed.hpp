@@ -30,7 +30,7 @@ void encode_packed_group(int4_grid<arithmetic_t<T>> const& grid, T const* row, s
     packed[first / 2] = pack_int4(packed[first / 2], grid.encode(load(row[first])));
   }
   encode_packed<Arch>(grid, row + first + shared, count - shared, packed + (first + shared) / 2, reach,
-                      next_row + first + shared);
+                      next_row == nullptr ? nullptr : next_row + first + shared);
 }
 
 /// Decodes one group of a packed row.
@@ -48,7 +48,7 @@ void decode_packed_group(int4_grid<arithmetic_t<T>> const& grid, std::uint8_t co
 }  // namespace detail
 
 /// Quantizes one row to row i of the output. Returns whether all its values are finite; codes are written only then.
-/// @param next_row brought to the cache meanwhile: the row that will be quantized next, or this one again
+/// @param next_row brought to the cache meanwhile: the row that will be quantized next, or null
 template <class Arch, storage T>
 [[nodiscard]] bool quantize_packed_row(int4_scheme const& scheme, T const* row, std::size_t columns, std::size_t i,
                                        packed_view<std::uint8_t, arithmetic_t<T>> const& out, T const* next_row) {
@@ -75,11 +75,13 @@ template <class Arch, storage T>
 template <class Arch, storage T>
 std::size_t quantize_packed_rows(basic_policy<Arch> const& on, int4_scheme const& scheme, matrix_view<T const> x,
                                  packed_view<std::uint8_t, arithmetic_t<T>> const& out) noexcept {
+  // From the second and third cache, asking for the next row saves a fifth of the time. From memory, where processors look
+  // ahead themselves, it takes them out of step, and costs half as much again.
+  std::size_t const row_bytes = x.columns * sizeof(T);
+  bool const asks_ahead = row_bytes <= std::size_t{1} << 14U && x.rows * row_bytes <= std::size_t{1} << 23U;
   return for_each_finite_row(on, x.rows, x.columns, [&](std::size_t i) {
-    T const* const row = x.row(i);
-    bool const cache_holds_two_rows = x.columns * sizeof(T) <= std::size_t{1} << 14U;
-    T const* const next_row = cache_holds_two_rows && i + 1 < x.rows ? x.row(i + 1) : row;
-    return quantize_packed_row<Arch>(scheme, row, x.columns, i, out, next_row);
+    T const* const next_row = asks_ahead && i + 1 < x.rows ? x.row(i + 1) : nullptr;
+    return quantize_packed_row<Arch>(scheme, x.row(i), x.columns, i, out, next_row);
   });
 }
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <type_traits>
 
 #include <dfrot/backend/cpu/hadamard.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
@@ -38,12 +37,7 @@ template <class Arch, storage T, class Rotate>
     Real* const rotated = workspace.data + part * x.columns;
     for (std::size_t i = x.rows * part / parts; i < x.rows * (part + 1) / parts; ++i) {
       rotate(x.row(i), rotated);
-      Real const* const row = rotated;
-      Real const* next_row = row;
-      if constexpr (std::is_same_v<T, Real>) {
-        next_row = i + 1 < x.rows ? x.row(i + 1) : row;
-      }
-      if (!quantize_packed_row<Arch>(scheme, row, x.columns, i, out, next_row)) [[unlikely]] {
+      if (!quantize_packed_row<Arch, Real>(scheme, rotated, x.columns, i, out, nullptr)) [[unlikely]] {
         bad_row.note(i);
       }
     }
