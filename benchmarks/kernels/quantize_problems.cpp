@@ -18,9 +18,9 @@ constexpr std::size_t rows = rows_in_cache(channels);
 constexpr auto float_bytes = static_cast<double>(rows * channels * sizeof(float));
 constexpr auto code_bytes = static_cast<double>(rows * channels);
 
-/// Everything that one scheme needs for one matrix.
+/// Everything that one scheme needs for one matrix, of rows in the cache unless told otherwise.
 struct workbench {
-  std::shared_ptr<matrix<float>> x = gaussian_rows<float>(rows, channels);
+  std::shared_ptr<matrix<float>> x;
   matrix<float> out;
   matrix<std::int8_t> codes;
   matrix<std::uint8_t> packed;
@@ -28,13 +28,14 @@ struct workbench {
   matrix<std::int8_t> zeros;
   std::vector<unsigned char> blocks;  ///< ggml's
 
-  explicit workbench(int4_scheme const& scheme)
-      : out(rows, channels),
-        codes(rows, channels),
-        packed(rows, packed_columns(channels)),
-        scales(rows, group_count(scheme, channels)),
-        zeros(rows, group_count(scheme, channels)),
-        blocks(rows * q8_0_bytes(channels)) {}
+  explicit workbench(int4_scheme const& scheme, std::size_t count = rows)
+      : x(gaussian_rows<float>(count, channels)),
+        out(count, channels),
+        codes(count, channels),
+        packed(count, packed_columns(channels)),
+        scales(count, group_count(scheme, channels)),
+        zeros(count, group_count(scheme, channels)),
+        blocks(count * q8_0_bytes(channels)) {}
 
   packed_view<std::uint8_t, float> q() { return {packed.view(), scales.view(), zeros.view()}; }
 };
@@ -53,34 +54,43 @@ template <class Run>
 void add_rows_of_peer(problem& to, std::string name, std::shared_ptr<workbench> const& bench, double work,
                       Run const& run) {
   to.contenders.push_back({std::move(name), role::peer, work, [=] {
-                             for (std::size_t i = 0; i < rows; ++i) {
+                             for (std::size_t i = 0; i < bench->x->rows(); ++i) {
                                run(*bench, i);
                              }
                            }});
 }
 
-problem quantize_problem(environment const& with, std::string const& name, int4_scheme const& scheme) {
-  auto const bench = std::make_shared<workbench>(scheme);
+problem quantize_rows(environment const& with, std::string const& name, int4_scheme const& scheme, std::size_t count) {
+  auto const bench = std::make_shared<workbench>(scheme, count);
+  auto const bytes = static_cast<double>(count * channels * sizeof(float));
   problem made{name, gigabytes_a_second, {}};
-  add_ours(made, bench, float_bytes,
+  add_ours(made, bench, bytes,
            [=](auto const& on, workbench& b) { quantize(on, scheme, std::as_const(*b.x).view(), b.q()); });
   if (with.gg) {
     auto const with_ggml = [&](char const* title, auto quantize_row, std::size_t row_bytes) {
-      add_rows_of_peer(made, title, bench, float_bytes, [=](workbench& b, std::size_t i) {
+      add_rows_of_peer(made, title, bench, bytes, [=](workbench& b, std::size_t i) {
         quantize_row(b.x->view().row(i), b.blocks.data() + i * row_bytes, channels);
       });
     };
     with_ggml("ggml q8_0", with.gg->quantize_row_q8_0, q8_0_bytes(channels));
     with_ggml("ggml q4_0", with.gg->quantize_row_q4_0, q4_0_bytes(channels));
   }
-  add_rows_of_peer(made, "plain loop", bench, float_bytes, [](workbench& b, std::size_t i) {
+  add_rows_of_peer(made, "plain loop", bench, bytes, [](workbench& b, std::size_t i) {
     b.scales(i, 0) = plain_quantize(b.x->view().row(i), b.packed.view().row(i), channels);
   });
-  add_rows_of_peer(made, "plain loop with lrint", bench, float_bytes, [](workbench& b, std::size_t i) {
+  add_rows_of_peer(made, "plain loop with lrint", bench, bytes, [](workbench& b, std::size_t i) {
     b.scales(i, 0) = plain_quantize_lrint(b.x->view().row(i), b.packed.view().row(i), channels);
   });
-  made.contenders.push_back(copy_within(rows * channels * sizeof(float), float_bytes));
+  made.contenders.push_back(copy_within(count * channels * sizeof(float), bytes));
   return made;
+}
+
+problem quantize_problem(environment const& with, std::string const& name, int4_scheme const& scheme) {
+  return quantize_rows(with, name, scheme, rows);
+}
+
+problem quantize_from_memory(environment const& with, std::string const& name, int4_scheme const& scheme) {
+  return quantize_rows(with, name, scheme, with.quick ? 64 : 8192);
 }
 
 problem dequantize_problem(environment const& with, std::string const& name, int4_scheme const& scheme) {
@@ -142,6 +152,8 @@ std::vector<named_problem> quantize_problems(environment const& with) {
   add("quantize and pack, symmetric", quantize_problem, {});
   add("quantize and pack, asymmetric", quantize_problem, {false});
   add("quantize and pack, groups of 128", quantize_problem, {true, 128});
+  add("quantize and pack, groups of 32", quantize_problem, {true, 32});
+  add("quantize and pack, from memory", quantize_from_memory, {});
   add("dequantize, symmetric", dequantize_problem, {});
   add("fake_quantize, symmetric", fake_quantize_problem, {});
   add("pack", pack_problem, {});
