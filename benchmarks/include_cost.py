@@ -1,20 +1,21 @@
 #!/usr/bin/env python3
 """Measures what including each header costs: the time of compiling a file with that one line, less that of an empty file.
 
-    include_cost.py [--compiler g++] [--runs 5] [--include FOLDER ...] [--json FILE] [header ...]
+    include_cost.py [--compiler g++] [--runs 3] [--jobs N] [--include FOLDER ...] [--json FILE] [header ...]
 
 The compiler only reads (-fsyntax-only -O2 -std=c++20), with -march=native unless --portable is given. Processor time counts, so
-that other programs disturb little, and of several runs the median. Headers are names such as dfrot/cpu.hpp; without any, all below include/ are measured.
+that other programs and headers measured at the same time disturb little, and of several runs the median. Headers are names such as dfrot/cpu.hpp; without any, all below include/ are measured.
 """
 
 import argparse
 import json
+import os
 import pathlib
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 PROJECT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -23,17 +24,21 @@ def arguments():
     parser = argparse.ArgumentParser(description="Measures the compile time of including each header.")
     parser.add_argument("headers", nargs="*", help="names such as dfrot/cpu.hpp; all of them by default")
     parser.add_argument("--compiler", default="g++")
-    parser.add_argument("--runs", type=int, default=5, help="compilations a header; their median counts")
+    parser.add_argument("--runs", type=int, default=3, help="compilations a header; their median counts")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="compilations at a time; all processors by default")
     parser.add_argument("--include", action="append", default=[], help="a further include folder, such as Eigen's")
     parser.add_argument("--portable", action="store_true", help="without -march=native")
     parser.add_argument("--json", help="also write the figures here")
     return parser.parse_args()
 
 
-def children_seconds():
-    """Processor time of all programs that were started here and have ended."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+def compile_once(command):
+    """The exit code, the messages, and the processor time of a compilation."""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        messages = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, messages, usage.ru_utime + usage.ru_stime
 
 
 def seconds(command, text, runs):
@@ -43,12 +48,11 @@ def seconds(command, text, runs):
         source.flush()
         times = []
         for _ in range(runs):
-            start = children_seconds()
-            result = subprocess.run([*command, source.name], capture_output=True, text=True, check=False)
-            times.append(children_seconds() - start)
-            if result.returncode != 0:
-                print("\n".join(result.stderr.splitlines()[:3]), file=sys.stderr)
+            exit_code, messages, time = compile_once([*command, source.name])
+            if exit_code != 0:
+                print("\n".join(messages.splitlines()[:3]), file=sys.stderr)
                 return None
+            times.append(time)
     return statistics.median(times)
 
 
@@ -65,7 +69,9 @@ def main():
     empty = seconds(command, "", options.runs)
     if empty is None:
         return 1
-    cost = {header: seconds(command, f"#include <{header}>\n", options.runs) for header in headers}
+    with ThreadPoolExecutor(max(1, options.jobs)) as pool:
+        cost = dict(zip(headers, pool.map(
+            lambda header: seconds(command, f"#include <{header}>\n", options.runs), headers)))
     width = max(map(len, headers))
     print(f"{'header':<{width}}  seconds")
     for header, measured in cost.items():
