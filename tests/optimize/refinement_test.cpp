@@ -106,6 +106,51 @@ TEST_CASE("every round is that of the plain iteration, with and without momentum
   }
 }
 
+TEST_CASE("float32 rounds are those of float64") {
+  std::size_t const n = 96;
+  std::size_t const rows = 3000;
+  auto const x = sample<float>(rows, n);
+  auto const start = random_orthogonal<float>(cpu::policy{2}, n, 5);
+  for (double const momentum : {0.0, 0.7}) {
+    auto const run = [&](product_precision precision) {
+      refine_options const options{.rounds = 3, .momentum = momentum, .patience = 0, .precision = precision};
+      return refine_rotation(cpu::policy{2}, int4_scheme{}, x.view(), every_20th(rows), start.view(), options, go_on);
+    };
+    auto const exact = run(product_precision::float64);
+    auto const single = run(product_precision::float32);
+    CAPTURE(momentum);
+    CHECK(exact.rounds.back().loss < 0.5 * exact.rounds.front().loss);
+    for (std::size_t k = 0; k < exact.rounds.size(); ++k) {
+      CHECK(std::fabs(single.rounds[k].loss / exact.rounds[k].loss - 1) < 2e-3);
+    }
+    CHECK(orthogonality(cpu::policy{2}, single.rotation.view()) < 5e-7);
+  }
+}
+
+TEST_CASE("in float32, channels that no token has stay near where they were") {
+  std::size_t const n = 96;
+  std::size_t const rows = 3000;
+  std::size_t const dead = 7;
+  auto x = sample<float>(rows, n);
+  for (std::size_t i = 0; i < rows; ++i) {
+    std::fill_n(&x(i, 20), dead, 0.0F);
+  }
+  auto const start = random_orthogonal<float>(cpu::policy{2}, n, 5);
+  refine_options const options{.rounds = 1, .momentum = 0, .patience = 0, .precision = product_precision::float32};
+  auto const result =
+      refine_rotation(cpu::policy{2}, int4_scheme{}, x.view(), every_20th(rows), start.view(), options, go_on);
+  REQUIRE(result.best_round == 1);
+  CHECK(orthogonality(cpu::policy{2}, result.rotation.view()) < 5e-7);
+  for (std::size_t channel = 20; channel < 20 + dead; ++channel) {
+    double along = 0;
+    for (std::size_t j = 0; j < n; ++j) {
+      along += static_cast<double>(result.rotation(channel, j)) * static_cast<double>(start(channel, j));
+    }
+    CHECK(along >
+          0.6);  // as far as the rows that have turned leave room: a completion at random has between -0.5 and 0.6
+  }
+}
+
 TEST_CASE("streams, files and threads: the same bytes") {
   std::size_t const n = 64;
   std::size_t const rows = 2500;

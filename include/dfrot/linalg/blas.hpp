@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <limits>
 
@@ -36,8 +35,7 @@ namespace dfrot::blas {
 template <execution_policy Base>
 struct policy : Base {
   using base = Base;
-  bool one_thread =
-      false;  ///< the BLAS runs on one thread; `threads` of this policy call it. Else they are for the rest
+  bool one_thread = false;  ///< the BLAS runs on one thread, and `threads` call it; else `threads` are for the rest
 };
 template <class Base>
 policy(Base) -> policy<Base>;

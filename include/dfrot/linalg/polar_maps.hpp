@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstddef>
 
 // What one step of the polar iteration does to a singular value: scalar functions. Internal to linalg.
 namespace dfrot::detail {
@@ -61,7 +62,7 @@ struct inverse_root_series {
   }
 
  private:
-  static constexpr int last_term = 16;
+  static constexpr std::size_t last_term = 16;
   struct economized_series {
     std::array<double, last_term + 1> coefficients{};
     double error = 0;  ///< a bound for |e| <= size
@@ -71,15 +72,17 @@ struct inverse_root_series {
     economized_series result;
     auto& c = result.coefficients;
     c[0] = 1;
-    for (int k = 1; k <= last_term; ++k) {
-      c[k] = c[k - 1] * (2 * k - 1) / (2 * k);
+    for (std::size_t k = 1; k <= last_term; ++k) {
+      c[k] = c[k - 1] * (1 - 0.5 / static_cast<double>(k));
     }
     result.error = size < 1 ? c[last_term] * std::pow(size, last_term + 1) / (1 - size) : 1;
-    for (int k = last_term; k > degree; --k) {
-      result.error += std::abs(c[k]) * std::pow(size, k) / std::ldexp(1.0, k - 1);
+    for (std::size_t k = last_term; k > static_cast<std::size_t>(degree); --k) {
+      auto const power = static_cast<double>(k);
+      result.error += std::abs(c[k]) * std::pow(size, power) * std::pow(2, 1 - power);
       double factor = c[k];  // of (-s^2)^j e^(k - 2 j) in c_k s^k T_k(e / s) / 2^(k - 1)
-      for (int j = 1; 2 * j <= k; ++j) {
-        factor *= -size * size * (k - 2 * j + 2) * (k - 2 * j + 1) / (4.0 * j * (k - j));
+      for (std::size_t j = 1; 2 * j <= k; ++j) {
+        auto const step = static_cast<double>(j);
+        factor *= -size * size * (power - 2 * step + 2) * (power - 2 * step + 1) / (4 * step * (power - step));
         c[k - 2 * j] -= factor;
       }
     }
