@@ -30,9 +30,8 @@ enum class product_precision : std::uint8_t {
 struct refine_options {
   double alpha = 100;  ///< weight of a massive token; the paper found 50 to 200 good, 1 and infinity bad
   int rounds = 30;     ///< alternations at most; the paper has 100
-  double momentum =
-      recommended_momentum(scale_rule::max);  ///< beta in [0, 1): how far a round goes on in the direction of
-                                              ///< the last; 0: the paper's iteration
+  /// beta in [0, 1): how far a round goes on in the direction of the last; 0: the paper's iteration
+  double momentum = recommended_momentum(scale_rule::max);
   double tolerance = 1e-3;    ///< rounds gain something when the loss has fallen by more than this share of it, on the
                               ///< tokens in use or on those held out
   int patience = 5;           ///< so many rounds in a row without that end the work; 0: they never do
