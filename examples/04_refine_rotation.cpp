@@ -2,7 +2,8 @@
 //
 // Two steps take turns. For a fixed rotation R, the best quantized values are B = Q(X R). For fixed B, the best rotation is
 // the solution of an orthogonal Procrustes problem: the polar factor of X^T B. Massive tokens are weighted by alpha, since
-// they are few and decide. Tokens that the refinement did not see show what is gained, and what is only learnt by heart.
+// they are few and decide; ordinary tokens are drawn to points with smaller largest values than the nearest ones have (see
+// drawn_targets.hpp). Tokens that the refinement did not see show what is gained, and what is only learnt by heart.
 
 #include <algorithm>
 #include <cmath>
@@ -67,7 +68,7 @@ int main() {
   auto const best = result.rounds[static_cast<std::size_t>(result.best_round)];
   lesson.claim(best.loss < result.rounds.front().loss, "the weighted loss is lower than at the start");
   lesson.claim(after.massive < before.massive / 3, "the error of unseen massive tokens falls to less than a third");
-  lesson.claim(after.ordinary < 1.1 * before.ordinary, "ordinary tokens pay less than a tenth for it");
+  lesson.claim(after.ordinary < 0.95 * before.ordinary, "unseen ordinary tokens gain something, too");
 
   // A rotation changes nothing in the model: (x R) (w R)^T = x w^T, since R R^T = I.
   std::printf("\n||R^T R - I||_F / sqrt(n) = %.1e: the rotation leaves the model as it is\n\n",

@@ -179,6 +179,7 @@ int main(int argc, char** argv) {
   app.add_option("--rounds", chosen.refinement.rounds, "Of the library at most")->capture_default_str();
   auto const* const momentum = app.add_option("--momentum", chosen.refinement.momentum, "Of the library")
                                    ->default_str("the one recommended for --scale");
+  app.add_option("--target-clip", chosen.refinement.target_clip, "Of the library")->capture_default_str();
   app.add_option("--patience", chosen.refinement.patience, "Of the library")->capture_default_str();
   app.add_option("--scale", scale,
                  "Of the library's tokens, in the loop and in what is printed; the paper's\niteration "

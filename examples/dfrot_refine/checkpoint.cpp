@@ -131,6 +131,7 @@ checkpoint::checkpoint(options const& chosen, std::size_t channels, std::vector<
       {"--alpha", text_of(refinement.alpha)},
       {"--rounds", message(refinement.rounds)},
       {"--momentum", text_of(refinement.momentum)},
+      {"--target-clip", text_of(refinement.target_clip)},
       {"--patience", message(refinement.patience)},
       {"--block", message(refinement.block)},
       {"--shared-block", refinement.shared_block ? "yes" : "no"},

@@ -142,6 +142,12 @@ void add_method(CLI::App& app, options& chosen, raw_texts& texts) {
       ->default_str(message(recommended_momentum(scale_rule::max), ", or ", recommended_momentum(scale_rule::search),
                             " with --scale search"))
       ->group(group);
+  app.add_option("--target-clip", refinement.target_clip,
+                 "Range of the points that the full refinement draws ordinary tokens to, as\na share of the nearest "
+                 "ones' range; the paper's method is 1")
+      ->capture_default_str()
+      ->type_name("RATIO")
+      ->group(group);
   app.add_option("--block", refinement.block, "The full refinement turns blocks of so many channels; 0: all together")
       ->capture_default_str()
       ->check(CLI::Range(0, 1 << 20).description(""))
@@ -298,7 +304,8 @@ void check_method(CLI::App const& app, options const& chosen) {
       refuse(message(option, " goes with --method ", method, " only"));
     }
   };
-  for (char const* const option : {"--patience", "--momentum", "--block", "--shared-block", "--checkpoint"}) {
+  for (char const* const option :
+       {"--patience", "--momentum", "--target-clip", "--block", "--shared-block", "--checkpoint"}) {
     only_for(option, "full", full);
   }
   only_for("--short-output", "short", !full);
@@ -329,6 +336,9 @@ void check_values(options const& chosen) {
   }
   if (!(chosen.refinement.momentum >= 0 && chosen.refinement.momentum < 1)) {
     refuse("--momentum: the share must be at least 0 and below 1");
+  }
+  if (!(chosen.refinement.target_clip > 0 && chosen.refinement.target_clip <= 1)) {
+    refuse("--target-clip: the ratio must be above 0 and at most 1");
   }
   if (!(chosen.holdout >= 0 && chosen.holdout < 1)) {
     refuse("--holdout: the share must be at least 0 and below 1");

@@ -50,7 +50,7 @@ struct options {
   double massive_threshold = 0;  ///< for massive_rule::threshold
   int bits = 4;
   int4_scheme scheme;
-  refine_options refinement;   ///< alpha, rounds, momentum, patience, blocks
+  refine_options refinement;   ///< alpha, rounds, momentum, targets, patience, blocks
   std::size_t prototypes = 0;  ///< for the short rotation; 0: as many as the massive tokens show
   int starts = 1;              ///< Hadamard rotations to choose the start from
   std::uint64_t seed = 0;

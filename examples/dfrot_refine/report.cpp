@@ -56,6 +56,7 @@ json method_json(options const& chosen, outcome const& result) {
   }
   return {{"name", "full"},
           {"momentum", chosen.refinement.momentum},
+          {"target_clip", chosen.refinement.target_clip},
           {"patience", chosen.refinement.patience},
           {"block", chosen.refinement.block},
           {"converged", result.refinement.converged},

@@ -44,13 +44,14 @@ plain_refinement plain_problem(matrix<T> const& x) {
 
 }  // namespace
 
-TEST_CASE("every round on the device is that of the plain iteration, with and without momentum") {
+TEST_CASE("every round on the device is that of the plain iteration, with and without momentum and nearest targets") {
   std::size_t const n = 12;
   auto const x = massive_sample<double>(80, n);
   auto const start = dense_start<double>(n);
-  for (double const momentum : {0.0, 0.9}) {
+  for (auto const& [momentum, target_clip] : {std::pair{0.0, 1.0}, {0.9, 1.0}, {0.9, 0.5}}) {
     auto plain = plain_problem(x);
     plain.momentum = momentum;
+    plain.target_clip = target_clip;
     plain_refinement::square z(n, std::vector<double>(n));
     for (std::size_t i = 0; i < n; ++i) {
       std::copy_n(&start(i, 0), n, z[i].begin());
@@ -60,6 +61,7 @@ TEST_CASE("every round on the device is that of the plain iteration, with and wi
     refine_options options;
     options.rounds = rounds;
     options.momentum = momentum;
+    options.target_clip = target_clip;
     options.patience = 0;
     in_every_order([&] {
       auto const result =

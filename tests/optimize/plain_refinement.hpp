@@ -18,6 +18,7 @@ class plain_refinement {
   std::vector<bool> massive;
   double alpha = 100;
   double momentum = 0;
+  double target_clip = 1;
 
   /// The losses of rounds 0 … rounds from a start, which becomes the rotation of the last round.
   std::vector<double> run(square& z, int rounds) const {
@@ -34,12 +35,13 @@ class plain_refinement {
             y[j] += tokens[t][i] * z[i][j];
           }
         }
-        std::vector<double> const b = quantized(y);
+        std::vector<double> const b = quantized(y, 1);
+        std::vector<double> const target = massive[t] ? b : quantized(y, target_clip);
         double const weight = massive[t] ? alpha * alpha : 1;
         for (std::size_t i = 0; i < n; ++i) {
           loss += weight * (y[i] - b[i]) * (y[i] - b[i]);
           for (std::size_t j = 0; j < n; ++j) {
-            c[i][j] += weight * y[i] * b[j];
+            c[i][j] += weight * y[i] * target[j];
           }
         }
       }
@@ -61,13 +63,14 @@ class plain_refinement {
   }
 
  private:
-  static std::vector<double> quantized(std::vector<double> y) {
+  static std::vector<double> quantized(std::vector<double> y, double clip) {
     double largest = 0;
     for (double const value : y) {
       largest = std::fmax(largest, std::fabs(value));
     }
+    double const scale = clip * largest / 7;
     for (double& value : y) {
-      value = std::fmin(7, std::fmax(-8, std::nearbyint(value / (largest / 7)))) * (largest / 7);
+      value = std::fmin(7, std::fmax(-8, std::nearbyint(value / scale))) * scale;
     }
     return y;
   }

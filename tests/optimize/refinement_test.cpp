@@ -75,13 +75,15 @@ matrix<double> turned(matrix<float> const& start, matrix<float> const& rotation)
 
 }  // namespace
 
-TEST_CASE("every round is that of the plain iteration, with and without momentum") {
+TEST_CASE("every round is that of the plain iteration, with and without momentum and nearest targets") {
   std::size_t const n = 10;
   auto const x = sample<double>(80, n);
   auto const start = random_orthogonal<double>(cpu::policy{}, n, 3);
-  for (double const momentum : {0.0, 0.9}) {
+  for (auto const& [momentum, target_clip] : {std::pair{0.0, 1.0}, {0.9, 1.0}, {0.0, 0.5}, {0.9, 0.75}}) {
+    CAPTURE(momentum, target_clip);
     test::plain_refinement plain;
     plain.momentum = momentum;
+    plain.target_clip = target_clip;
     test::plain_refinement::square z(n, std::vector<double>(n));
     for (std::size_t i = 0; i < x.rows(); ++i) {
       plain.tokens.emplace_back(&x(i, 0), &x(i, 0) + n);
@@ -92,7 +94,7 @@ TEST_CASE("every round is that of the plain iteration, with and without momentum
     }
     int const rounds = 12;
     auto const losses = plain.run(z, rounds);
-    refine_options options{.rounds = rounds, .momentum = momentum, .patience = 0};
+    refine_options options{.rounds = rounds, .momentum = momentum, .target_clip = target_clip, .patience = 0};
     auto const result =
         refine_rotation(cpu::policy{}, int4_scheme{}, x.view(), every_20th(80), start.view(), options, go_on);
     REQUIRE(result.rounds.size() == losses.size());
@@ -284,6 +286,33 @@ TEST_CASE("tokens held out decide: never a rotation that is worse on them than t
   }
 }
 
+TEST_CASE("drawn-in targets lower the error of ordinary tokens that were not seen, nearest ones do not") {
+  std::size_t const n = 64;
+  std::size_t const rows = 1500;
+  auto x = sample<float>(rows, n);
+  for (std::size_t i = 0; i < rows; ++i) {
+    for (std::size_t j = 4; i % 20 != 0 && j < n; ++j) {
+      x(i, j) *= 0.1F;  // what ordinary tokens have in common: most of their energy is in four channels
+    }
+  }
+  auto const start = random_orthogonal<float>(cpu::policy{}, n, 4);
+  for (auto const& scheme : {int4_scheme{}, int4_scheme{.symmetric = false}, int4_scheme{.group = 32},
+                             int4_scheme{.scale = scale_rule::search}}) {
+    auto const gain = [&](double target_clip) {
+      refine_options options{.rounds = 8, .target_clip = target_clip};
+      options.held_out = every_fourth(rows);
+      auto const result =
+          refine_rotation(cpu::policy{2}, scheme, x.view(), every_20th(rows), start.view(), options, go_on);
+      return result.rounds.back().held_out.ordinary / result.rounds.front().held_out.ordinary;
+    };
+    double const drawn = gain(0.5);
+    double const nearest = gain(1);
+    CAPTURE(scheme.symmetric, scheme.group, scheme.scale == scale_rule::search, drawn, nearest);
+    CHECK(drawn < 0.92);
+    CHECK(drawn < nearest);
+  }
+}
+
 TEST_CASE("blocks turn only their own channels") {
   std::size_t const n = 48;
   auto const x = sample<float>(500, n);
@@ -379,6 +408,8 @@ TEST_CASE("options that make no sense are errors with numbers") {
     return refine_rotation(cpu::policy{}, int4_scheme{}, x.view(), every_20th(40), start.view(), options, go_on);
   };
   CHECK_THROWS_WITH(refine({.momentum = 1}), "refine: momentum is 1; it must be at least 0 and below 1");
+  CHECK_THROWS_WITH(refine({.target_clip = 0}), "refine: target_clip is 0; it must be above 0 and at most 1");
+  CHECK_THROWS_WITH(refine({.target_clip = 1.5}), "refine: target_clip is 1.5; it must be above 0 and at most 1");
   CHECK_THROWS_WITH(refine({.tolerance = -1}), "refine: tolerance is -1; it must be at least 0 and below 1");
   CHECK_THROWS_WITH(refine({.patience = -1}), "refine: patience is -1; it must be at least 0");
   CHECK_THROWS_WITH(refine({.block = 5}), "refine: 16 channels cannot be cut into blocks of 5");

@@ -42,7 +42,7 @@ def kill_and_resume(folder, moments):
 
 def check_refusals(folder):
     for change, word in ((["--seed", "4"], "--seed was 3, now it is 4"), (["--momentum", "0.5"], "--momentum"),
-                         (["--rounds", "7"], "--rounds")):
+                         (["--target-clip", "1"], "--target-clip was"), (["--rounds", "7"], "--rounds")):
         done = refine(*WORK, *change, *KEPT, "--resume", "--output", "R2.npy", folder=folder)
         if done.returncode == 2:  # given twice: the command line refuses before the checkpoint does
             kept = [word for word in WORK]

@@ -42,6 +42,10 @@ MISTAKES = (
     (*GOOD, "--method", "both"),
     (*GOOD, "--scale", "best"),
     (*GOOD, "--momentum", "0.5"),
+    (*GOOD, "--target-clip", "0.5"),
+    (*GOOD, "--method", "full", "--target-clip", "0"),
+    (*GOOD, "--method", "full", "--target-clip", "1.5"),
+    (*GOOD, "--method", "full", "--target-clip", "nan"),
     (*GOOD, "--method", "full", "--momentum", "1"),
     (*GOOD, "--method", "full", "--momentum", "nan"),
     (*GOOD, "--method", "full", "--patience", "-1"),
@@ -74,8 +78,8 @@ def main():
         help_text = refine_well("--help").stdout
         for option in ("--input", "--output", "--rms-norm", "--rotation", "--alpha", "--massive", "--bits",
                        "--asymmetric", "--clip", "--scale", "--method", "--device", "--prototypes",
-                       "--momentum", "--patience", "--starts", "--block", "--checkpoint", "--resume", "--log", "--dry-run",
-                       "--short-output", "--rounds", "--seed", "--threads", "--holdout", "--start-output", "--report", "--plot",
+                       "--momentum", "--target-clip", "--patience", "--starts", "--block", "--checkpoint", "--resume",
+                       "--log", "--dry-run", "--short-output", "--rounds", "--seed", "--threads", "--holdout", "--start-output", "--report", "--plot",
                        "--csv", "Examples:"):
             assert option in help_text, f"{option} is missing in the help"
         assert refine_well("--version").stdout.startswith("dfrot-refine ")

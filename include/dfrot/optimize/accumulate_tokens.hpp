@@ -15,6 +15,7 @@
 #include <dfrot/core/view.hpp>
 #include <dfrot/linalg/products.hpp>
 #include <dfrot/loss/token_error.hpp>
+#include <dfrot/optimize/drawn_targets.hpp>
 #include <dfrot/optimize/round_sums.hpp>
 #include <dfrot/optimize/token_kinds.hpp>
 #include <dfrot/optimize/token_source.hpp>
@@ -51,10 +52,11 @@ class token_pass {
     }
   }
 
-  /// Y = X R and B = Q(Y) for the block; errors and, if asked for, products join the sums. The block is then empty.
+  /// Y = X R and B = Q(Y) for the block, or what ordinary tokens are drawn to instead; errors and, if asked for, products
+  /// join the sums. The block is then empty.
   template <execution_policy P, class Scheme>
   void finish_block(P const& on, Scheme const& scheme, matrix_view<T const> rotation, token_kinds const& kinds,
-                    bool with_products, round_sums& sums) {
+                    round_request const& request, round_sums& sums) {
     std::size_t const count = tokens_.size();
     auto const x = x_.view().row_block(0, count);
     auto const y = y_.view().row_block(0, count);
@@ -67,15 +69,12 @@ class token_pass {
       bool const massive = kinds.massive[tokens_[i]] != 0;
       bool const held_out = is_held_out(kinds, tokens_[i]);
       (held_out ? sums.held_out : sums.used).add(massive, errors_[i]);
-      if (with_products && massive && !held_out) {
+      if (request.with_products && massive && !held_out) {
         add_massive(on, y.row(i), b.row(i), sums.problem);
       }
-      if (massive || held_out) {
-        std::fill_n(b.row(i), b.columns, T{0});  // a token that adds nothing to the ordinary products
-      }
     }
-    if (with_products) {
-      sums.problem.add_ordinary(on, y, b);
+    if (request.with_products) {
+      add_ordinary(on, scheme, y, b, kinds, request, sums.problem);
     }
     tokens_.clear();
   }
@@ -91,6 +90,21 @@ class token_pass {
   }
 
  private:
+  /// The ordinary tokens of the block, with the points that they are drawn to; b is overwritten.
+  template <execution_policy P, class Scheme>
+  void add_ordinary(P const& on, Scheme const& scheme, matrix_view<T> y, matrix_view<T> b, token_kinds const& kinds,
+                    round_request const& request, weighted_procrustes& problem) {
+    if (request.target_clip < 1) {
+      fake_quantize(on, drawn_in(scheme, static_cast<float>(request.target_clip)), y, b);
+    }
+    for (std::size_t i = 0; i < b.rows; ++i) {
+      if (kinds.massive[tokens_[i]] != 0 || is_held_out(kinds, tokens_[i])) {
+        std::fill_n(b.row(i), b.columns, T{0});  // adds nothing to the products
+      }
+    }
+    problem.add_ordinary(on, y, b);
+  }
+
   template <execution_policy P>
   void add_massive(P const& on, T const* y, T const* b, weighted_procrustes& problem) {
     if (massive_count_ == massive_rows) {
@@ -135,10 +149,12 @@ class token_pass {
 
 /// One pass over the tokens of a source under a rotation: adds their errors and their part of the Procrustes problem to sums.
 ///   Y = X R;   B = Q(Y);   errors ||y - b||^2;   C += w^2 Y^T B over the tokens that are not held out
+/// For ordinary tokens, the B of the products is what drawn_in() makes of it where request.target_clip is below 1.
 /// Tokens go through in blocks of 1024 (numbers with the same token / 1024); Y and B are never there for more than a block.
 /// @param on where to run (host)   @param scheme the quantizer   @param source (m x n)   @param kinds what its tokens are
 /// @param rotation R (n x n) float or double   @param request which share of the ordinary tokens takes part (in blocks;
-/// massive and held-out tokens all do), and whether C is needed
+/// massive and held-out tokens all do), and whether C is needed,
+/// and of which B
 /// @param sums of n channels, to be added to
 /// Complexity: 4 m n^2 operations; memory of three blocks of 1024 x n and two of 256 x n.
 /// Determinism: bitwise for any number of threads and any source of the same tokens; sums of shards that keep blocks whole
@@ -157,7 +173,7 @@ void accumulate_tokens(P const& on, Scheme const& scheme, Source const& source, 
   detail::token_pass<Value> pass(n);
   detail::for_each_token_block(
       kinds, rows, request.share, [&](std::size_t first, std::size_t count) { pass.take(source, first, count); },
-      [&] { pass.finish_block(on, scheme, matrix_view<Value const>(rotation), kinds, request.with_products, sums); });
+      [&] { pass.finish_block(on, scheme, matrix_view<Value const>(rotation), kinds, request, sums); });
   pass.flush_massive(on, sums.problem);
 }
 

@@ -26,12 +26,15 @@ enum class product_precision : std::uint8_t {
 [[nodiscard]] constexpr double recommended_momentum(scale_rule rule) { return rule == scale_rule::search ? 0.95 : 0.7; }
 
 /// How to refine a rotation. The defaults follow from measurements (docs/refinement.md). The paper's iteration is
-/// {.alpha = 100, .rounds = 100, .momentum = 0, .patience = 0}.
+/// {.alpha = 100, .rounds = 100, .momentum = 0, .target_clip = 1, .patience = 0}.
 struct refine_options {
   double alpha = 100;  ///< weight of a massive token; the paper found 50 to 200 good, 1 and infinity bad
   int rounds = 30;     ///< alternations at most; the paper has 100
   /// beta in [0, 1): how far a round goes on in the direction of the last; 0: the paper's iteration
   double momentum = recommended_momentum(scale_rule::max);
+  /// in (0, 1]: the points that ordinary tokens are drawn to have a range of this ratio (see drawn_in()); 1: the nearest
+  /// ones, as in the paper
+  double target_clip = 0.5;
   double tolerance = 1e-3;    ///< rounds gain something when the loss has fallen by more than this share of it, on the
                               ///< tokens in use or on those held out
   int patience = 5;           ///< so many rounds in a row without that end the work; 0: they never do
@@ -53,6 +56,8 @@ inline void check_options(refine_options const& options, std::size_t channels) {
   expects(options.rounds >= 0, "refine: rounds is ", options.rounds, "; it must be at least 0");
   expects(options.momentum >= 0 && options.momentum < 1, "refine: momentum is ", options.momentum,
           "; it must be at least 0 and below 1");
+  expects(options.target_clip > 0 && options.target_clip <= 1, "refine: target_clip is ", options.target_clip,
+          "; it must be above 0 and at most 1");
   expects(options.tolerance >= 0 && options.tolerance < 1, "refine: tolerance is ", options.tolerance,
           "; it must be at least 0 and below 1");
   expects(options.patience >= 0, "refine: patience is ", options.patience, "; it must be at least 0");

@@ -61,7 +61,7 @@ class refinement_rules {
   [[nodiscard]] round_request request(refinement_progress const& progress) const {
     int const next = next_round(progress);
     bool const on_all = progress.all_tokens || next >= std::min(options_.first_rounds, options_.rounds);
-    return {on_all ? 1.0 : options_.first_share, next < options_.rounds};
+    return {on_all ? 1.0 : options_.first_share, next < options_.rounds, options_.target_clip};
   }
 
   /// Ends a round: adds it to the progress, and decides whether it is the last.

@@ -22,6 +22,7 @@ struct token_kinds {
 struct round_request {
   double share = 1;           ///< of the ordinary tokens that are refined with
   bool with_products = true;  ///< false: the last round measures only
+  double target_clip = 1;     ///< as in refine_options
 };
 
 /// Checks that every token has its flags. Throws: std::invalid_argument naming both numbers.

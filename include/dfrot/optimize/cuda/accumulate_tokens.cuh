@@ -40,13 +40,14 @@ class round_sums {
 
 /// One pass over the tokens of a source under a rotation, on a device: the twin of dfrot::accumulate_tokens().
 ///   Y = X R;   B = Q(Y);   errors ||y - b||^2;   C += w^2 Y^T B over the tokens that are not held out
+/// For ordinary tokens, the B of the products is what drawn_in() makes of it where request.target_clip is below 1.
 /// Tokens go through in the host's blocks of 1024. Codes are those of every backend for the same Y; Y itself is a
 /// product in another order of sums than the host's. A token's errors are those of token_errors() for Y; those of
 /// the tokens are added one after the other.
 /// @param on where to run   @param scheme the quantizer
 /// @param source (m x n) rows of the host (token_source), which are copied by blocks, or device_tokens
 /// @param kinds what its tokens are   @param rotation R (n x n)
-/// @param request which share of the ordinary tokens takes part, and whether C is needed
+/// @param request which share of the ordinary tokens takes part, and whether C is needed, and of which B
 /// @param sums of n channels, to be added to
 /// Complexity: 4 m n^2 operations; see token_pass for memory. Waits for the stream at the end.
 /// Determinism: as dense_algebra; the same bits for any source of the same tokens.
@@ -66,7 +67,7 @@ void accumulate_tokens(policy const& on, int4_scheme const& scheme, Source const
   sums.pass.begin(rows);
   dfrot::detail::for_each_token_block(
       kinds, rows, request.share, [&](std::size_t first, std::size_t count) { sums.pass.take(source, first, count); },
-      [&] { sums.pass.finish_block(source, scheme, rotation, kinds, request.with_products, sums.problem); });
+      [&] { sums.pass.finish_block(source, scheme, rotation, kinds, request, sums.problem); });
   sums.pass.finish_round(source, kinds, sums.problem, sums.used, sums.held_out);
 }
 

@@ -7,6 +7,8 @@
 #include <dfrot/backend/cuda/group_grid.cuh>
 #include <dfrot/backend/cuda/launch.cuh>
 #include <dfrot/backend/cuda/policy.cuh>
+#include <dfrot/backend/cuda/quantize.cuh>
+#include <dfrot/backend/cuda/quantized_output.cuh>
 #include <dfrot/backend/cuda/row_source.cuh>
 #include <dfrot/backend/cuda/row_teams.cuh>
 #include <dfrot/backend/cuda/token_error.cuh>
@@ -66,6 +68,28 @@ void round_block(policy const& on, int4_scheme const& scheme,
                  std::type_identity_t<matrix_view<T const, device_space>> y, rounded_tokens<T> const& out) {
   auto const pass = make_group_pass<T>(scheme, y);
   launch(on, shape_of("round_tokens", pass.teams, pass.shared_bytes()), round_tokens<T>, pass, out);
+}
+
+/// The rounded values of tokens that are kept, in place of those that are there.
+template <class T>
+struct kept_output : value_output<T, T> {
+  std::int32_t const* place;  ///< as in rounded_tokens
+
+  __device__ void write_values(std::size_t row, unsigned column, unsigned count, quad<T> const& x,
+                               int4_grid<T> const& grid) const {
+    if (place[row] == keep_token) {
+      value_output<T, T>::write_values(row, column, count, x, grid);
+    }
+  }
+};
+
+/// b <- Q(y) for tokens that are kept, under another scheme than round_block() had. @pre round_block() with this place
+template <class T>
+void draw_block(policy const& on, int4_scheme const& scheme, std::type_identity_t<matrix_view<T const, device_space>> y,
+                matrix_view<T, device_space> b, std::int32_t const* place) {
+  auto const pass = make_group_pass<T>(scheme, y);
+  kept_output<T> const kept{{b.data, b.row_stride, moves_in_quads(pass.teams, b.data, b.row_stride)}, place};
+  launch_quantize(on, pass, kept);
 }
 
 }  // namespace dfrot::cuda::detail

@@ -17,6 +17,7 @@
 #include <dfrot/optimize/cuda/procrustes_sums.cuh>
 #include <dfrot/optimize/cuda/round_tokens.cuh>
 #include <dfrot/optimize/cuda/staging.cuh>
+#include <dfrot/optimize/drawn_targets.hpp>
 #include <dfrot/optimize/error_sums.hpp>
 #include <dfrot/optimize/token_kinds.hpp>
 #include <dfrot/optimize/token_source.hpp>
@@ -71,10 +72,11 @@ class token_pass {
     std::iota(tokens_.end() - static_cast<std::ptrdiff_t>(count), tokens_.end(), first);
   }
 
-  /// Y = X R and B = Q(Y) for the block; errors wait for finish_round(), products, if asked for, join the problem.
+  /// Y = X R and B = Q(Y) for the block, or what ordinary tokens are drawn to instead; errors wait for finish_round(),
+  /// products, if asked for, join the problem.
   template <class Source>
   void finish_block(Source const&, int4_scheme const& scheme, matrix_view<T const, device_space> rotation,
-                    token_kinds const& kinds, bool with_products, procrustes_sums& problem) {
+                    token_kinds const& kinds, round_request const& request, procrustes_sums& problem) {
     std::size_t const count = tokens_.size() - block_first_;
     if constexpr (token_source<Source, T>) {
       copy(on_, matrix_view<T const>(staged_.row_block(0, count)), x_.view().row_block(0, count));
@@ -83,11 +85,14 @@ class token_pass {
     auto const y = y_.view().row_block(0, count);
     auto const b = b_.view().row_block(0, count);
     problem.algebra().multiply(T(1), taken::as_is, x_.view().row_block(0, count), taken::as_is, rotation, T(0), y);
-    place_tokens(kinds, with_products, problem);
+    place_tokens(kinds, request.with_products, problem);
     round_block(
         on_, scheme, y,
         rounded_tokens<T>{b, place_.data(), massive_y_.view(), massive_b_.view(), errors_.data() + block_first_});
-    if (with_products) {
+    if (request.with_products) {
+      if (request.target_clip < 1) {
+        draw_block(on_, drawn_in(scheme, static_cast<float>(request.target_clip)), y, b, place_.data());
+      }
       problem.add_ordinary(y, b);
     }
     block_first_ = tokens_.size();
