@@ -29,6 +29,7 @@ struct options {
   std::size_t channels = 1024;
   refine_options refinement;
   scale_rule scale = scale_rule::max;
+  bool from_orthogonal = false;
   int paper_rounds = 100;
   int threads = 2;
 };
@@ -135,8 +136,12 @@ problem make_problem(cpu::policy const& on, options const& chosen) {
     made.held_out.push_back((from_sample ? i / 512 % 4 == 3 : i % 2 == 1) ? 1 : 0);
   }
   made.massive = massive_automatic(on, made.x.view());
-  made.start = matrix<float>(made.x.columns(), made.x.columns());
-  randomized_hadamard(made.x.columns(), 1).to_dense(made.start.view());
+  if (chosen.from_orthogonal) {
+    made.start = random_orthogonal<float>(on, made.x.columns(), 1);
+  } else {
+    made.start = matrix<float>(made.x.columns(), made.x.columns());
+    randomized_hadamard(made.x.columns(), 1).to_dense(made.start.view());
+  }
   return made;
 }
 
@@ -176,6 +181,8 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--tokens", chosen.tokens, "Of the sample")->capture_default_str();
   app.add_option("--channels", chosen.channels, "Of the sample")->capture_default_str();
+  app.add_flag("--orthogonal", chosen.from_orthogonal, "Start from a random orthogonal matrix, not a Hadamard");
+  app.add_option("--alpha", chosen.refinement.alpha, "Of the library, in its losses, too")->capture_default_str();
   app.add_option("--rounds", chosen.refinement.rounds, "Of the library at most")->capture_default_str();
   auto const* const momentum = app.add_option("--momentum", chosen.refinement.momentum, "Of the library")
                                    ->default_str("the one recommended for --scale");

@@ -74,8 +74,7 @@ inline void check_short_options(short_options const& options) {
 ///   Y_0 = A R_0, A a prototype a kind;   round: B = Q(Y);   C = mu (tr(Y^T W B) / n) I + Y^T W B;   Y <- Y polar(C)
 ///   G: the rotation of low rank with A G R_0 = Y of the best round (turn_between()), W = the kinds' sizes
 /// The closed form takes for B the corner of the cube nearest to Y_0. Searched symmetric scales like it best, others the alternation.
-/// Massive tokens of one kind are nearly one vector, and ordinary tokens gain nothing from a refinement on rows that the
-/// optimizer has not seen: so few directions turn, and ordinary tokens keep the Hadamard's error.
+/// Massive tokens of one kind are nearly one vector: so few directions turn, and ordinary tokens keep the Hadamard's error.
 /// @param on where to run (host)   @param scheme the quantizer, such as int4_scheme   @param massive_rows (m x n) RMS-normalised
 /// massive tokens, as they enter the rotation; any m, also 0: the result is then the start   @param start R_0
 /// @param options see there   @param callback called as callback(short_round const&) after every round; false ends the work
