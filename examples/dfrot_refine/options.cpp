@@ -21,8 +21,8 @@ constexpr char const* description =
     "Finds a rotation that makes activations easy to quantize to 4 bits.\n"
     "Reads activations (tokens x channels), refines a randomized Hadamard rotation R for them by\n"
     "alternating quantization and orthogonal Procrustes, and writes R (channels x channels): use x R\n"
-    "instead of x, and W R instead of a weight W (out x in). The short method turns the few directions of\n"
-    "the massive tokens alone, in seconds; the full one turns all of them, massive tokens weighing more.\n";
+    "instead of x, and W R instead of a weight W (out x in). The full method turns all directions, massive\n"
+    "tokens weighing more, in minutes; the short one the few of the massive tokens alone, in seconds.\n";
 
 constexpr char const* examples =
     "Examples:\n"
@@ -30,12 +30,14 @@ constexpr char const* examples =
     "      the built-in sample: 8192 tokens x 1024 channels, 16 of the tokens massive\n"
     "  dfrot-refine --input hidden.npy --rms-norm --output R.npy --report report.json --plot plot.svg\n"
     "      hidden states before RMSNorm, a rotation, the figures and a picture\n"
-    "  dfrot-refine --input X.npy --output R.npy --method full --holdout 0.2 --scale search --starts 5\n"
-    "      all channels; a fifth of the tokens decides which round and which start is kept;\n"
+    "  dfrot-refine --input X.npy --output R.npy --method short --short-output R.short\n"
+    "      massive tokens alone: a rotation that is applied online nearly as fast as the Hadamard\n"
+    "  dfrot-refine --input X.npy --output R.npy --holdout 0.2 --scale search --starts 5\n"
+    "      a fifth of the tokens decides which round and which start is kept;\n"
     "      each token's scale searched\n"
-    "  dfrot-refine --input a.npy --input b.npy --output R.npy --method full --checkpoint c.safetensors\n"
+    "  dfrot-refine --input a.npy --input b.npy --output R.npy --checkpoint c.safetensors\n"
     "      two files, which may be larger than memory; after a crash the same line with --resume goes on\n"
-    "  dfrot-refine --input X.npy --output R.npy --method full --device cuda\n"
+    "  dfrot-refine --input X.npy --output R.npy --device cuda\n"
     "      the rounds on an NVIDIA device, where the program was built for one\n"
     "\n"
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad input or unwritable output, 4 no device to use,\n"
@@ -52,7 +54,7 @@ struct raw_texts {
   std::string csv;
   std::string log;
   std::string checkpoint;
-  std::string method = "short";
+  std::string method = "full";
   std::string device = "cpu";
   std::string rotation = "hadamard";
   std::string massive = "auto";
@@ -104,10 +106,10 @@ void add_method(CLI::App& app, options& chosen, raw_texts& texts) {
   refine_options& refinement = chosen.refinement;
   auto const count = CLI::Range(1, 4096).description("");
   app.add_option("--method", texts.method,
-                 "What is refined: a rotation of a few directions after the Hadamard, or\nall channels")
+                 "What is refined: all channels, or a rotation of a few directions after\nthe Hadamard")
       ->capture_default_str()
       ->check(CLI::IsMember({"short", "full"}).description(""))
-      ->type_name("short|full")
+      ->type_name("full|short")
       ->group(group);
   app.add_option("--device", texts.device,
                  "Where the rounds of the full method run: on the processor, or on an\nNVIDIA device; all else runs on "

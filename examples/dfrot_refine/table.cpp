@@ -67,8 +67,9 @@ std::string closing_lines(options const& chosen, outcome const& result) {
   }
   if (!result.shortened && result.refinement.few_tokens) {
     text +=
-        "Warning: fewer than four ordinary tokens a channel. Expect more error on tokens that were not seen; use more "
-        "tokens, or --method short.\n";
+        "Warning: fewer than four ordinary tokens a channel. The errors on the rows used promise more than other "
+        "tokens "
+        "get; --holdout shows how much.\n";
   }
   if (!result.shortened && result.refinement.overfitted) {
     text +=

@@ -20,8 +20,8 @@ def content(folder, name):
 
 
 def check_short(folder, x):
-    report = report_of(folder, "--input", "X.npy", "--output", "R.npy", "--short-output", "R.short", "--log", "l.jsonl",
-                       "--holdout", 0.25, "--start-output", "S.npy")
+    report = report_of(folder, "--input", "X.npy", "--method", "short", "--output", "R.npy", "--short-output", "R.short", "--log",
+                       "l.jsonl", "--holdout", 0.25, "--start-output", "S.npy")
     rotation = np.load(os.path.join(folder, "R.npy")).astype(np.float64)
     start = np.load(os.path.join(folder, "S.npy")).astype(np.float64)
     assert report["method"]["name"] == "short" and 1 <= report["method"]["rank"] <= 8, report["method"]

@@ -19,7 +19,7 @@ def outputs(folder, threads, seed=7, extra=("--method", "full")):
 def main():
     with scratch() as folder:
         np.save(os.path.join(folder, "X.npy"), sample(rows=300, channels=192))
-        for extra in ((), ("--method", "full"), ("--starts", 3, "--scale", "search"),
+        for extra in ((), ("--method", "short"), ("--method", "short", "--starts", 3, "--scale", "search"),
                       ("--method", "full", "--rotation", "orthogonal", "--massive", "compare", "--scale", "search")):
             one = outputs(folder, 1, extra=extra)
             for threads in (2, 5):
