@@ -153,8 +153,7 @@ class token_pass {
 /// Tokens go through in blocks of 1024 (numbers with the same token / 1024); Y and B are never there for more than a block.
 /// @param on where to run (host)   @param scheme the quantizer   @param source (m x n)   @param kinds what its tokens are
 /// @param rotation R (n x n) float or double   @param request which share of the ordinary tokens takes part (in blocks;
-/// massive and held-out tokens all do), and whether C is needed,
-/// and of which B
+/// massive and held-out tokens all do), and whether C is needed, and of which B
 /// @param sums of n channels, to be added to
 /// Complexity: 4 m n^2 operations; memory of three blocks of 1024 x n and two of 256 x n.
 /// Determinism: bitwise for any number of threads and any source of the same tokens; sums of shards that keep blocks whole

@@ -32,8 +32,8 @@ namespace dfrot {
 ///   refined_rotation<float> result = std::move(work).result();
 /// With Z the rotation that was measured, R_0 = Z_0 the start, and C the Procrustes matrix of Y = X Z:
 ///   R_{k+1} = Z_k polar(C),   Z_{k+1} = polar(R_{k+1} + beta (R_{k+1} - R_k)),
-/// where beta = momentum, but 0 in a step after the loss has risen (restart) and in the last step. momentum 0
-/// and target_clip 1 are the paper's iteration.
+/// where beta = momentum, but 0 in a step after the loss has risen (restart) and in the last step. Momentum 0 with
+/// target_clip 1 is the paper's iteration.
 /// Memory: Z, R and the best rotation (n x n of T each), and either C (n x n doubles) or, once it has been multiplied to Z in
 /// float32, the two matrices of nearest_orthogonal(): five n x n of float in all. In float64, C stays beside those two.
 /// Source: Xiang, Zhang, arXiv 2412.00648, algorithm 1; restart: O'Donoghue, Candès, "Adaptive restart for accelerated
