@@ -14,6 +14,7 @@
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
+#include <dfrot/optimize/anchored_corner.hpp>
 #include <dfrot/optimize/prototypes.hpp>
 #include <dfrot/optimize/short_rounds.hpp>
 #include <dfrot/optimize/short_turn.hpp>
@@ -27,7 +28,7 @@ namespace dfrot {
 /// What the rotated prototypes of massive tokens are drawn to.
 enum class short_target : std::uint8_t {
   quantized,  ///< what they are quantized to, by alternation
-  corner,     ///< the nearest corner of the cube, all channels +-a: closed form, no alternation; for symmetric schemes
+  corner,     ///< the nearest corner of the cube, all channels +-a but for an anchor: closed form, no alternation
   best,       ///< both are tried, and the one with the smaller error on the rows at hand is kept
 };
 
@@ -73,7 +74,7 @@ inline void check_short_options(short_options const& options) {
 /// Refines a randomized Hadamard for the massive tokens alone, and moves nothing else: R = G R_0, G of rank 2 a kind of token.
 ///   Y_0 = A R_0, A a prototype a kind;   round: B = Q(Y);   C = mu (tr(Y^T W B) / n) I + Y^T W B;   Y <- Y polar(C)
 ///   G: the rotation of low rank with A G R_0 = Y of the best round (turn_between()), W = the kinds' sizes
-/// The closed form takes for B the corner of the cube nearest to Y_0. Searched symmetric scales like it best, others the alternation.
+/// The closed form takes for B the corner of the cube nearest to Y_0, with an anchor in each group that fixes its scale.
 /// Massive tokens of one kind are nearly one vector: so few directions turn, and ordinary tokens keep the Hadamard's error.
 /// @param on where to run (host)   @param scheme the quantizer, such as int4_scheme   @param massive_rows (m x n) RMS-normalised
 /// massive tokens, as they enter the rotation; any m, also 0: the result is then the start   @param start R_0
@@ -134,7 +135,7 @@ requires std::predicate<Callback&, short_round const&>
   }
   if (!result.stopped && options.rounds > 0 && options.target != short_target::quantized) {
     y = first;
-    detail::step_towards(on, y, detail::corners_of(first), result.prototypes.counts, 0);
+    detail::step_towards(on, y, detail::anchored_corners(scheme, first), result.prototypes.counts, 0);
     measure(true);
   }
   return result;

@@ -105,16 +105,4 @@ void step_towards(P const& on, matrix<double>& y, matrix<double> const& b, std::
   }
 }
 
-/// The nearest corners of the cube, as long as the rows.
-[[nodiscard]] inline matrix<double> corners_of(matrix<double> const& y) {
-  matrix<double> corners(y.rows(), y.columns());
-  for (std::size_t i = 0; i < y.rows(); ++i) {
-    double const side = std::sqrt(dot(&y(i, 0), &y(i, 0), y.columns()) / static_cast<double>(y.columns()));
-    for (std::size_t j = 0; j < y.columns(); ++j) {
-      corners(i, j) = y(i, j) < 0 ? -side : side;
-    }
-  }
-  return corners;
-}
-
 }  // namespace dfrot::detail
