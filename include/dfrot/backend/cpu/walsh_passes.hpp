@@ -158,10 +158,9 @@ template <std::size_t Levels, bool Scaled, class Arch, class Source, class Targe
     if constexpr (Levels < log2_width) {
       partial_pass<Levels>(signs, factor, from + (i << Levels), to + (i << Levels));
     } else {
-      constexpr std::size_t group = has<Arch, avx512> ? 8 : 4;
       transform_registers<(std::size_t{1} << (Levels - log2_width)), Arch>(
           std::integral_constant<std::size_t, lanes::width>{}, from + (i << Levels), to + (i << Levels), [&](auto& r) {
-            lane_levels<group>(r, signs);
+            lane_levels(r, signs);
             register_levels<Scaled, 2>(r, one, factor);
           });
     }
@@ -181,7 +180,7 @@ template <bool Scaled, class Arch, class Source, class Target>
     std::size_t const first = i << plan::block_levels;
     transform_halves<(std::size_t{1} << plan::log2_registers), Arch>(
         std::integral_constant<std::size_t, lanes::width>{}, half, from + first, to + first, [&](auto& r) {
-          lane_levels<4>(r, signs);
+          lane_levels(r, signs);
           register_levels<Scaled, 1>(r, one, factor);
         });
   }

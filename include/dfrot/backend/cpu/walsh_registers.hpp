@@ -21,38 +21,35 @@ void unrolled(Body const& body) {
   (std::make_index_sequence<Count>{});
 }
 
-/// Keeps these values where they stand in the order of instructions (compilers would interleave them otherwise).
+/// Keeps these values, if they are four, where they stand in the order of instructions (compilers would interleave them
+/// otherwise).
 /// Additions and fused multiply-adds have execution units of their own; on Zen 4 a stream of them runs a quarter faster
 /// in pairs (a a f f) than one by one (a f a f).
-template <class Arch>
-void keep_order([[maybe_unused]] float_lanes<Arch>& a, [[maybe_unused]] float_lanes<Arch>& b,
-                [[maybe_unused]] float_lanes<Arch>& c, [[maybe_unused]] float_lanes<Arch>& d) {
+template <class Arch, std::size_t Count>
+void keep_order([[maybe_unused]] float_lanes<Arch> (&values)[Count]) {
 #if DFROT_CPU_AVX2 && defined(__GNUC__)
-  if constexpr (has<Arch, avx2>) {
+  if constexpr (has<Arch, avx2> && Count == 4) {
     using lanes = float_lanes<Arch>;
-    typename lanes::reg registers[4] = {a.raw(), b.raw(), c.raw(), d.raw()};
+    typename lanes::reg registers[4] = {values[0].raw(), values[1].raw(), values[2].raw(), values[3].raw()};
     asm volatile("" : "+v"(registers[0]), "+v"(registers[1]), "+v"(registers[2]), "+v"(registers[3]));
-    a = lanes::of(registers[0]);
-    b = lanes::of(registers[1]);
-    c = lanes::of(registers[2]);
-    d = lanes::of(registers[3]);
+    unrolled<4>([&](auto i) { values[decltype(i)::value] = lanes::of(registers[decltype(i)::value]); });
   }
 #endif
 }
 
-/// (a, b) <- (a + b, a - b) and the same for (c, d). Fused: the differences are fused multiply-adds, a - one b.
-template <bool Fused, class Arch>
+/// (a, b) <- (a + b, a - b) and the same for (c, d). Fused: the differences are fused multiply-adds, a - one b. Last: the
+/// results are stored next, and may take turns with the stores, since Zen 5 stores at most one register a cycle.
+template <bool Fused, bool Last, class Arch>
 void two_butterflies(float_lanes<Arch>& a, float_lanes<Arch>& b, float_lanes<Arch>& c, float_lanes<Arch>& d,
                      float_lanes<Arch> one) {
-  auto sum_ab = a + b;
-  auto sum_cd = c + d;
-  auto difference_ab = Fused ? fnma(b, one, a) : a - b;
-  auto difference_cd = Fused ? fnma(d, one, c) : c - d;
-  keep_order(sum_ab, sum_cd, difference_ab, difference_cd);
-  a = sum_ab;
-  b = difference_ab;
-  c = sum_cd;
-  d = difference_cd;
+  float_lanes<Arch> results[4] = {a + b, c + d, Fused ? fnma(b, one, a) : a - b, Fused ? fnma(d, one, c) : c - d};
+  if constexpr (!Last) {
+    keep_order(results);
+  }
+  a = results[0];
+  c = results[1];
+  b = results[2];
+  d = results[3];
 }
 
 /// (a, b) <- scale (a + b, a - b) and the same for (c, d): three operations for two values, so that scaling costs half of
@@ -62,11 +59,13 @@ void two_scaled_butterflies(float_lanes<Arch>& a, float_lanes<Arch>& b, float_la
                             float_lanes<Arch> scale) {
   auto const scaled_a = a * scale;
   auto const scaled_c = c * scale;
-  a = fma(b, scale, scaled_a);
-  c = fma(d, scale, scaled_c);
-  b = fnma(b, scale, scaled_a);
-  d = fnma(d, scale, scaled_c);
-  keep_order(a, b, c, d);
+  float_lanes<Arch> results[4] = {fma(b, scale, scaled_a), fma(d, scale, scaled_c), fnma(b, scale, scaled_a),
+                                  fnma(d, scale, scaled_c)};
+  keep_order(results);
+  a = results[0];
+  c = results[1];
+  b = results[2];
+  d = results[3];
 }
 
 /// One level of the transform between registers i and i + Stride. FusedEvery: in one of so many pairs of butterflies,
@@ -82,7 +81,8 @@ void register_level(float_lanes<Arch> (&r)[Count], float_lanes<Arch> one) {
       constexpr std::size_t p = 2 * decltype(pair)::value;
       constexpr std::size_t i = p / Stride * 2 * Stride + p % Stride;
       constexpr std::size_t j = (p + 1) / Stride * 2 * Stride + (p + 1) % Stride;
-      two_butterflies<decltype(pair)::value % FusedEvery == 0>(r[i], r[i + Stride], r[j], r[j + Stride], one);
+      constexpr bool is_fused = decltype(pair)::value % FusedEvery == 0;
+      two_butterflies<is_fused, 2 * Stride == Count>(r[i], r[i + Stride], r[j], r[j + Stride], one);
     });
   }
 }
@@ -124,6 +124,12 @@ struct lane_signs {
   lanes two_lanes = alternating<2, Arch>();
   lanes four_lanes = alternating<(width > 4 ? 4 : 1), Arch>();
   lanes eight_lanes = alternating<(width > 8 ? 8 : 1), Arch>();
+
+  /// Those of the level between lanes i and i ^ Distance.
+  template <std::size_t Distance>
+  [[nodiscard]] lanes at() const {
+    return Distance == 1 ? one_lane : Distance == 2 ? two_lanes : Distance == 4 ? four_lanes : eight_lanes;
+  }
 };
 
 /// One level between lanes i and i ^ Distance of a register: x + exchanged x, or exchanged x - x.
@@ -132,38 +138,40 @@ template <std::size_t Distance, class Arch>
   return fma(x, signs, exchange<Distance>(x));
 }
 
-/// One such level of Count registers: all exchanges first, then the fused multiply-adds.
-template <std::size_t Distance, std::size_t Count, class Arch>
-void lane_level_of(float_lanes<Arch>* r, float_lanes<Arch> signs) {
-  float_lanes<Arch> exchanged[Count];
-  unrolled<Count>([&](auto i) { exchanged[decltype(i)::value] = exchange<Distance>(r[decltype(i)::value]); });
-  unrolled<Count / 4>([&](auto four) {
-    auto* const e = exchanged + 4 * decltype(four)::value;
-    keep_order(e[0], e[1], e[2], e[3]);
-  });
-  unrolled<Count>(
-      [&](auto i) { r[decltype(i)::value] = fma(r[decltype(i)::value], signs, exchanged[decltype(i)::value]); });
-  unrolled<Count / 4>([&](auto four) {
-    auto* const x = r + 4 * decltype(four)::value;
-    keep_order(x[0], x[1], x[2], x[3]);
-  });
-}
-
-/// All levels within each of Count registers, in groups of Group.
-template <std::size_t Group, class Arch, std::size_t Count>
+/// All levels within each of Count registers, four registers at a time. The exchanges of the next four stand before the
+/// multiply-adds of these: processors look only some dozens of instructions ahead, and find work for all units so.
+template <class Arch, std::size_t Count>
 void lane_levels(float_lanes<Arch> (&r)[Count], lane_signs<Arch> const& signs) {
   constexpr std::size_t width = float_lanes<Arch>::width;
-  constexpr std::size_t group = std::min(Group, Count);
-  unrolled<Count / group>([&](auto i) {
-    auto* const first = r + group * decltype(i)::value;
-    if constexpr (width > 8) {
-      lane_level_of<8, group>(first, signs.eight_lanes);
+  constexpr std::size_t group = std::min<std::size_t>(4, Count);
+  constexpr std::size_t steps = Count / group * (width > 8 ? 4 : width > 4 ? 3 : 2);
+  constexpr auto distance = [](std::size_t step) { return width / 2 >> step / (Count / group); };
+  float_lanes<Arch> exchanged[2][group];
+  auto const exchange_group = [&](auto step) {
+    constexpr std::size_t s = decltype(step)::value;
+    if constexpr (s < steps) {
+      unrolled<group>([&](auto i) {
+        constexpr std::size_t k = decltype(i)::value;
+        exchanged[s % 2][k] = exchange<distance(s)>(r[s * group % Count + k]);
+      });
+      keep_order(exchanged[s % 2]);
     }
-    if constexpr (width > 4) {
-      lane_level_of<4, group>(first, signs.four_lanes);
+  };
+  unrolled<steps>([&](auto step) {
+    constexpr std::size_t s = decltype(step)::value;
+    if constexpr (s == 0 || Count == group) {
+      exchange_group(step);
     }
-    lane_level_of<2, group>(first, signs.two_lanes);
-    lane_level_of<1, group>(first, signs.one_lane);
+    if constexpr (Count > group) {
+      exchange_group(std::integral_constant<std::size_t, s + 1>{});
+    }
+    float_lanes<Arch> results[group];
+    unrolled<group>([&](auto i) {
+      constexpr std::size_t k = decltype(i)::value;
+      results[k] = fma(r[s * group % Count + k], signs.template at<distance(s)>(), exchanged[s % 2][k]);
+    });
+    keep_order(results);
+    unrolled<group>([&](auto i) { r[s * group % Count + decltype(i)::value] = results[decltype(i)::value]; });
   });
 }
 
