@@ -45,23 +45,23 @@ template <class Arch>
 bool paley_2_base_matrix(std::size_t base, base_matrix_runs const& runs, std::size_t columns, float scale) {
   switch (base) {
     case 12:
-      base_matrix_by_kernel<paley_2_kernel<Arch, 5>>(runs, columns, scale);
+      base_matrix_by_kernel<paley_2_kernel<Arch, 5, true>>(runs, columns, scale);
       return true;
     case 76:
       base_matrix_by_kernel<paley_2_cyclic<Arch, 37, 9>>(runs, columns, scale);
       return true;
 #if !DFROT_CPU_SANITIZED  // one of each kind is enough to check
     case 20:
-      base_matrix_by_kernel<paley_2_kernel<Arch, 9>>(runs, columns, scale);
+      base_matrix_by_kernel<paley_2_kernel<Arch, 9, true>>(runs, columns, scale);
       return true;
     case 28:
-      base_matrix_by_kernel<paley_2_kernel<Arch, 13>>(runs, columns, scale);
+      base_matrix_by_kernel<paley_2_kernel<Arch, 13, true>>(runs, columns, scale);
       return true;
     case 36:
-      base_matrix_by_kernel<paley_2_kernel<Arch, 17>>(runs, columns, scale);
+      base_matrix_by_kernel<paley_2_kernel<Arch, 17, true>>(runs, columns, scale);
       return true;
     case 52:
-      base_matrix_by_kernel<paley_2_kernel<Arch, 25>>(runs, columns, scale);
+      base_matrix_by_kernel<paley_2_kernel<Arch, 25, true>>(runs, columns, scale);
       return true;
     case 100:
       base_matrix_by_kernel<paley_2_cyclic<Arch, 49, 12>>(runs, columns, scale);
@@ -71,6 +71,29 @@ bool paley_2_base_matrix(std::size_t base, base_matrix_runs const& runs, std::si
       return true;
     case 148:
       base_matrix_by_kernel<paley_2_cyclic<Arch, 73, 12>>(runs, columns, scale);
+      return true;
+#endif
+    default:
+      return false;
+  }
+}
+
+/// The same for the bases of hadamard_through_scratch(), without a scale.
+template <class Arch>
+bool paley_2_base_matrix_unscaled(std::size_t base, base_matrix_runs const& runs, std::size_t columns) {
+  switch (base) {
+    case 12:
+      base_matrix_by_kernel<paley_2_kernel<Arch, 5, false>>(runs, columns, 1.0F);
+      return true;
+#if !DFROT_CPU_SANITIZED
+    case 20:
+      base_matrix_by_kernel<paley_2_kernel<Arch, 9, false>>(runs, columns, 1.0F);
+      return true;
+    case 28:
+      base_matrix_by_kernel<paley_2_kernel<Arch, 13, false>>(runs, columns, 1.0F);
+      return true;
+    case 36:
+      base_matrix_by_kernel<paley_2_kernel<Arch, 17, false>>(runs, columns, 1.0F);
       return true;
 #endif
     default:

@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include <dfrot/backend/cpu/base_matrix.hpp>
+#include <dfrot/backend/cpu/hadamard_through_scratch.hpp>
 #include <dfrot/backend/cpu/signed_run.hpp>
 #include <dfrot/backend/cpu/walsh_hadamard.hpp>
 #include <dfrot/backend/cpu/walsh_hadamard_plain.hpp>
@@ -76,51 +77,6 @@ void hadamard_plain(hadamard_task const& task, T* run, arithmetic_t<T>* workspac
   }
 }
 
-/// Values on the stack that hadamard_through_scratch() may take for a row, 80 KiB, and those before it that it may skip.
-inline constexpr std::size_t scratch_capacity = 20480;
-inline constexpr std::size_t scratch_slack = 512;
-
-/// The place in `room` for the scratch of a run: three cache lines further than the run, modulo 2 KiB. Processors compare
-/// loads with earlier stores by the low 12 bits of their addresses; so placed, no column's stores look like the
-/// loads of the next ones (by chance alone, a tenth of the time goes there).
-[[nodiscard]] inline float* scratch_beside(float const* run, float* room) {
-  constexpr std::size_t line = 64 / sizeof(float);
-  auto const position = [](float const* values) { return reinterpret_cast<std::uintptr_t>(values) / 64 * line; };
-  return room + (position(run) + 3 * line - position(room)) % scratch_slack;
-}
-
-/// Distance of the runs in scratch: a cache line more than their length.
-[[nodiscard]] inline std::size_t scratch_step(hadamard_order const& order) { return order.rest() + 16; }
-
-/// Whether hadamard_through_scratch() is worth it: at distances of 2 KiB and more the K values of a column fall into one or
-/// two sets of the first cache, and every store of the base matrix in place would miss.
-template <class Arch>
-[[nodiscard]] bool scratch_pays(hadamard_order const& order) {
-  return order.rest() >= 512 && order.base() * scratch_step(order) <= scratch_capacity &&
-         order.construction() == hadamard_construction::paley_2 &&
-         paley_2_base_matrix<Arch>(order.base(), {nullptr, 0, nullptr, 0}, 0,
-                                   1.0F);  // of no columns: is there a kernel?
-}
-
-/// H (its own transpose), base matrix first: from `run` to a scratch row on the stack whose runs lie further apart, and from
-/// there with the Walsh-Hadamard transforms to `to`, which may be `run`. @pre scratch_pays()
-template <class Arch>
-void hadamard_through_scratch(hadamard_order const& order, float const* run, float* to) {
-  alignas(64) float room[scratch_slack + scratch_capacity];
-  float* const scratch = scratch_beside(run, room);
-  std::size_t const rest = order.rest();
-  std::size_t const step = scratch_step(order);
-  paley_2_base_matrix<Arch>(order.base(), {run, rest, scratch, step}, rest, hadamard_scale<float>(order));
-  static_assert(12 * (std::size_t{1} << 11U) > scratch_capacity, "12 is the least base: no run is longer than 2^10");
-  with_constant<9, 10>(order.log2_rest(), [&](auto levels) {
-    for (std::size_t a = 0; a < order.base(); ++a) {
-      stored_run<Arch, float> const result{to + a * rest};
-      small_transforms<decltype(levels)::value, Arch>(1, 1.0F, stored_run<Arch, float>{scratch + a * step}, result,
-                                                      result);
-    }
-  });
-}
-
 /// H for a run in registers, signs first: to a row of floats that may be the run itself. The bits depend on neither.
 template <class Arch, class Source, class Target>
 void transform_run(hadamard_order const& order, Source const from, Target const to, float* values) {
@@ -128,11 +84,14 @@ void transform_run(hadamard_order const& order, Source const from, Target const 
   if (order.base() == 1) {
     walsh_hadamard<Arch>(order.log2_rest(), 1, scale, from, to, to);
   } else if (scratch_pays<Arch>(order)) {
-    stored_run<Arch, float> const row{values};
-    for (std::size_t i = 0; i < order.size(); i += float_lanes<Arch>::width) {
-      row(i, from(i));
+    float const* row = nullptr;
+    if constexpr (requires { from.as_stored(); }) {
+      row = from.as_stored();
     }
-    hadamard_through_scratch<Arch>(order, values, values);
+    for (std::size_t i = 0; row == nullptr && i < order.size(); i += float_lanes<Arch>::width) {
+      from(i).store(values + i);
+    }
+    hadamard_through_scratch<Arch>(order, row == nullptr ? values : row, values);
   } else {
     walsh_hadamard<Arch>(order.log2_rest(), order.base(), 1.0F, from, to, to);
     base_matrix<Arch>(order, false, values, scale);

@@ -14,8 +14,9 @@ namespace detail {
 
 /// Paley's second matrix of order K = 2 (Q + 1) on one register of columns: the formulas of paley_2_sums, with all
 /// results in registers (Q up to 13 for 32 registers), or one half after the other (Q up to 25).
+/// @tparam Scaled whether results are multiplied by scale, or scale is 1
 /// Complexity: Q / 4 + 2.5 additions and 1 product a value; one half after the other moves 2 values to the cache, too.
-template <class Arch, std::size_t Q>
+template <class Arch, std::size_t Q, bool Scaled>
 struct paley_2_kernel {
   using lanes = float_lanes<Arch>;
   using sums_of_u = paley_2_sums<Arch, Q, 0>;
@@ -61,8 +62,8 @@ struct paley_2_kernel {
     });
     lanes const factor = lanes::broadcast(scale);
     unroll<pairs.count>([&](auto reversed) DFROT_CPU_INLINE {  // what was read last is the likeliest to be in L1
-      of_u.template finish_pair<pairs.count - 1 - reversed>(runs, factor);
-      of_v.template finish_pair<pairs.count - 1 - reversed>(runs, factor);
+      of_u.template finish_pair<pairs.count - 1 - reversed, Scaled>(runs, factor);
+      of_v.template finish_pair<pairs.count - 1 - reversed, Scaled>(runs, factor);
     });
     of_u.finish(runs, factor);
     of_v.finish(runs, factor);
@@ -110,7 +111,7 @@ struct paley_2_kernel {
   template <class Sums>
   DFROT_CPU_INLINE static void finish(Sums const& sums, base_matrix_runs const& runs, float scale) {
     lanes const factor = lanes::broadcast(scale);
-    unroll<pairs.count>([&](auto k) DFROT_CPU_INLINE { sums.template finish_pair<k>(runs, factor); });
+    unroll<pairs.count>([&](auto k) DFROT_CPU_INLINE { sums.template finish_pair<k, Scaled>(runs, factor); });
     sums.finish(runs, factor);
   }
 

@@ -60,17 +60,17 @@ class paley_2_sums {
   /// Input pair J. @param half_way of a or b, by takes_a(J)   @param term u_b + u_{-b}, or v
   template <std::size_t J>
   DFROT_CPU_INLINE void add_even(lanes half_way, lanes term) {
-    add_signed<Half == 0 ? pairs.opposite[J] : -1, J % 2 == 1>(even_[J], half_way, one_);
+    add_signed<Half == 0 ? pairs.opposite[J] : -1, is_fused(J)>(even_[J], half_way, one_);
     unroll<pairs.count>([&](auto k) DFROT_CPU_INLINE {
       if constexpr (k != J && pairs.is_even[k][J]) {
-        add_signed<pairs.sign[k][J], k % 2 == 1>(even_[k], term, one_);
+        add_signed<pairs.sign[k][J], is_fused(k)>(even_[k], term, one_);
       }
     });
     constexpr std::size_t kind = pairs.is_square[J] ? 0 : 1;
     if constexpr (J == 0 || pairs.is_square[J] != pairs.is_square[J == 0 ? 0 : J - 1]) {
       of_kind_[kind] = term;
     } else {
-      add_signed<1, J % 2 == 0>(of_kind_[kind], term, one_);
+      add_signed<1, is_fused(J)>(of_kind_[kind], term, one_);
     }
   }
 
@@ -83,19 +83,19 @@ class paley_2_sums {
         if constexpr (J == first) {  // starts the difference, with its sign left to finish()
           odd_[k] = k == J ? half_way : term;
         } else {
-          add_signed<odd_sign(k, J) * odd_sign(k, first), k % 2 == 1>(odd_[k], k == J ? half_way : term, one_);
+          add_signed<odd_sign(k, J) * odd_sign(k, first), is_fused(k)>(odd_[k], k == J ? half_way : term, one_);
         }
       }
     });
   }
 
-  /// Writes the results of output pair K, times scale.
-  template <std::size_t K>
+  /// Writes the results of output pair K, times scale if Scaled.
+  template <std::size_t K, bool Scaled>
   DFROT_CPU_INLINE void finish_pair(base_matrix_runs const& runs, lanes scale) const {
     constexpr bool is_flipped = odd_sign(K, first_odd(K)) < 0;
-    lanes const p = even_[K] * scale;
-    store(runs, is_flipped ? pairs.minus[K] : pairs.plus[K], fma(odd_[K], scale, p));
-    store(runs, is_flipped ? pairs.plus[K] : pairs.minus[K], fnma(odd_[K], scale, p));
+    lanes const p = Scaled ? even_[K] * scale : even_[K];
+    store(runs, is_flipped ? pairs.minus[K] : pairs.plus[K], Scaled ? fma(odd_[K], scale, p) : p + odd_[K]);
+    store(runs, is_flipped ? pairs.plus[K] : pairs.minus[K], Scaled ? fnma(odd_[K], scale, p) : p - odd_[K]);
   }
   /// Writes the results of columns 0 and 1 of C, times scale.
   DFROT_CPU_INLINE void finish(base_matrix_runs const& runs, lanes scale) const {
@@ -122,6 +122,9 @@ class paley_2_sums {
   DFROT_CPU_INLINE static void store(base_matrix_runs const& runs, std::size_t c, lanes const& value) {
     value.store(runs.to + (2 * c + Half) * runs.to_step);
   }
+
+  /// Three sums in four are fused, since plain additions alone form the terms.
+  static constexpr bool is_fused(std::size_t k) { return k % 4 != 0; }
 
   /// Of the term of input pair j in the difference of output pair k: 0 if it has none.
   static constexpr int odd_sign(std::size_t k, std::size_t j) {

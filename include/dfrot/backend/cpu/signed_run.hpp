@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include <dfrot/backend/cpu/float_lanes.hpp>
 #include <dfrot/backend/cpu/intrinsics.hpp>
@@ -62,6 +63,13 @@ struct signed_run {
     std::int8_t padded[lanes::width] = {};  // not a byte beyond the last sign is read
     std::copy_n(signs + i, count, padded);
     return with_signs(x, padded);
+  }
+  /// The floats in memory if they are what is read, null if they are converted or multiplied by signs.
+  [[nodiscard]] float const* as_stored() const {
+    if constexpr (std::is_same_v<std::remove_const_t<T>, float>) {
+      return signs == nullptr ? data : nullptr;
+    }
+    return nullptr;
   }
   /// Results that take the place of what was read have their signs already.
   [[nodiscard]] stored_run<Arch, T> place() const { return {data}; }

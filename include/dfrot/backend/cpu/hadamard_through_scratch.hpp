@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <dfrot/backend/cpu/base_matrix.hpp>
+#include <dfrot/backend/cpu/walsh_hadamard.hpp>
+#include <dfrot/transform/hadamard_order.hpp>
+
+namespace dfrot::cpu {
+inline namespace DFROT_CPU_ISA {
+
+namespace detail {
+
+/// Values on the stack that hadamard_through_scratch() may take for a row, 80 KiB, and those before it that it may skip.
+inline constexpr std::size_t scratch_capacity = 20480;
+inline constexpr std::size_t scratch_slack = 512;
+
+/// The place in `room` for the scratch of a run: three cache lines further than the run, modulo 2 KiB. Processors compare
+/// loads with earlier stores by the low 12 bits of their addresses; so placed, few columns' stores look like the
+/// loads of the next ones (by chance alone, a tenth of the time goes there).
+[[nodiscard]] inline float* scratch_beside(float const* run, float* room) {
+  constexpr std::size_t line = 64 / sizeof(float);
+  auto const position = [](float const* values) { return reinterpret_cast<std::uintptr_t>(values) / 64 * line; };
+  return room + (position(run) + 3 * line - position(room)) % scratch_slack;
+}
+
+/// A run of 2^Levels values in scratch, which holds strips of 64 columns one after the other, and of each strip the runs: what
+/// the base matrix writes at about the same time lies together, and a run is read a few cache lines at a time.
+template <class Arch, std::size_t Levels>
+struct run_in_strips {
+  static constexpr std::size_t columns = 64;
+  static constexpr std::size_t strip = scratch_capacity * columns >> Levels;
+
+  float const* data;
+
+  static constexpr std::size_t place(std::size_t i) { return i / columns * strip + i % columns; }
+  run_in_strips operator+(std::size_t first) const { return {data + place(first)}; }
+  float_lanes<Arch> operator()(std::size_t i) const { return float_lanes<Arch>::load(data + place(i)); }
+};
+
+/// Whether hadamard_through_scratch() is worth it: at distances of 2 KiB and more the K values of a column fall into one or
+/// two sets of the first cache, and every store of the base matrix in place would miss.
+template <class Arch>
+[[nodiscard]] bool scratch_pays(hadamard_order const& order) {
+  return order.rest() >= 512 && order.size() <= scratch_capacity &&
+         order.construction() == hadamard_construction::paley_2 &&
+         paley_2_base_matrix_unscaled<Arch>(order.base(), {}, 0);  // of no columns: is there a kernel?
+}
+
+/// H (its own transpose), base matrix first: from `run` to a scratch row on the stack, and from there with the
+/// Walsh-Hadamard transforms to `to`, which may be `run`. @pre scratch_pays()
+/// Columns go in the order of a Gray code, which has no distance twice in a row: a processor that guesses the next column
+/// fetches it into the two sets of this one, where it pushes out what is needed first.
+template <class Arch>
+void hadamard_through_scratch(hadamard_order const& order, float const* run, float* to) {
+  alignas(64) float room[scratch_slack + scratch_capacity];
+  float* const scratch = scratch_beside(run, room);
+  std::size_t const rest = order.rest();
+  float const scale = hadamard_scale<float>(order);
+  static_assert(12 * (std::size_t{1} << 11U) > scratch_capacity, "12 is the least base: no run is longer than 2^10");
+  with_constant<9, 10>(order.log2_rest(), [&](auto levels) {
+    using scratch_run = run_in_strips<Arch, decltype(levels)::value>;
+    constexpr std::size_t width = float_lanes<Arch>::width;
+    for (std::size_t k = 0; k < rest / width; ++k) {
+      std::size_t const i = (k ^ (k >> 1U)) * width;
+      float* const column = scratch + scratch_run::place(i);
+      paley_2_base_matrix_unscaled<Arch>(order.base(), {run + i, rest, column, scratch_run::columns}, width);
+    }
+    for (std::size_t a = 0; a < order.base(); ++a) {
+      stored_run<Arch, float> const result{to + a * rest};
+      scratch_run const from{scratch + a * scratch_run::columns};
+      small_transforms<decltype(levels)::value, Arch>(1, scale, from, result, result);
+    }
+  });
+}
+
+}  // namespace detail
+
+}  // namespace DFROT_CPU_ISA
+}  // namespace dfrot::cpu
