@@ -78,29 +78,6 @@ bool paley_2_base_matrix(std::size_t base, base_matrix_runs const& runs, std::si
   }
 }
 
-/// The same for the bases of hadamard_through_scratch(), without a scale.
-template <class Arch>
-bool paley_2_base_matrix_unscaled(std::size_t base, base_matrix_runs const& runs, std::size_t columns) {
-  switch (base) {
-    case 12:
-      base_matrix_by_kernel<paley_2_kernel<Arch, 5, false>>(runs, columns, 1.0F);
-      return true;
-#if !DFROT_CPU_SANITIZED
-    case 20:
-      base_matrix_by_kernel<paley_2_kernel<Arch, 9, false>>(runs, columns, 1.0F);
-      return true;
-    case 28:
-      base_matrix_by_kernel<paley_2_kernel<Arch, 13, false>>(runs, columns, 1.0F);
-      return true;
-    case 36:
-      base_matrix_by_kernel<paley_2_kernel<Arch, 17, false>>(runs, columns, 1.0F);
-      return true;
-#endif
-    default:
-      return false;
-  }
-}
-
 /// H_K by the kernel that suits it. False where there is none but the plain loops.
 template <class Arch>
 bool fast_base_matrix(hadamard_order const& order, bool transpose, float* values, float scale) {

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <dfrot/backend/cpu/base_matrix.hpp>
+#include <dfrot/backend/cpu/paley_2_kernel.hpp>
 #include <dfrot/backend/cpu/walsh_hadamard.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
 
@@ -39,38 +39,70 @@ struct run_in_strips {
   float_lanes<Arch> operator()(std::size_t i) const { return float_lanes<Arch>::load(data + place(i)); }
 };
 
+/// Calls body(kernel) with the kernel of a base that hadamard_through_scratch() has, which does not scale. False if there is none.
+template <class Arch, class Body>
+bool with_scratch_kernel(std::size_t base, Body const& body) {
+  switch (base) {
+    case 12:
+      body(paley_2_kernel<Arch, 5, false>{});
+      return true;
+#if !DFROT_CPU_SANITIZED  // one is enough to check
+    case 20:
+      body(paley_2_kernel<Arch, 9, false>{});
+      return true;
+    case 28:
+      body(paley_2_kernel<Arch, 13, false>{});
+      return true;
+    case 36:
+      body(paley_2_kernel<Arch, 17, false>{});
+      return true;
+#endif
+    default:
+      return false;
+  }
+}
+
 /// Whether hadamard_through_scratch() is worth it: at distances of 2 KiB and more the K values of a column fall into one or
 /// two sets of the first cache, and every store of the base matrix in place would miss.
 template <class Arch>
 [[nodiscard]] bool scratch_pays(hadamard_order const& order) {
   return order.rest() >= 512 && order.size() <= scratch_capacity &&
-         order.construction() == hadamard_construction::paley_2 &&
-         paley_2_base_matrix_unscaled<Arch>(order.base(), {}, 0);  // of no columns: is there a kernel?
+         order.construction() == hadamard_construction::paley_2 && with_scratch_kernel<Arch>(order.base(), [](auto) {});
+}
+
+/// The base matrix, from runs of 2^Levels values to scratch, with all distances known to the compiler.
+/// Columns go in the order of a Gray code, which has no distance twice in a row: a processor that guesses the next column
+/// fetches it into the two sets of this one, where it pushes out what is needed first.
+template <class Kernel, class Arch, std::size_t Levels>
+void base_matrix_to_scratch(float const* run, float* scratch) {
+  using scratch_run = run_in_strips<Arch, Levels>;
+  constexpr std::size_t width = float_lanes<Arch>::width;
+  constexpr std::size_t rest = std::size_t{1} << Levels;
+  for (std::size_t k = 0; k < rest / width; ++k) {
+    std::size_t const i = (k ^ (k >> 1U)) * width;
+    Kernel::columns({run + i, rest, scratch + scratch_run::place(i), scratch_run::columns}, 1.0F);
+  }
 }
 
 /// H (its own transpose), base matrix first: from `run` to a scratch row on the stack, and from there with the
 /// Walsh-Hadamard transforms to `to`, which may be `run`. @pre scratch_pays()
-/// Columns go in the order of a Gray code, which has no distance twice in a row: a processor that guesses the next column
-/// fetches it into the two sets of this one, where it pushes out what is needed first.
 template <class Arch>
 void hadamard_through_scratch(hadamard_order const& order, float const* run, float* to) {
   alignas(64) float room[scratch_slack + scratch_capacity];
   float* const scratch = scratch_beside(run, room);
-  std::size_t const rest = order.rest();
   float const scale = hadamard_scale<float>(order);
   static_assert(12 * (std::size_t{1} << 11U) > scratch_capacity, "12 is the least base: no run is longer than 2^10");
-  with_constant<9, 10>(order.log2_rest(), [&](auto levels) {
-    using scratch_run = run_in_strips<Arch, decltype(levels)::value>;
-    constexpr std::size_t width = float_lanes<Arch>::width;
-    for (std::size_t k = 0; k < rest / width; ++k) {
-      std::size_t const i = (k ^ (k >> 1U)) * width;
-      float* const column = scratch + scratch_run::place(i);
-      paley_2_base_matrix_unscaled<Arch>(order.base(), {run + i, rest, column, scratch_run::columns}, width);
-    }
+  with_constant<9, 10>(order.log2_rest(), [&](auto constant) {
+    constexpr std::size_t levels = decltype(constant)::value;
+    with_scratch_kernel<Arch>(order.base(), [&](auto kernel) {
+      if constexpr (decltype(kernel)::order << levels <= scratch_capacity) {
+        base_matrix_to_scratch<decltype(kernel), Arch, levels>(run, scratch);
+      }
+    });
     for (std::size_t a = 0; a < order.base(); ++a) {
-      stored_run<Arch, float> const result{to + a * rest};
-      scratch_run const from{scratch + a * scratch_run::columns};
-      small_transforms<decltype(levels)::value, Arch>(1, scale, from, result, result);
+      stored_run<Arch, float> const result{to + (a << levels)};
+      run_in_strips<Arch, levels> const from{scratch + a * run_in_strips<Arch, levels>::columns};
+      small_transforms<levels, Arch>(1, scale, from, result, result);
     }
   });
 }
