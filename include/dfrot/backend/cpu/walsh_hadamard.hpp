@@ -45,7 +45,12 @@ void small_transforms(std::size_t count, float scale, Source const from, Work co
         block_passes<Levels - strided, false, Arch>(std::size_t{1} << strided, 1.0F, from + start, work + start);
       }
       for (std::size_t first = 0; first < halves * part; first += part) {
-        if constexpr (std::is_same_v<Target, Work>) {
+        // The next row comes to the first cache meanwhile, if both fit there.
+        if constexpr (Levels <= 12 && std::is_same_v<Work, in_place> && std::is_same_v<Target, in_place>) {
+          bool const is_last = start + halves * part == count << Levels;
+          is_last ? strided_pass<strided, Arch>(run, scale, between + first, in_place{})
+                  : strided_pass<strided, Arch, halves>(run, scale, between + first, in_place{});
+        } else if constexpr (std::is_same_v<Target, Work>) {
           strided_pass<strided, Arch>(run, scale, between + first, in_place{});
         } else {
           strided_pass<strided, Arch>(run, scale, between + first, to + start + first);

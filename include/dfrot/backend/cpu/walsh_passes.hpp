@@ -113,13 +113,20 @@ void transform_halves(Step step, std::size_t half, Source const from, Target con
 
 /// The upper `Levels` levels of 2^m values, times scale: between runs of `run` values, an integral_constant where the compiler is to
 /// know all addresses. One pair of butterflies in four is fused: stores, which are many, need a part of the fused units.
-template <std::size_t Levels, class Arch, class Run, class Source, class Target>
+/// Ahead, if not 0: values that lie as many passes further on in memory are fetched meanwhile. They are the next row, for which
+/// the processor would wait in its first pass, while it leaves the memory idle in this one.
+template <std::size_t Levels, class Arch, std::size_t Ahead = 0, class Run, class Source, class Target>
 [[gnu::flatten]] void strided_pass(Run run, float scale, Source const from, Target const to) {
   using lanes = float_lanes<Arch>;
   auto const one = lanes::broadcast(1.0F);
   auto const factor = lanes::broadcast(scale);
   auto const levels = [&](auto& r) { register_levels<true, 4>(r, one, factor); };
   for (std::size_t i = 0; i < run; i += lanes::width) {
+#if defined(__GNUC__)
+    for (std::size_t k = 0; Ahead != 0 && k < std::size_t{1} << Levels; ++k) {
+      __builtin_prefetch(from.data + ((Ahead * run + i) << Levels) + k * lanes::width, 1);
+    }
+#endif
     if constexpr (Levels > walsh_plan<Arch>::log2_registers) {
       constexpr std::size_t count = std::size_t{1} << (Levels - 1);
       transform_halves<count, Arch>(run, count * run, from + i, to + i, levels);
