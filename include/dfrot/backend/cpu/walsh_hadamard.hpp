@@ -22,6 +22,15 @@ void with_constant(std::size_t m, Body const& body) {
   }
 }
 
+/// A transform of 2^Levels values in two passes, in place, while the row after it comes to the cache.
+template <std::size_t Levels, class Arch, class Source>
+void two_passes_in_place(float scale, Source const from) {
+  constexpr std::size_t strided = walsh_plan<Arch>::strided_levels(Levels);
+  std::integral_constant<std::size_t, (std::size_t{1} << (Levels - strided))> const run;
+  block_passes<Levels - strided, false, Arch, true>(std::size_t{1} << strided, 1.0F, from, in_place{});
+  strided_pass<strided, Arch, true>(run, scale, from.place(), in_place{});
+}
+
 /// Transforms of 2^Levels values in one or two passes, with all distances known to the compiler.
 template <std::size_t Levels, class Arch, class Source, class Work, class Target>
 void small_transforms(std::size_t count, float scale, Source const from, Work const work, Target const to) {
@@ -34,7 +43,16 @@ void small_transforms(std::size_t count, float scale, Source const from, Work co
   constexpr std::size_t halves = plan::paired(Levels) ? 2 : 1;
   constexpr std::size_t part = (std::size_t{1} << Levels) / halves;
   std::integral_constant<std::size_t, (part >> strided)> const run;
-  for (std::size_t start = 0; start < count << Levels; start += halves * part) {
+  // Both rows have to fit into the first cache; and a last one has none after it.
+  constexpr bool fetches_next =
+      strided != 0 && halves == 1 && Levels <= 12 && std::is_same_v<Work, in_place> && std::is_same_v<Target, in_place>;
+  std::size_t start = 0;
+  if constexpr (fetches_next) {
+    for (; start + part < count << Levels; start += part) {
+      two_passes_in_place<Levels, Arch>(scale, from + start);
+    }
+  }
+  for (; start < count << Levels; start += halves * part) {
     if constexpr (strided == 0) {
       paired_block_passes<true, Arch>(1, part, scale, from + start, to + start);
     } else {
@@ -45,12 +63,7 @@ void small_transforms(std::size_t count, float scale, Source const from, Work co
         block_passes<Levels - strided, false, Arch>(std::size_t{1} << strided, 1.0F, from + start, work + start);
       }
       for (std::size_t first = 0; first < halves * part; first += part) {
-        // The next row comes to the first cache meanwhile, if both fit there.
-        if constexpr (Levels <= 12 && std::is_same_v<Work, in_place> && std::is_same_v<Target, in_place>) {
-          bool const is_last = start + halves * part == count << Levels;
-          is_last ? strided_pass<strided, Arch>(run, scale, between + first, in_place{})
-                  : strided_pass<strided, Arch, halves>(run, scale, between + first, in_place{});
-        } else if constexpr (std::is_same_v<Target, Work>) {
+        if constexpr (std::is_same_v<Target, Work>) {
           strided_pass<strided, Arch>(run, scale, between + first, in_place{});
         } else {
           strided_pass<strided, Arch>(run, scale, between + first, to + start + first);

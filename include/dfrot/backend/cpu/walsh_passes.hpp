@@ -5,6 +5,7 @@
 
 #include <dfrot/backend/cpu/float_lanes.hpp>
 #include <dfrot/backend/cpu/isa.hpp>
+#include <dfrot/backend/cpu/unroll.hpp>
 #include <dfrot/backend/cpu/walsh_registers.hpp>
 #include <dfrot/core/numeric.hpp>
 
@@ -111,22 +112,31 @@ void transform_halves(Step step, std::size_t half, Source const from, Target con
   unrolled<Count>([&](auto k) { write_second(decltype(k)::value * step, differences[decltype(k)::value]); });
 }
 
+/// Asks for Lines registers of a row that will be transformed next. From memory, the processor would wait for it in its first
+/// pass, and leave the memory idle otherwise; so each step of both passes asks for as much, since it has only so many loads
+/// under way. (Always inlined: g++ drops calls of a function that seems to have no effect.)
+template <class Arch, std::size_t Lines>
+DFROT_CPU_INLINE inline void fetch_share([[maybe_unused]] float const* values) {
+#if defined(__GNUC__)
+  for (std::size_t k = 0; k < Lines; ++k) {
+    __builtin_prefetch(values + k * float_lanes<Arch>::width, 1);
+  }
+#endif
+}
+
 /// The upper `Levels` levels of 2^m values, times scale: between runs of `run` values, an integral_constant where the compiler is to
 /// know all addresses. One pair of butterflies in four is fused: stores, which are many, need a part of the fused units.
-/// Ahead, if not 0: values that lie as many passes further on in memory are fetched meanwhile. They are the next row, for which
-/// the processor would wait in its first pass, while it leaves the memory idle in this one.
-template <std::size_t Levels, class Arch, std::size_t Ahead = 0, class Run, class Source, class Target>
+/// FetchesNext: the second half of the next row comes to the cache meanwhile, see fetch_share().
+template <std::size_t Levels, class Arch, bool FetchesNext = false, class Run, class Source, class Target>
 [[gnu::flatten]] void strided_pass(Run run, float scale, Source const from, Target const to) {
   using lanes = float_lanes<Arch>;
   auto const one = lanes::broadcast(1.0F);
   auto const factor = lanes::broadcast(scale);
   auto const levels = [&](auto& r) { register_levels<true, 4>(r, one, factor); };
   for (std::size_t i = 0; i < run; i += lanes::width) {
-#if defined(__GNUC__)
-    for (std::size_t k = 0; Ahead != 0 && k < std::size_t{1} << Levels; ++k) {
-      __builtin_prefetch(from.data + ((Ahead * run + i) << Levels) + k * lanes::width, 1);
+    if constexpr (FetchesNext) {
+      fetch_share<Arch, (std::size_t{1} << Levels) / 2>(from.data + (3 * run << (Levels - 1)) + (i << (Levels - 1)));
     }
-#endif
     if constexpr (Levels > walsh_plan<Arch>::log2_registers) {
       constexpr std::size_t count = std::size_t{1} << (Levels - 1);
       transform_halves<count, Arch>(run, count * run, from + i, to + i, levels);
@@ -153,8 +163,9 @@ void partial_pass(lane_signs<Arch> const& signs, float_lanes<Arch> scale, Source
   writer(from, to)(0, x * scale, count);
 }
 
-/// Block passes for `count` neighbouring runs of 2^Levels values.
-template <std::size_t Levels, bool Scaled, class Arch, class Source, class Target>
+/// Block passes for `count` neighbouring runs of 2^Levels values. FetchesNext: the first half of as many values after them comes
+/// to the cache meanwhile.
+template <std::size_t Levels, bool Scaled, class Arch, bool FetchesNext = false, class Source, class Target>
 [[gnu::flatten]] void block_passes(std::size_t count, float scale, Source const from, Target const to) {
   using lanes = float_lanes<Arch>;
   constexpr std::size_t log2_width = walsh_plan<Arch>::log2_width;
@@ -162,6 +173,10 @@ template <std::size_t Levels, bool Scaled, class Arch, class Source, class Targe
   auto const one = lanes::broadcast(1.0F);
   auto const factor = lanes::broadcast(scale);
   for (std::size_t i = 0; i < count; ++i) {
+    if constexpr (FetchesNext) {
+      fetch_share<Arch, (std::size_t{1} << Levels) / lanes::width / 2>(from.data + (count << Levels) +
+                                                                       (i << (Levels - 1)));
+    }
     if constexpr (Levels < log2_width) {
       partial_pass<Levels>(signs, factor, from + (i << Levels), to + (i << Levels));
     } else {
