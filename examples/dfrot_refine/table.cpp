@@ -67,8 +67,7 @@ std::string closing_lines(options const& chosen, outcome const& result) {
   }
   if (!result.shortened && result.refinement.few_tokens) {
     text +=
-        "Warning: fewer than four ordinary tokens a channel. The errors on the rows used promise more than other "
-        "tokens "
+        "Warning: fewer than four ordinary tokens a channel. The errors on the rows used promise more than others "
         "get; --holdout shows how much.\n";
   }
   if (!result.shortened && result.refinement.overfitted) {
