@@ -7,7 +7,7 @@ function(dfrot_own_target target)
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
       # Two false alarms of g++ 12, about its own headers: the "undefined" operands of AVX-512 intrinsics (GCC bug
       # 105593), and "text" + std::string (GCC bug 105651).
-      target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized -Wno-restrict)
+      target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized -Wno-uninitialized -Wno-restrict)
     endif()
     if(DFROT_WARNINGS_AS_ERRORS)
       target_compile_options(${target} PRIVATE -Werror)
