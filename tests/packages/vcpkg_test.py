@@ -7,9 +7,11 @@ stand-in ports of the system's headers (packaging/vcpkg/stand_ins). Nothing is d
 scratch folder. Exit status 77, with the reason in one line: there is no vcpkg.
 """
 
+import json
 import os
 import pathlib
 import shutil
+import sys
 
 import consumer
 
@@ -23,6 +25,16 @@ def find_root():
         if not (root / needed).exists():
             consumer.skip(f"VCPKG_ROOT is {root}, which has no {needed}")
     return root
+
+
+def expect_files(packages):
+    """What the port adds to `cmake --install`, or moves."""
+    for name in ("usage", "copyright"):
+        if not (packages / "share/dfrot" / name).is_file():
+            sys.exit(f"{packages}/share/dfrot has no {name}")
+    folder = json.loads((packages / "share/dfrot/dfrot.cps").read_text())["cps_path"]
+    if folder != "@prefix@/share/dfrot":
+        sys.exit(f"share/dfrot/dfrot.cps says that it stands in {folder}")
 
 
 class Vcpkg:
@@ -46,9 +58,8 @@ class Vcpkg:
         installed = self.folder / name
         said = consumer.run([self.root / "vcpkg", "install", port, *self.options, f"--x-install-root={installed}"], self.folder, self.env)
         print("".join(f"  {line}\n" for line in said.splitlines() if "dfrot" in line or "warning" in line), end="")
-        triplet = next(path.parents[2] for path in installed.glob("*/share/dfrot/copyright"))
-        if not (triplet / "share/dfrot/usage").is_file():
-            raise SystemExit(f"{triplet}/share/dfrot has no usage")
+        triplet = next(path.parents[1] for path in installed.glob("*/share/dfrot"))
+        expect_files(triplet)
         return triplet, ["-G", "Ninja", "-DCMAKE_BUILD_TYPE=Debug", f"-DVCPKG_INSTALLED_DIR={installed}",
                          f"-DVCPKG_TARGET_TRIPLET={triplet.name}", "-DVCPKG_MANIFEST_MODE=OFF",
                          f"-DCMAKE_TOOLCHAIN_FILE={self.root / 'scripts/buildsystems/vcpkg.cmake'}"]
