@@ -12,7 +12,7 @@ packages=(
   libopenmpi-dev openmpi-bin          # the example over several machines
   catch2 libbenchmark-dev             # tests, benchmarks
   python3 python3-numpy               # tests from the outside
-  python3-venv pkg-config             # Conan in an environment of its own, and what it writes for pkg-config
+  python3-venv pkgconf                # Conan in an environment of its own, and what it writes for pkg-config
   clang-format clang-tidy             # scripts/lint.sh
   g++-aarch64-linux-gnu qemu-user-static # the kernels for 64-bit ARM, compiled and run here
 )

@@ -21,7 +21,6 @@ vcpkg_cmake_configure(
 vcpkg_cmake_install()
 vcpkg_cmake_config_fixup(CONFIG_PATH share/cmake/dfrot)
 vcpkg_fixup_pkgconfig()
-vcpkg_replace_string("${CURRENT_PACKAGES_DIR}/share/dfrot/dfrot.cps" "share/cmake/dfrot" "share/dfrot")
 
 file(REMOVE_RECURSE "${CURRENT_PACKAGES_DIR}/share/licenses")  # share/dfrot/copyright is it
 file(INSTALL "${CURRENT_PORT_DIR}/usage" DESTINATION "${CURRENT_PACKAGES_DIR}/share/${PORT}")
