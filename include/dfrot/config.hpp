@@ -2,6 +2,36 @@
 
 // The library's configuration macros. None of them changes the layout of a type.
 
+// Every header reads this one before anything that needs C++20. An #error would be followed by a thousand others; a file that
+// does not exist ends the compilation, and its name is the sentence that the user reads.
+#if (defined(_MSVC_LANG) ? _MSVC_LANG : __cplusplus) < 202002L
+#include <dfrot needs C++20: compile with -std=c++20, or in CMake with target_compile_features(... cxx_std_20)>
+#endif
+
+// Codes are exact, and values that are not finite are refused: -ffast-math and its parts take both away. The compiler's macros
+// tell of most of them, for g++ two expressions that it may not simplify of the others, as after #pragma GCC optimize.
+// See DFROT_EXACT_MATH for what clang++ does not tell.
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ != 0) || \
+    defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || defined(_M_FP_FAST)
+#error "dfrot computes exact codes and refuses NaN, which -ffast-math and its parts break: add -fno-fast-math after them"
+#elif defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__)
+namespace dfrot::detail {
+extern double const any_number;
+static_assert(!__builtin_constant_p(__builtin_isnan(any_number)) &&
+                  !__builtin_constant_p((any_number + 1.0) - any_number) && 0.1 != 0.1F,
+              "dfrot computes exact codes and refuses NaN, which -ffast-math, its parts and -fsingle-precision-constant "
+              "break: add -fno-fast-math after them");
+}  // namespace dfrot::detail
+#endif
+
+/// The first line of a function whose results are promised to the bit. clang++ has no macro for -fassociative-math,
+/// -freciprocal-math and -funsafe-math-optimizations: this switches them off for the operators that stand in the function.
+#if defined(__clang__) && !defined(__CUDACC__)
+#define DFROT_EXACT_MATH _Pragma("float_control(precise, on)")
+#else
+#define DFROT_EXACT_MATH
+#endif
+
 /// 1 switches on costly precondition checks (is this matrix orthogonal?); 0, the default, leaves them out.
 #if !defined(DFROT_AUDIT)
 #define DFROT_AUDIT 0

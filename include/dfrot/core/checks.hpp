@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 
 #include <dfrot/config.hpp>
@@ -35,7 +34,7 @@ template <storage T>
 [[nodiscard]] DFROT_PER_ISA std::size_t first_non_finite_row(matrix_view<T const> x) {
   for (std::size_t i = 0; i < x.rows; ++i) {
     for (std::size_t j = 0; j < x.columns; ++j) {
-      if (!std::isfinite(load(x(i, j)))) {
+      if (!is_finite(x(i, j))) {
         return i;
       }
     }
@@ -51,8 +50,7 @@ DFROT_PER_ISA void reject_non_finite(matrix_view<T const> const& x, std::size_t 
     return;
   }
   for (std::size_t j = 0; j < x.columns; ++j) {
-    auto const value = load(x(row, j));
-    expects(std::isfinite(value), "row ", row, ", column ", j, " holds ", value, ": activations must be finite");
+    expects(is_finite(x(row, j)), "row ", row, ", column ", j, " holds ", load(x(row, j)), ": activations must be finite");
   }
 }
 

@@ -16,6 +16,7 @@ namespace detail {
 /// Horner's rule with fused multiply-adds: c[0] + c[1] x + c[2] x^2 + …
 template <int Count>
 [[nodiscard]] DFROT_HOST_DEVICE inline double polynomial(double const (&coefficient)[Count], double x) {
+  DFROT_EXACT_MATH
   double sum = coefficient[Count - 1];
   for (int i = Count - 2; i >= 0; --i) {
     sum = std::fma(sum, x, coefficient[i]);
@@ -26,6 +27,7 @@ template <int Count>
 /// log(u) for normal u > 0: u = m 2^e with m in [1/sqrt 2, sqrt 2), log m = 2 artanh((m - 1) / (m + 1)).
 /// The series is cut after s^21: error below 2e-16.
 [[nodiscard]] DFROT_HOST_DEVICE inline double portable_log(double u) {
+  DFROT_EXACT_MATH
   int exponent = 0;
   double mantissa = std::frexp(u, &exponent);
   if (mantissa < 0.70710678118654752) {
@@ -41,6 +43,7 @@ template <int Count>
 
 /// Cosine and sine of a turn fraction: cos(2 pi t), sin(2 pi t) for t in [0, 1). Taylor series on |angle| <= pi/4.
 DFROT_HOST_DEVICE inline void portable_cos_sin(double turns, double& cosine, double& sine) {
+  DFROT_EXACT_MATH
   double const quarter = std::floor(std::fma(turns, 4.0, 0.5));
   double const angle = 6.2831853071795865 * std::fma(quarter, -0.25, turns);
   double const square = angle * angle;
@@ -73,11 +76,11 @@ struct gaussian_values {
 ///   sqrt(-2 log u) (cos 2 pi v, sin 2 pi v),   u, v uniform on (0, 1)
 /// u has 32 bits, so that |value| <= 6.8; the first four moments are those of the normal distribution to 1e-8.
 /// @param seed, stream, index, lane as for random_block(); value k of block i is number 4 i + k of a sequence
-/// Determinism: the same bits on every backend and compiler that rounds as IEEE 754 asks and does not reorder
-/// (-ffast-math).
+/// Determinism: the same bits on every backend and compiler that rounds as IEEE 754 asks.
 /// Source: Box, Muller, "A note on the generation of random normal deviates", 1958.
 [[nodiscard]] DFROT_HOST_DEVICE inline gaussian_values gaussian_block(std::uint64_t seed, random_stream stream,
                                                                       std::uint64_t index, std::uint32_t lane = 0) {
+  DFROT_EXACT_MATH
   philox_block const bits = random_block(seed, stream, index, lane);
   gaussian_values result{};
   for (int pair = 0; pair < 2; ++pair) {

@@ -2,6 +2,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 
 #include <dfrot/config.hpp>
@@ -132,10 +133,64 @@ template <storage T>
   return static_cast<arithmetic_t<T>>(value);
 }
 
-/// Writes an arithmetic value back to its storage type, rounding to nearest, ties to even.
+/// Writes an arithmetic value back to its storage type, rounding to nearest, ties to even. A value too large for T becomes
+/// infinite, as IEEE 754 has it, so that the next check finds it: this is how transforms write. See store_saturated().
 template <storage T>
 [[nodiscard]] DFROT_HOST_DEVICE constexpr T store(arithmetic_t<T> value) {
   return static_cast<T>(value);
+}
+
+namespace detail {
+
+/// The bits of a stored value without its sign, and those of infinity, above which come the NaNs.
+template <storage T>
+using bits_of =
+    std::conditional_t<sizeof(T) == 2, std::uint16_t, std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>;
+template <storage T>
+inline constexpr bits_of<T> magnitude_mask = static_cast<bits_of<T>>(static_cast<bits_of<T>>(~bits_of<T>{0}) >> 1u);
+template <storage T>
+inline constexpr bits_of<T> infinity_bits = bit_cast<bits_of<T>>(T(std::numeric_limits<float>::infinity()));
+
+template <storage T>
+[[nodiscard]] DFROT_HOST_DEVICE constexpr bits_of<T> magnitude_bits(T const& stored) {
+  return static_cast<bits_of<T>>(bit_cast<bits_of<T>>(stored) & magnitude_mask<T>);
+}
+
+}  // namespace detail
+
+/// True for a stored value that is neither infinite nor NaN. By its bits, since flags like -fno-honor-nans let clang++ drop
+/// std::isfinite(); by reference, since they let it assume the same of arguments that are handed over by value.
+template <storage T>
+[[nodiscard]] DFROT_HOST_DEVICE constexpr bool is_finite(T const& stored) {
+  return detail::magnitude_bits(stored) < detail::infinity_bits<T>;
+}
+
+/// True for NaN; as is_finite().
+template <storage T>
+[[nodiscard]] DFROT_HOST_DEVICE constexpr bool is_nan(T const& stored) {
+  return detail::magnitude_bits(stored) > detail::infinity_bits<T>;
+}
+
+/// The largest finite value of a storage type: 65504 for half. A constant, since devices cannot call functions of the standard
+/// library.
+template <storage T>
+inline constexpr arithmetic_t<T> largest_finite = std::numeric_limits<arithmetic_t<T>>::max();
+template <>
+inline constexpr float largest_finite<half> = 65504.0F;
+template <>
+inline constexpr float largest_finite<bfloat16> = 0x1.fep127F;
+
+/// Writes a finite value that is too large for T as T's largest, all others as store(): how decoders write. The codes of
+/// finite values stand for finite values, also where the grid reaches beyond the largest one.
+template <storage T, class Real>
+[[nodiscard]] DFROT_HOST_DEVICE constexpr T store_saturated(Real value) {
+  constexpr Real most = static_cast<Real>(largest_finite<T>);
+  if constexpr (!std::is_same_v<T, Real>) {
+    if (is_finite(value)) {
+      value = value > most ? most : (value < -most ? -most : value);
+    }
+  }
+  return store<T>(static_cast<arithmetic_t<T>>(value));
 }
 
 }  // namespace dfrot

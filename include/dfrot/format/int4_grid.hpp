@@ -4,6 +4,7 @@
 #include <limits>
 
 #include <dfrot/config.hpp>
+#include <dfrot/core/numeric.hpp>
 
 namespace dfrot {
 
@@ -11,6 +12,7 @@ namespace detail {
 
 /// Rounds to the nearest integer, ties to even, for |value| < 2^51: adding 1.5 * 2^52 leaves no bit for the fraction.
 [[nodiscard]] DFROT_HOST_DEVICE constexpr double round_half_even(double value) {
+  DFROT_EXACT_MATH
   constexpr double magic = 0x1.8p52;
   return (value + magic) - magic;
 }
@@ -32,6 +34,7 @@ struct int4_grid {
 
   /// The code nearest to x. @pre x finite
   [[nodiscard]] DFROT_HOST_DEVICE constexpr std::int8_t encode(Real x) const {
+    DFROT_EXACT_MATH
     double const low = lowest - zero_point;
     double const high = highest - zero_point;
     double const exact = static_cast<double>(x) * static_cast<double>(inverse_scale);
@@ -39,9 +42,22 @@ struct int4_grid {
     return static_cast<std::int8_t>(static_cast<int>(detail::round_half_even(inside)) + zero_point);
   }
 
-  /// The value that a code stands for.
+  /// The value that a code stands for; the largest one of Real where that is beyond it.
   [[nodiscard]] DFROT_HOST_DEVICE constexpr Real decode(int code) const {
-    return scale * static_cast<Real>(code - zero_point);
+    DFROT_EXACT_MATH
+    constexpr Real most = largest_finite<Real>;
+    Real const value = scale * static_cast<Real>(code - zero_point);
+    if (scale <= most) {  // not so if it is infinite or NaN, and was not found by symmetric_grid() or asymmetric_grid()
+      return value > most ? most : (value < -most ? -most : value);
+    }
+    return value;
+  }
+
+  /// True if a code may stand for more than the largest finite value of T.
+  template <class T>
+  [[nodiscard]] DFROT_HOST_DEVICE constexpr bool reaches_beyond() const {
+    int const steps = highest - zero_point > zero_point - lowest ? highest - zero_point : zero_point - lowest;
+    return static_cast<double>(scale) * steps > static_cast<double>(largest_finite<T>);
   }
 };
 
@@ -65,6 +81,7 @@ template <class Real>
 /// Complexity: O(1).   Source: Xiang, Zhang, arXiv 2412.00648, section 3 (the quantizer in the loop).
 template <class Real>
 [[nodiscard]] DFROT_HOST_DEVICE constexpr int4_grid<Real> symmetric_grid(Real absmax, Real clip) {
+  DFROT_EXACT_MATH
   int4_grid<Real> grid;
   grid.scale = detail::usable_scale(clip * absmax / Real{7});
   grid.inverse_scale = Real{1} / grid.scale;
@@ -73,11 +90,12 @@ template <class Real>
 
 /// The grid for values that lie unevenly about zero: scale = clip * (max - min) / 15, zero_point = round(-clip * min /
 /// scale), codes 0 … 15. The range is widened to include 0, so that 0 is represented exactly.
-/// @param minimum <= maximum of the group, finite (beyond 0.93 of the largest float the lowest code may decode to infinity)
+/// @param minimum <= maximum of the group, finite
 /// @param clip in (0, 1]
 /// Complexity: O(1).   Source: Ashkboos et al. (QuaRot), arXiv 2404.00456, section 4 (activations and KV cache).
 template <class Real>
 [[nodiscard]] DFROT_HOST_DEVICE constexpr int4_grid<Real> asymmetric_grid(Real minimum, Real maximum, Real clip) {
+  DFROT_EXACT_MATH
   Real const low = minimum < Real{0} ? clip * minimum : Real{0};
   Real const high = maximum > Real{0} ? clip * maximum : Real{0};
   int4_grid<Real> grid;
@@ -96,6 +114,7 @@ struct clip_search {
   static constexpr int candidates = 17;
   template <class Real>
   [[nodiscard]] DFROT_HOST_DEVICE static constexpr Real ratio(int candidate) {
+    DFROT_EXACT_MATH
     return Real{1} - static_cast<Real>(candidate) / Real{40};
   }
 };

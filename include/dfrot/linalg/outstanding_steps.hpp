@@ -10,6 +10,7 @@
 
 #include <dfrot/core/gaussian.hpp>
 #include <dfrot/core/matrix.hpp>
+#include <dfrot/core/numeric.hpp>
 #include <dfrot/core/random.hpp>
 #include <dfrot/linalg/tridiagonal.hpp>
 
@@ -112,7 +113,7 @@ class outstanding_steps {
       return 0;
     }
     squares_ = c_.sum_of_squares();
-    if (!std::isfinite(squares_)) {  // left to the polar factor, which refuses what is not finite
+    if (!is_finite(squares_)) {  // left to the polar factor, which refuses what is not finite
       return 0;
     }
     for (std::size_t k = 0; k < most * c_.order(); ++k) {

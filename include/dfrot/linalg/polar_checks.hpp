@@ -1,11 +1,11 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 
 #include <dfrot/adapt/eigen.hpp>
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/expects.hpp>
+#include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>
 
 // What every way to a polar factor asks of its operands. Internal to linalg.
@@ -19,7 +19,7 @@ void expects_finite(matrix_view<T, Space> c) {
   }
   for (std::size_t i = 0; i < c.rows; ++i) {
     for (std::size_t j = 0; j < c.columns; ++j) {
-      expects(std::isfinite(c(i, j)), "a matrix with the element ", c(i, j), " in row ", i, ", column ", j,
+      expects(is_finite(c(i, j)), "a matrix with the element ", c(i, j), " in row ", i, ", column ", j,
               " has no nearest orthogonal matrix");
     }
   }

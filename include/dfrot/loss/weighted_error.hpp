@@ -1,11 +1,11 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <limits>
 
 #include <dfrot/config.hpp>
 #include <dfrot/core/expects.hpp>
+#include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/loss/massive_tokens.hpp>
 #include <dfrot/loss/token_error.hpp>
@@ -31,7 +31,7 @@ struct error_summary {
                                                            massive_tokens const& massive, double alpha) {
   expects(errors.size == massive.is_massive.size(), "weighted error: ", errors.size, " token errors, but ",
           massive.is_massive.size(), " massive flags");
-  expects(std::isfinite(alpha) && alpha >= 0, "weighted error: alpha is ", alpha, "; it must be finite and at least 0");
+  expects(is_finite(alpha) && alpha >= 0, "weighted error: alpha is ", alpha, "; it must be finite and at least 0");
   double relative[2] = {0, 0};
   double squared[2] = {0, 0};
   std::size_t count[2] = {0, 0};

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -10,6 +9,7 @@
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/matrix.hpp>
+#include <dfrot/core/numeric.hpp>
 #include <dfrot/core/parallel.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
@@ -122,7 +122,7 @@ class token_pass {
                  [&](std::size_t i) { bad[i] = first_non_finite_row(x.row_block(i, 1)) == all_finite ? 0 : 1; });
     auto const found = static_cast<std::size_t>(std::find(bad.begin(), bad.end(), 1) - bad.begin());
     for (std::size_t j = 0; found < x.rows && j < x.columns; ++j) {
-      expects(std::isfinite(x(found, j)), "row ", first_token + tokens_[found], ", column ", j, " holds ", x(found, j),
+      expects(is_finite(x(found, j)), "row ", first_token + tokens_[found], ", column ", j, " holds ", x(found, j),
               ": activations must be finite");
     }
   }

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <functional>
@@ -10,6 +9,7 @@
 #include <dfrot/adapt/eigen.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/matrix.hpp>
+#include <dfrot/core/numeric.hpp>
 #include <dfrot/core/parallel.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
@@ -42,7 +42,7 @@ class weighted_procrustes {
         channels_(channels),
         block_(block == 0 ? channels : block),
         single_(precision == product_precision::float32) {
-    expects(std::isfinite(alpha) && alpha >= 0, "procrustes: alpha is ", alpha, "; it must be finite and at least 0");
+    expects(is_finite(alpha) && alpha >= 0, "procrustes: alpha is ", alpha, "; it must be finite and at least 0");
     expects(block_ > 0 && channels % block_ == 0, "procrustes: ", channels, " channels cannot be cut into blocks of ",
             block_);
     clear();

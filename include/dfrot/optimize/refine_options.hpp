@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -8,6 +7,7 @@
 
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/matrix.hpp>
+#include <dfrot/core/numeric.hpp>
 #include <dfrot/loss/weighted_error.hpp>
 #include <dfrot/quantize/scheme.hpp>
 
@@ -51,7 +51,7 @@ struct refine_options {
 
 /// Checks the options for a number of channels. Throws: std::invalid_argument naming the option and its value.
 inline void check_options(refine_options const& options, std::size_t channels) {
-  expects(std::isfinite(options.alpha) && options.alpha >= 0, "refine: alpha is ", options.alpha,
+  expects(is_finite(options.alpha) && options.alpha >= 0, "refine: alpha is ", options.alpha,
           "; it must be finite and at least 0");
   expects(options.rounds >= 0, "refine: rounds is ", options.rounds, "; it must be at least 0");
   expects(options.momentum >= 0 && options.momentum < 1, "refine: momentum is ", options.momentum,

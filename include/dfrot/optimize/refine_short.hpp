@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +11,7 @@
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/matrix.hpp>
+#include <dfrot/core/numeric.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/optimize/anchored_corner.hpp>
@@ -62,7 +62,7 @@ struct refined_short {
 namespace detail {
 
 inline void check_short_options(short_options const& options) {
-  expects(std::isfinite(options.mu) && options.mu >= 0, "short rotation: mu is ", options.mu,
+  expects(is_finite(options.mu) && options.mu >= 0, "short rotation: mu is ", options.mu,
           "; it must be finite and at least 0");
   expects(options.rounds >= 0 && options.patience >= 0, "short rotation: ", options.rounds, " rounds, a patience of ",
           options.patience, "; both must be at least 0");

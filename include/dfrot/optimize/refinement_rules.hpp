@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <utility>
 #include <vector>
 
 #include <dfrot/core/matrix.hpp>
+#include <dfrot/core/numeric.hpp>
 #include <dfrot/loss/weighted_error.hpp>
 #include <dfrot/optimize/error_sums.hpp>
 #include <dfrot/optimize/refine_options.hpp>
@@ -119,7 +119,7 @@ class refinement_rules {
   }
 
   [[nodiscard]] static bool has_held_out(refine_round const& round) {
-    return !(std::isnan(round.held_out.ordinary) && std::isnan(round.held_out.massive));
+    return !(is_nan(round.held_out.ordinary) && is_nan(round.held_out.massive));
   }
 
   /// What decides which round is kept: the weighted loss, on the tokens held out where there are any.

@@ -57,6 +57,7 @@ template <class Real>
 template <class Real>
 [[nodiscard]] DFROT_HOST_DEVICE constexpr int4_grid<Real> grid_from_scale(int4_scheme const& scheme, Real scale,
                                                                           int zero_point) {
+  DFROT_EXACT_MATH
   return {scale, Real{1} / scale, scheme.symmetric ? 0 : zero_point, scheme.symmetric ? -8 : 0,
           scheme.symmetric ? 7 : 15};
 }

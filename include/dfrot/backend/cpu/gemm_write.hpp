@@ -84,12 +84,14 @@ class write_scaled {
 
   static void scale_row(std::int32_t const* __restrict sums, float x_scale, float const* __restrict scales,
                         float* __restrict results) noexcept {
+    DFROT_EXACT_MATH
     for (std::size_t c = 0; c < columns; ++c) {
       results[c] = static_cast<float>(sums[c]) * (x_scale * scales[c]);
     }
   }
   static void add_scaled_row(std::int32_t const* __restrict sums, float x_scale, float const* __restrict scales,
                              float* __restrict results) noexcept {
+    DFROT_EXACT_MATH
     for (std::size_t c = 0; c < columns; ++c) {
       results[c] = std::fma(static_cast<float>(sums[c]), x_scale * scales[c], results[c]);
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <utility>
@@ -107,10 +108,12 @@ template <class Arch, bool WithNorm, std::size_t Grids, class Real, storage T>
 [[nodiscard]] grid_sums<Grids> sum_errors(std::array<int4_grid<Real>, Grids> const& grids, T const* x,
                                           std::size_t count) {
   if constexpr (in_registers<Arch, T>) {
-    return detail::sum_errors_in_registers<Arch, WithNorm>(grids, x, count);
-  } else {
-    return detail::sum_errors_in_loops<WithNorm>(grids, x, count);
+    auto const saturates = [](auto const& grid) { return grid.template reaches_beyond<Real>(); };
+    if (std::none_of(grids.begin(), grids.end(), saturates)) [[likely]] {
+      return detail::sum_errors_in_registers<Arch, WithNorm>(grids, x, count);
+    }
   }
+  return detail::sum_errors_in_loops<WithNorm>(grids, x, count);
 }
 
 }  // namespace DFROT_CPU_ISA

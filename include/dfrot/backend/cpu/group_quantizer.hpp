@@ -133,38 +133,40 @@ requires(has<Arch, avx512>) struct group_quantizer<Arch> {
 
   template <bool Symmetric>
   DFROT_CPU_INLINE static grids choose(ranges const& range, float clip) {
+    DFROT_EXACT_MATH  // which reaches operators, and not the intrinsics that stand for them
     __m512 const zero = _mm512_setzero_ps();
     __m512 const ends[2] = {_mm512_castsi512_ps(range.as_unsigned), _mm512_castsi512_ps(range.as_signed)};
     grids chosen;
     __m512 low = zero;
     __m512 wanted;
     if constexpr (Symmetric) {
-      wanted = _mm512_div_ps(_mm512_mul_ps(floats(clip), ends[0]), floats(7));
-      chosen.not_finite = not_finite(ends[0]);
+      wanted = floats(clip) * ends[0] / floats(7);
+      chosen.not_finite = not_finite(range.as_unsigned);
     } else {
       low = _mm512_maskz_mul_ps(_mm512_cmp_ps_mask(ends[0], zero, _CMP_LT_OQ), floats(clip), ends[0]);
-      __m512 const high = _mm512_mul_ps(floats(clip), ends[1]);
-      wanted = _mm512_div_ps(_mm512_sub_ps(_mm512_mul_ps(high, floats(0.5F)), _mm512_mul_ps(low, floats(0.5F))),
-                             floats(7.5F));
-      chosen.not_finite = not_finite(ends[0]) | not_finite(ends[1]);
+      __m512 const high = floats(clip) * ends[1];
+      wanted = (high * floats(0.5F) - low * floats(0.5F)) / floats(7.5F);
+      chosen.not_finite = not_finite(range.as_unsigned) | not_finite(range.as_signed);
     }
     __mmask16 const usable = _mm512_cmp_ps_mask(wanted, floats(dfrot::detail::smallest_normal<float>), _CMP_GE_OQ);
     chosen.scale = _mm512_mask_mov_ps(floats(1), usable, wanted);
-    chosen.inverse = _mm512_div_ps(floats(1), chosen.scale);
+    chosen.inverse = floats(1) / chosen.scale;
     // -low / scale is at most 15: the addition leaves no bit for its fraction.
     chosen.zero_point = _mm512_sub_epi32(_mm512_castps_si512(_mm512_fnmadd_ps(low, chosen.inverse, floats(0x1.8p23F))),
                                          _mm512_set1_epi32(0x4b400000));
     return chosen;
   }
 
-  static __mmask16 not_finite(__m512 x) {
-    return _mm512_cmp_ps_mask(_mm512_mul_ps(x, _mm512_setzero_ps()), _mm512_setzero_ps(), _CMP_NEQ_UQ);
+  static __mmask16 not_finite(__m512i bits) {
+    __m512i const magnitude = _mm512_and_si512(bits, _mm512_set1_epi32(dfrot::detail::magnitude_mask<float>));
+    return _mm512_cmpge_epu32_mask(magnitude, _mm512_set1_epi32(dfrot::detail::infinity_bits<float>));
   }
 
   template <bool Symmetric, bool Clamp, storage T>
   [[nodiscard]] static grouped_row quantize_as(int4_scheme const& scheme, T const* row, std::size_t columns,
                                                float* scales, std::int8_t* zero_points, std::uint8_t* packed,
                                                T const* next_row) {
+    DFROT_EXACT_MATH
     std::size_t const group = scheme.group;
     std::size_t const groups = columns / group;
     auto const lanes_of = [groups](std::size_t first) {
@@ -193,8 +195,7 @@ requires(has<Arch, avx512>) struct group_quantizer<Arch> {
       alignas(64) float inverse[batch];
       alignas(64) float inverse_256[batch];
       alignas(16) std::int8_t zeros[batch] = {};
-      __m512 const reciprocal =
-          _mm512_div_ps(floats(1), _mm512_mask_loadu_ps(floats(1), lanes_of(first), scales + first));
+      __m512 const reciprocal = floats(1) / _mm512_mask_loadu_ps(floats(1), lanes_of(first), scales + first);
       _mm512_store_ps(inverse, reciprocal);
       _mm512_store_ps(inverse_256, _mm512_mul_ps(reciprocal, floats(256)));
       if constexpr (!Symmetric) {

@@ -24,9 +24,7 @@ struct group_range {
 
 namespace detail {
 
-template <storage T>
-using bits_of =
-    std::conditional_t<sizeof(T) == 2, std::uint16_t, std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>;
+using dfrot::detail::bits_of;
 
 /// The range of floating-point numbers, found among their bits: as signed integers, numbers above 0 come in their own
 /// order, and so do the magnitudes of negative numbers as unsigned ones; infinity and NaN come after all others.
@@ -114,7 +112,7 @@ template <class Arch, storage T>
 template <storage T>
 [[nodiscard]] bits_of<T> find_largest_bits(T const* x, std::size_t count) {
   using U = bits_of<T>;
-  constexpr auto magnitude = static_cast<U>(static_cast<U>(~U{0}) >> 1U);
+  constexpr U magnitude = dfrot::detail::magnitude_mask<T>;
   constexpr std::size_t lanes = 16;
   U largest[lanes] = {};
   std::size_t j = 0;
@@ -175,7 +173,7 @@ template <class Arch, storage T>
     found = detail::find_largest_bits(x, count);
   }
   Real const absmax = load(std::bit_cast<T>(found));
-  return {-absmax, absmax, absmax * Real{0} == Real{0}};
+  return {-absmax, absmax, found < dfrot::detail::infinity_bits<T>};
 }
 
 /// The range of a group in one pass over its bits: every value is compared once, infinities and NaN included.
@@ -190,10 +188,10 @@ template <class Arch, storage T>
   } else {
     found = detail::find_bit_range(x, count);
   }
-  // A finite number times 0 is 0, any other one is NaN. Without a negative number, "most negative" is positive or -0.
-  Real const negative = load(std::bit_cast<T>(found.most_negative));
-  Real const positive = load(std::bit_cast<T>(found.most_positive));
-  return {negative < 0 ? negative : Real{0}, positive, negative * Real{0} == Real{0} && positive * Real{0} == Real{0}};
+  // Without a negative number, "most negative" is positive or -0.
+  T const negative = std::bit_cast<T>(found.most_negative);
+  T const positive = std::bit_cast<T>(found.most_positive);
+  return {load(negative) < 0 ? load(negative) : Real{0}, load(positive), is_finite(negative) && is_finite(positive)};
 }
 
 }  // namespace DFROT_CPU_ISA

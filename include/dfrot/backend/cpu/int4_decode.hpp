@@ -56,33 +56,39 @@ void decode_blocks(int4_grid<float> const& grid, Byte const* codes, std::size_t 
 
 }  // namespace detail
 
-/// The values of a run of packed codes, the first one in a low nibble: int4_grid::decode(), rounded to T.
+/// The values of a run of packed codes, the first one in a low nibble: int4_grid::decode(), written by store_saturated().
+/// (Registers do not saturate: a grid that reaches beyond T is left to the loops.)
 template <class Arch, storage T>
 void decode_packed(int4_grid<arithmetic_t<T>> const& grid, std::uint8_t const* packed, std::size_t count, T* out) {
   int const flip = grid.lowest < 0 ? 8 : 0;
-  auto const value = [&](int nibble) { return store<T>(grid.decode((nibble ^ flip) - flip)); };
+  auto const value = [&](int nibble) { return store_saturated<T>(grid.decode((nibble ^ flip) - flip)); };
+  std::size_t done = 0;
   if constexpr (in_registers<Arch, T>) {
-    detail::decode_blocks<Arch>(grid, packed, count / 2 * 2, out);
-  } else {
-    for (std::size_t b = 0; b < count / 2; ++b) {
-      out[2 * b] = value(packed[b] & 15);
-      out[2 * b + 1] = value(packed[b] >> 4);
+    if (!grid.template reaches_beyond<T>()) [[likely]] {
+      done = count / 2;
+      detail::decode_blocks<Arch>(grid, packed, 2 * done, out);
     }
+  }
+  for (std::size_t b = done; b < count / 2; ++b) {
+    out[2 * b] = value(packed[b] & 15);
+    out[2 * b + 1] = value(packed[b] >> 4);
   }
   if (count % 2 != 0) {
     out[count - 1] = value(packed[count / 2] & 15);
   }
 }
 
-/// The values of a run of codes, one a byte: int4_grid::decode(), rounded to T.
+/// The values of a run of codes, one a byte: int4_grid::decode(), written by store_saturated().
 template <class Arch, storage T>
 void decode(int4_grid<arithmetic_t<T>> const& grid, std::int8_t const* codes, std::size_t count, T* out) {
   if constexpr (in_registers<Arch, T>) {
-    detail::decode_blocks<Arch>(grid, codes, count, out);
-  } else {
-    for (std::size_t j = 0; j < count; ++j) {
-      out[j] = store<T>(grid.decode(codes[j]));
+    if (!grid.template reaches_beyond<T>()) [[likely]] {
+      detail::decode_blocks<Arch>(grid, codes, count, out);
+      return;
     }
+  }
+  for (std::size_t j = 0; j < count; ++j) {
+    out[j] = store_saturated<T>(grid.decode(codes[j]));
   }
 }
 

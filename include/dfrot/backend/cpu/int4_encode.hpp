@@ -19,7 +19,7 @@ namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
 
 /// The reach of values that nothing is known about.
-inline constexpr float unknown_reach = std::numeric_limits<float>::infinity();
+inline constexpr float unknown_reach = std::numeric_limits<float>::max();
 
 /// True if a value of magnitude up to reach * scale may lie beyond the ends of a grid.
 [[nodiscard]] inline bool may_clip(int4_grid<float> const& grid, float reach) {
@@ -155,19 +155,21 @@ void encode(int4_grid<arithmetic_t<T>> const& grid, T const* x, std::size_t coun
   }
 }
 
-/// Rounds a run of values to the values of a grid: decode(encode(x)), written as U. out may be x.
+/// Rounds a run of values to the values of a grid: decode(encode(x)), written as U by store_saturated(). out may be x.
 template <class Arch, storage T, storage U>
 void round_to_grid(int4_grid<arithmetic_t<T>> const& grid, T const* x, std::size_t count, U* out) {
   std::size_t j = 0;
   if constexpr (in_registers<Arch, T> && in_registers<Arch, U>) {
-    using lanes = float_lanes<Arch>;
-    grid_lanes<Arch> const in_lanes(grid);
-    for (; j + lanes::width <= count; j += lanes::width) {
-      in_lanes.template round<true>(lanes::load(x + j)).store(out + j);
+    if (!grid.template reaches_beyond<U>()) [[likely]] {
+      using lanes = float_lanes<Arch>;
+      grid_lanes<Arch> const in_lanes(grid);
+      for (; j + lanes::width <= count; j += lanes::width) {
+        in_lanes.template round<true>(lanes::load(x + j)).store(out + j);
+      }
     }
   }
   for (; j < count; ++j) {
-    out[j] = store<U>(static_cast<arithmetic_t<U>>(grid.decode(grid.encode(load(x[j])))));
+    out[j] = store_saturated<U>(grid.decode(grid.encode(load(x[j]))));
   }
 }
 

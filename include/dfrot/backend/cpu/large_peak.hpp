@@ -22,7 +22,7 @@ namespace detail {
 template <storage T>
 [[nodiscard]] std::size_t count_larger(T const* x, std::size_t count, bits_of<T> bound) {
   using U = bits_of<T>;
-  constexpr auto magnitude = static_cast<U>(static_cast<U>(~U{0}) >> 1U);
+  constexpr U magnitude = dfrot::detail::magnitude_mask<T>;
   std::size_t larger = 0;
   for (std::size_t j = 0; j < count; ++j) {
     larger += static_cast<U>(std::bit_cast<U>(x[j]) & magnitude) > bound ? 1 : 0;

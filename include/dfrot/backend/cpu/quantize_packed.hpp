@@ -40,7 +40,7 @@ void decode_packed_group(int4_grid<arithmetic_t<T>> const& grid, std::uint8_t co
   std::size_t const shared = first % 2;
   if (shared != 0) {
     std::uint8_t const byte = packed[first / 2];
-    row[first] = store<T>(grid.decode(grid.lowest < 0 ? unpack_int4(byte, 1) : unpack_uint4(byte, 1)));
+    row[first] = store_saturated<T>(grid.decode(grid.lowest < 0 ? unpack_int4(byte, 1) : unpack_uint4(byte, 1)));
   }
   decode_packed<Arch>(grid, packed + (first + shared) / 2, count - shared, row + first + shared);
 }

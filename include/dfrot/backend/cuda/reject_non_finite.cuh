@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <type_traits>
 #include <vector>
@@ -41,7 +40,7 @@ void reject_non_finite(policy const& on, vector_view<Error, device_space> errors
   copy(on, errors, vector_view<token_error>(here.data(), here.size()));
   synchronize(on);
   for (std::size_t row = 0; row < here.size(); ++row) {
-    expects(std::isfinite(here[row].squared_error), "row ", row,
+    expects(is_finite(here[row].squared_error), "row ", row,
             " holds a value that is not finite: activations must be finite");
   }
 }

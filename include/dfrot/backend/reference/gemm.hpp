@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include <dfrot/backend/reference/policy.hpp>
+#include <dfrot/config.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/format/int4.hpp>
 #include <dfrot/quantize/gemm.hpp>
@@ -61,6 +62,7 @@ inline void integer_gemm_rows(policy const& /*on*/, matrix_view<std::uint8_t con
 inline void gemm_rows(policy const& /*on*/, int4_scheme const& scheme, packed_activations<> const& x,
                       scaled_weights<policy> const& weights, matrix_view<float> out,
                       std::byte* /*workspace*/) noexcept {
+  DFROT_EXACT_MATH
   std::size_t const k = weights.codes.columns;
   std::size_t const group = group_size(scheme, k);
   matrix_view<std::uint8_t const> const w{weights.codes.bytes.data, weights.codes.rows, packed_columns(k)};

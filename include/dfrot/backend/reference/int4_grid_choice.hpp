@@ -55,7 +55,7 @@ template <storage T>
 /// True if every value of the row is finite.
 template <storage T>
 [[nodiscard]] DFROT_PER_ISA bool finite_row(T const* x, std::size_t count) {
-  return std::all_of(x, x + count, [](T value) { return std::isfinite(load(value)); });
+  return std::all_of(x, x + count, [](T const& value) { return is_finite(value); });
 }
 
 }  // namespace dfrot::reference

@@ -51,7 +51,7 @@ void dequantize_rows(policy const& /*on*/, int4_scheme const& scheme,
       int4_grid<arithmetic_t<T>> grid;
       grid.scale = q.scales(i, j / group);
       grid.zero_point = scheme.symmetric ? 0 : q.zero_points(i, j / group);
-      out(i, j) = store<T>(grid.decode(q.codes(i, j)));
+      out(i, j) = store_saturated<T>(grid.decode(q.codes(i, j)));
     }
   }
 }
@@ -71,7 +71,7 @@ std::size_t fake_quantize_rows(policy const& /*on*/, int4_scheme const& scheme, 
       std::size_t const count = std::min(group, x.columns - first);
       auto const grid = choose_grid(scheme, x.row(i) + first, count);
       for (std::size_t j = first; j < first + count; ++j) {
-        out(i, j) = store<U>(static_cast<arithmetic_t<U>>(grid.decode(grid.encode(load(x(i, j))))));
+        out(i, j) = store_saturated<U>(grid.decode(grid.encode(load(x(i, j)))));
       }
     }
   }

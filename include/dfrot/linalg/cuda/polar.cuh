@@ -11,6 +11,7 @@
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/gaussian.hpp>
 #include <dfrot/core/matrix.hpp>
+#include <dfrot/core/numeric.hpp>
 #include <dfrot/core/random.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/linalg/cuda/dense_algebra.cuh>
@@ -31,7 +32,7 @@ void reject_non_finite_matrix(policy const& on, matrix_view<T const, device_spac
   synchronize(on);
   for (std::size_t i = 0; i < c.rows; ++i) {
     for (std::size_t j = 0; j < c.columns; ++j) {
-      expects(std::isfinite(here(i, j)), "a matrix with the element ", here(i, j), " in row ", i, ", column ", j,
+      expects(is_finite(here(i, j)), "a matrix with the element ", here(i, j), " in row ", i, ", column ", j,
               " has no nearest orthogonal matrix");
     }
   }
@@ -91,7 +92,7 @@ void nearest_orthogonal(dense_algebra const& algebra, matrix_view<C, device_spac
     return;
   }
   T const largest = detail::peak_of(algebra.on(), c);
-  if (!std::isfinite(largest)) {
+  if (!is_finite(largest)) {
     detail::reject_non_finite_matrix(algebra.on(), matrix_view<T const, device_space>(c));
   }
   if (largest == T(0)) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
@@ -12,6 +11,7 @@
 #include <dfrot/backend/cuda/policy.cuh>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/matrix.hpp>
+#include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/loss/token_error.hpp>
 #include <dfrot/optimize/cuda/procrustes_sums.cuh>
@@ -113,7 +113,7 @@ class token_pass {
     synchronize(on_);
     for (std::size_t i = 0; i < tokens_.size(); ++i) {
       token_error const& error = errors(0, i);
-      if (!std::isfinite(error.squared_error) || !std::isfinite(error.squared_norm)) {
+      if (!is_finite(error.squared_error) || !is_finite(error.squared_norm)) {
         reject_token(source, tokens_[i], kinds.first_token);
       }
       (dfrot::detail::is_held_out(kinds, tokens_[i]) ? held_out : used).add(kinds.massive[tokens_[i]] != 0, error);
@@ -166,7 +166,7 @@ class token_pass {
       synchronize(on_);
     }
     for (std::size_t j = 0; j < row.columns(); ++j) {
-      expects(std::isfinite(row(0, j)), "row ", first_token + token, ", column ", j, " holds ", row(0, j),
+      expects(is_finite(row(0, j)), "row ", first_token + token, ", column ", j, " holds ", row(0, j),
               ": activations must be finite");
     }
     reject(message("row ", first_token + token, " is too large: its values overflow when it is rotated"));
