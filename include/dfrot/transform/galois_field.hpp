@@ -1,8 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+#include <utility>
 
 #include <dfrot/config.hpp>
 #include <dfrot/core/expects.hpp>
@@ -35,6 +36,34 @@ struct prime_power {
   return q == 1 ? prime_power{prime, exponent} : prime_power{};
 }
 
+namespace detail {
+
+/// Numbers in memory of their own, at compile time, too. (A std::vector is constexpr from g++ 12 on, and never with
+/// _GLIBCXX_DEBUG.)
+class DFROT_PER_ISA number_table {
+ public:
+  explicit constexpr number_table(std::size_t size) : size_(size), values_(new std::uint32_t[size]{}) {}
+  constexpr number_table(number_table const& other) : number_table(other.size_) {
+    std::copy_n(other.values_, size_, values_);
+  }
+  constexpr number_table& operator=(number_table other) {
+    std::swap(size_, other.size_);
+    std::swap(values_, other.values_);
+    return *this;
+  }
+  constexpr ~number_table() { delete[] values_; }
+
+  constexpr std::uint32_t& operator[](std::size_t i) { return values_[i]; }
+  constexpr std::uint32_t operator[](std::size_t i) const { return values_[i]; }
+  constexpr void set_to_zero() { std::fill_n(values_, size_, 0U); }
+
+ private:
+  std::size_t size_;
+  std::uint32_t* values_;
+};
+
+}  // namespace detail
+
 /// The finite field GF(q), q = p^k an odd prime power: polynomials over Z/p modulo a primitive polynomial of degree k.
 /// The element c_0 + c_1 x + … is the integer c_0 + c_1 p + …, so that 0 and 1 are the field's zero and one, and for k
 /// = 1 arithmetic is that of integers modulo p. Products go through tables of powers and logarithms of the generator x.
@@ -47,10 +76,8 @@ class DFROT_PER_ISA galois_field {
  public:
   using element = std::uint32_t;
 
-  explicit constexpr galois_field(std::size_t q) : size_(q) {
+  explicit constexpr galois_field(std::size_t q) : size_(q), power_(checked(q)), logarithm_(q) {
     prime_power const power = factor_prime_power(q);
-    expects(power.prime > 2 && q <= 65535, "no field of ", q,
-            " elements here: it takes an odd prime power up to 65535");
     characteristic_ = static_cast<element>(power.prime);
     degree_ = power.exponent;
     // A monic polynomial of degree k is primitive, and so irreducible, exactly if x has order q - 1 modulo it.
@@ -82,6 +109,13 @@ class DFROT_PER_ISA galois_field {
   }
 
  private:
+  /// q, if there is a field of q elements.
+  [[nodiscard]] static constexpr std::size_t checked(std::size_t q) {
+    expects(q <= 65535 && factor_prime_power(q).prime > 2, "no field of ", q,
+            " elements here: it takes an odd prime power up to 65535");
+    return q;
+  }
+
   /// Combines the coefficients of two polynomials one by one.
   template <class Combine>
   [[nodiscard]] constexpr element by_digit(element a, element b, Combine const& combine) const {
@@ -107,8 +141,7 @@ class DFROT_PER_ISA galois_field {
 
   /// Lists the powers of x modulo x^k - tail. False if they return to 1, or reach 0, before all q - 1 were seen.
   [[nodiscard]] constexpr bool build_tables(element tail) {
-    power_.assign(size_ - 1, 0);
-    logarithm_.assign(size_, 0);
+    logarithm_.set_to_zero();
     element a = 1;
     for (std::size_t i = 0; i + 1 < size_; ++i) {
       if (a == 0 || (a == 1 && i > 0)) {
@@ -124,8 +157,8 @@ class DFROT_PER_ISA galois_field {
   std::size_t size_;
   element characteristic_ = 0;
   std::size_t degree_ = 0;
-  std::vector<element> power_;      // power_[i] = x^i
-  std::vector<element> logarithm_;  // logarithm_[x^i] = i
+  detail::number_table power_;      // power_[i] = x^i
+  detail::number_table logarithm_;  // logarithm_[x^i] = i
 };
 
 }  // namespace dfrot
