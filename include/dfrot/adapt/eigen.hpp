@@ -1,9 +1,9 @@
 #pragma once
 
-#include <Eigen/Core>
 #include <cstddef>
 #include <type_traits>
 
+#include <dfrot/adapt/eigen_core.hpp>
 #include <dfrot/core/view.hpp>
 
 namespace dfrot {

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 
 #include <dfrot/adapt/eigen.hpp>
+#include <dfrot/adapt/eigen_core.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/core/policy.hpp>

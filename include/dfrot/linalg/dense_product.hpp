@@ -1,11 +1,11 @@
 #pragma once
 
-#include <Eigen/Core>
 #include <algorithm>
 #include <cstddef>
 #include <type_traits>
 
 #include <dfrot/adapt/eigen.hpp>
+#include <dfrot/adapt/eigen_core.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/linalg/dense_scalar.hpp>

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <Eigen/Core>
 #include <algorithm>
 #include <cstddef>
 #include <utility>
 
 #include <dfrot/adapt/eigen.hpp>
+#include <dfrot/adapt/eigen_core.hpp>
 #include <dfrot/config.hpp>
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/expects.hpp>

@@ -3,6 +3,8 @@
 #include <concepts>
 #include <type_traits>
 
+#include <dfrot/config.hpp>
+
 namespace dfrot {
 
 /// A type that the dense linear algebra computes in: float or double, const or not.

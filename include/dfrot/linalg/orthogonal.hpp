@@ -1,12 +1,12 @@
 #pragma once
 
-#include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 
 #include <dfrot/adapt/eigen.hpp>
+#include <dfrot/adapt/eigen_core.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/gaussian.hpp>
 #include <dfrot/core/matrix.hpp>

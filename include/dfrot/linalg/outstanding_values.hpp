@@ -1,10 +1,10 @@
 #pragma once
 
-#include <Eigen/Core>
 #include <cstddef>
 #include <utility>
 
 #include <dfrot/adapt/eigen.hpp>
+#include <dfrot/adapt/eigen_core.hpp>
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/core/parallel.hpp>

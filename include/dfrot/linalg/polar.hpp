@@ -1,12 +1,12 @@
 #pragma once
 
-#include <Eigen/Core>
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <type_traits>
 
 #include <dfrot/adapt/eigen.hpp>
+#include <dfrot/adapt/eigen_core.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/gaussian.hpp>
 #include <dfrot/core/matrix.hpp>

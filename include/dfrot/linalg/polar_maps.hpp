@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstddef>
 
+#include <dfrot/config.hpp>
+
 // What one step of the polar iteration does to a singular value: scalar functions. Internal to linalg.
 namespace dfrot::detail {
 

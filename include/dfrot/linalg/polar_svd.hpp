@@ -1,11 +1,11 @@
 #pragma once
 
-#include <Eigen/SVD>
 #include <concepts>
 #include <cstddef>
 #include <type_traits>
 
 #include <dfrot/adapt/eigen.hpp>
+#include <dfrot/adapt/eigen_svd.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>

@@ -9,6 +9,8 @@
 #include <omp.h>
 #endif
 
+#include <dfrot/config.hpp>
+
 namespace dfrot::detail {
 
 // Why this header exists. Eigen built with OpenMP spreads every large matrix product over omp_get_max_threads() threads
@@ -26,18 +28,18 @@ namespace dfrot::detail {
 /// Keeps the first exception that leaves a call made inside a parallel region, to throw it again outside.
 class carried_exception {
  public:
-  template <class F>
-  void run(F const& f) noexcept {
+  template <class Body>
+  void run(Body const& body) noexcept {
 #if defined(__cpp_exceptions)
     try {
-      f();
+      body();
     } catch (...) {
       if (!taken_.exchange(true)) {
         first_ = std::current_exception();
       }
     }
 #else
-    f();
+    body();
 #endif
   }
 
@@ -95,11 +97,11 @@ void eigen_tiles(int threads, std::size_t count, Body const& body) {
 #endif
 }
 
-/// Calls f() with Eigen serial inside, so that its result does not depend on the number of threads of the machine.
-/// @param f may throw
-template <class F>
-void run_serial_eigen(F const& f) {
-  eigen_tiles(1, 1, [&](std::size_t) { f(); });
+/// Calls body() with Eigen serial inside, so that its result does not depend on the number of threads of the machine.
+/// @param body may throw
+template <class Body>
+void run_serial_eigen(Body const& body) {
+  eigen_tiles(1, 1, [&](std::size_t) { body(); });
 }
 
 }  // namespace dfrot::detail

@@ -18,13 +18,13 @@ class round_sums {
   error_sums used;              ///< their errors
   error_sums held_out;          ///< the errors of the tokens held out
 
-  /// Calls f(values, count) for every array of sums, always the same ones in the same order:
+  /// Calls body(values, count) for every array of sums, always the same ones in the same order:
   ///   sums.for_each_array([](double* values, std::size_t count) { all_reduce_sum(values, count); });
-  template <class F>
-  void for_each_array(F&& f) {
-    f(problem.sums().data, problem.sums().rows * problem.sums().columns);
-    f(used.values.data(), used.values.size());
-    f(held_out.values.data(), held_out.values.size());
+  template <class Body>
+  void for_each_array(Body&& body) {
+    body(problem.sums().data, problem.sums().rows * problem.sums().columns);
+    body(used.values.data(), used.values.size());
+    body(held_out.values.data(), held_out.values.size());
   }
 
   /// Adds the sums of another shard.   Throws: std::invalid_argument if they are of another size or alpha.

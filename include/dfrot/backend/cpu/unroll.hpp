@@ -35,8 +35,8 @@ namespace detail {
 /// given the array an address.
 template <std::size_t Count, class Step>
 DFROT_CPU_INLINE inline void unroll(Step const& step) {
-  [&]<std::size_t... I>(std::index_sequence<I...>) DFROT_CPU_INLINE {
-    (step(std::integral_constant<std::size_t, I>{}), ...);
+  [&]<std::size_t... Index>(std::index_sequence<Index...>) DFROT_CPU_INLINE {
+    (step(std::integral_constant<std::size_t, Index>{}), ...);
   }
   (std::make_index_sequence<Count>{});
 }

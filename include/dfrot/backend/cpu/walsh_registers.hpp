@@ -17,7 +17,9 @@ inline namespace DFROT_CPU_ISA {
 /// once: g++ 12 gives arrays an address, and takes twice the time, if the loops are inlined before the levels between them.
 template <std::size_t Count, class Body>
 void unrolled(Body const& body) {
-  [&]<std::size_t... I>(std::index_sequence<I...>) { (body(std::integral_constant<std::size_t, I>{}), ...); }
+  [&]<std::size_t... Index>(std::index_sequence<Index...>) {
+    (body(std::integral_constant<std::size_t, Index>{}), ...);
+  }
   (std::make_index_sequence<Count>{});
 }
 

@@ -5,7 +5,10 @@
 
 // xsimd, 8.1 to 14, for the instruction sets that have registers; portable code goes without.
 #if DFROT_CPU_AVX2 || DFROT_CPU_NEON
+#pragma push_macro("I")  // of <complex.h>, and a template parameter of xsimd
+#undef I
 #include <xsimd/xsimd.hpp>
+#pragma pop_macro("I")
 
 static_assert(XSIMD_VERSION_MAJOR > 8 || (XSIMD_VERSION_MAJOR == 8 && XSIMD_VERSION_MINOR >= 1),
               "dfrot needs xsimd 8.1 or newer");
