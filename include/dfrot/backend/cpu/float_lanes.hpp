@@ -153,13 +153,6 @@ struct float_lanes<portable> {
   }
 };
 
-/// a rounded to integers, ties to even. @pre |a| < 2^22, no contraction of a's product into the sum (-0 becomes +0)
-template <class Arch>
-[[nodiscard]] float_lanes<Arch> round_half_even(float_lanes<Arch> a) {
-  auto const magic = float_lanes<Arch>::broadcast(rounding_magic);
-  return (a + magic) - magic;
-}
-
 /// The largest lane. @pre no lane is NaN
 template <class Arch>
 [[nodiscard]] float max_of(float_lanes<Arch> a) {
