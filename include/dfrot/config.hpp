@@ -13,14 +13,16 @@
 // See DFROT_EXACT_MATH for what clang++ does not tell.
 #if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ != 0) || \
     defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || defined(_M_FP_FAST)
-#error "dfrot computes exact codes and refuses NaN, which -ffast-math and its parts break: add -fno-fast-math after them"
+#error \
+    "dfrot computes exact codes and refuses NaN, which -ffast-math and its parts break: add -fno-fast-math after them"
 #elif defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__)
 namespace dfrot::detail {
 extern double const any_number;
-static_assert(!__builtin_constant_p(__builtin_isnan(any_number)) &&
-                  !__builtin_constant_p((any_number + 1.0) - any_number) && 0.1 != 0.1F,
-              "dfrot computes exact codes and refuses NaN, which -ffast-math, its parts and -fsingle-precision-constant "
-              "break: add -fno-fast-math after them");
+static_assert(
+    !__builtin_constant_p(__builtin_isnan(any_number)) && !__builtin_constant_p((any_number + 1.0) - any_number) &&
+        0.1 != 0.1F,
+    "dfrot computes exact codes and refuses NaN, which -ffast-math, its parts and -fsingle-precision-constant "
+    "break: add -fno-fast-math after them");
 }  // namespace dfrot::detail
 #endif
 
@@ -35,6 +37,11 @@ static_assert(!__builtin_constant_p(__builtin_isnan(any_number)) &&
 /// 1 switches on costly precondition checks (is this matrix orthogonal?); 0, the default, leaves them out.
 #if !defined(DFROT_AUDIT)
 #define DFROT_AUDIT 0
+#endif
+
+/// 1 says that kernels without AVX2 are meant on x86-64, and leaves out the message about them.
+#if !defined(DFROT_PORTABLE)
+#define DFROT_PORTABLE 0
 #endif
 
 // What this translation unit's -m flags allow, 0 or 1; the library itself never adds a flag. AVX2 comes with fused

@@ -4,6 +4,8 @@
 #include <new>
 #include <vector>
 
+#include <dfrot/config.hpp>
+
 namespace dfrot {
 
 /// Allocates memory that starts at a cache line of 64 bytes, so that no register of a row lies across two of them where a

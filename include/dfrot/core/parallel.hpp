@@ -2,6 +2,8 @@
 
 #include <cstddef>
 
+#include <dfrot/config.hpp>
+
 namespace dfrot {
 
 /// Calls body(i) for i = 0 .. count - 1 on at most `threads` threads (OpenMP; one after the other where it is absent).

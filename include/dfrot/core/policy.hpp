@@ -2,6 +2,8 @@
 
 #include <type_traits>
 
+#include <dfrot/config.hpp>
+
 namespace dfrot {
 
 /// Says where an operation runs: the first argument of every front door. A policy names the memory that it works on;

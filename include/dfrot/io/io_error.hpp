@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include <dfrot/config.hpp>
+
 namespace dfrot {
 
 /// A file that cannot be read or written as asked. what() is one line: the file, what is wrong with it, what to do.

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <dfrot/config.hpp>
+
 #include <cstddef>
 
 #include <cuda_runtime.h>

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <dfrot/config.hpp>
+
 #include <cuda_runtime.h>
 
 namespace dfrot::cuda {
