@@ -5,6 +5,20 @@
 
 #include <dfrot/config.hpp>
 
+// Said once a translation unit, and never an error: under -Werror, the pragmas around it keep it a warning of clang++.
+#if defined(__x86_64__) && !DFROT_CPU_AVX2 && !DFROT_PORTABLE && !defined(__CUDACC__)
+#if defined(__clang__)
+#pragma clang diagnostic push
+#pragma clang diagnostic warning "-W#pragma-messages"
+#endif
+#pragma message(                                                                                                             \
+    "dfrot: compiled without AVX2, its kernels are several times slower: add -march=native, or -mavx2 -mfma -mf16c for any " \
+    "processor since 2013 (-DDFROT_PORTABLE=1 if this is meant)")
+#if defined(__clang__)
+#pragma clang diagnostic pop
+#endif
+#endif
+
 // All of backend/cpu lives in an inline namespace named after the -m flags, policies included (see config.hpp). Portable code
 // counts, too: the compiler puts into it whatever its flags allow.
 namespace dfrot::cpu {
