@@ -23,6 +23,7 @@ endfunction()
 # The same for a target with CUDA sources, which may have C++ ones, too.
 function(dfrot_own_device_target target)
   target_link_libraries(${target} PRIVATE dfrot::cuda)
+  target_compile_definitions(${target} PRIVATE DFROT_PORTABLE=1)
   # C++20 is spelled out, since CMake 3.25 does not know that nvcc has it.
   target_compile_options(${target} PRIVATE
     $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20>

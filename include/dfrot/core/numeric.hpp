@@ -180,17 +180,27 @@ inline constexpr float largest_finite<half> = 65504.0F;
 template <>
 inline constexpr float largest_finite<bfloat16> = 0x1.fep127F;
 
-/// Writes a finite value that is too large for T as T's largest, all others as store(): how decoders write. The codes of
-/// finite values stand for finite values, also where the grid reaches beyond the largest one.
+namespace detail {
+
+/// A finite value that is too large for T made T's largest; infinities and NaN stay.
 template <storage T, class Real>
-[[nodiscard]] DFROT_HOST_DEVICE constexpr T store_saturated(Real value) {
-  constexpr Real most = static_cast<Real>(largest_finite<T>);
-  if constexpr (!std::is_same_v<T, Real>) {
+[[nodiscard]] DFROT_HOST_DEVICE constexpr Real saturated(Real const& value) {
+  if constexpr (static_cast<double>(largest_finite<T>) < static_cast<double>(largest_finite<Real>)) {
+    constexpr Real most = static_cast<Real>(largest_finite<T>);
     if (is_finite(value)) {
-      value = value > most ? most : (value < -most ? -most : value);
+      return value > most ? most : (value < -most ? -most : value);
     }
   }
-  return store<T>(static_cast<arithmetic_t<T>>(value));
+  return value;
+}
+
+}  // namespace detail
+
+/// Writes a finite value that is too large for T as T's largest, and others as store(): this is how decoders write. Codes of
+/// finite values stand for finite values, although a grid may reach beyond the largest of them.
+template <storage T, class Real>
+[[nodiscard]] DFROT_HOST_DEVICE constexpr T store_saturated(Real value) {
+  return store<T>(static_cast<arithmetic_t<T>>(detail::saturated<T>(value)));
 }
 
 }  // namespace dfrot

@@ -45,4 +45,10 @@ template <storage T>
   return store<T>(value);
 }
 
+/// store_saturated() with the device's own conversions.
+template <storage T, class Real>
+[[nodiscard]] __device__ inline T store_saturated_value(Real value) {
+  return store_value<T>(static_cast<arithmetic_t<T>>(dfrot::detail::saturated<T>(value)));
+}
+
 }  // namespace dfrot::cuda

@@ -69,7 +69,7 @@ __global__ void __launch_bounds__(1024) dequantize_codes(__grid_constant__ dequa
       int4_grid<arithmetic_t<T>> grid;
       grid.scale = pass.scales[place.row * pass.scale_stride + group];
       grid.zero_point = pass.scheme.symmetric ? 0 : pass.zero_points[place.row * pass.zero_point_stride + group];
-      values.value[e] = store_value<T>(grid.decode(codes.value[e]));
+      values.value[e] = store_saturated_value<T>(grid.decode(codes.value[e]));
     }
     write_quad(pass.out + place.row * pass.stride + column, values, count, pass.in_quads);
   });

@@ -135,8 +135,7 @@ struct value_output {
                                int4_grid<Real> const& grid) const {
     quad<U> nearest;
     DFROT_DEVICE_UNROLL for (unsigned e = 0; e < 4; ++e) {
-      Real const value = grid.decode(encode_value(grid, x.value[e]));
-      nearest.value[e] = store_value<U>(static_cast<arithmetic_t<U>>(value));
+      nearest.value[e] = store_saturated_value<U>(grid.decode(encode_value(grid, x.value[e])));
     }
     write_quad(values + row * stride + column, nearest, count, in_quads);
   }
