@@ -181,39 +181,56 @@ TEST_CASE("groups with a value that is not finite have scales of NaN and codes o
   }
 }
 
+/// fake_quantize() and dequantize() of both kinds of codes, against the reference's fake_quantize().
+template <class T>
+void check_values(int4_scheme const& scheme, matrix<T> const& x) {
+  using real = arithmetic_t<T>;
+  cuda::policy const on{};
+  matrix<T> expected(x.rows(), x.columns());
+  fake_quantize(reference::policy{}, scheme, x.view(), expected.view());
+  auto there = to_device(x);
+  fake_quantize(on, scheme, there.view(), there.view());
+  CHECK(same_bits(to_host(there), expected));
+  auto const q = quantized_here(scheme, x);
+  auto const codes = to_device(q.codes);
+  auto const packed = to_device(q.packed);
+  auto const scales = to_device(q.scales);
+  auto const zeros = to_device(q.zero_points);
+  cuda::device_matrix<T> values(on, x.rows(), x.columns());
+  dequantize(on, scheme,
+             quantized_view<std::int8_t const, real const, device_space>{codes.view(), scales.view(), zeros.view()},
+             values.view());
+  CHECK(same_bits(to_host(values), expected));
+  cuda::device_matrix<T> unpacked(on, x.rows(), x.columns());
+  dequantize(on, scheme,
+             packed_view<std::uint8_t const, real const, device_space>{packed.view(), scales.view(), zeros.view()},
+             unpacked.view());
+  CHECK(same_bits(to_host(unpacked), expected));
+}
+
 TEMPLATE_TEST_CASE("fake quantization and dequantization give the reference's values", "", float, double, half,
                    bfloat16) {
-  using real = arithmetic_t<TestType>;
-  reference::policy const here{};
-  cuda::policy const on{};
   for (std::size_t const n : std::initializer_list<std::size_t>{1, 96, 515}) {
     for (std::size_t const group : std::initializer_list<std::size_t>{0, 3, 32}) {
       for (bool const symmetric : {true, false}) {
-        int4_scheme const scheme{symmetric, group, 0.9F, scale_rule::max};
-        auto const x = varied_rows<TestType>(9, n);
-        matrix<TestType> expected(9, n);
-        fake_quantize(here, scheme, x.view(), expected.view());
-        auto there = to_device(x);
-        fake_quantize(on, scheme, there.view(), there.view());
-        CHECK(same_bits(to_host(there), expected));
-        auto const q = quantized_here(scheme, x);
-        auto const codes = to_device(q.codes);
-        auto const packed = to_device(q.packed);
-        auto const scales = to_device(q.scales);
-        auto const zeros = to_device(q.zero_points);
-        cuda::device_matrix<TestType> values(on, 9, n);
-        dequantize(
-            on, scheme,
-            quantized_view<std::int8_t const, real const, device_space>{codes.view(), scales.view(), zeros.view()},
-            values.view());
-        CHECK(same_bits(to_host(values), expected));
-        cuda::device_matrix<TestType> unpacked(on, 9, n);
-        dequantize(
-            on, scheme,
-            packed_view<std::uint8_t const, real const, device_space>{packed.view(), scales.view(), zeros.view()},
-            unpacked.view());
-        CHECK(same_bits(to_host(unpacked), expected));
+        check_values<TestType>({symmetric, group, 0.9F, scale_rule::max}, varied_rows<TestType>(9, n));
       }
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("codes of finite values stand for finite values, up to the end of every type", "[small]", float,
+                   double, half, bfloat16) {
+  matrix<TestType> x(3, 40);
+  auto const most = largest_finite<TestType>;
+  for (std::size_t i = 0; i < 3; ++i) {
+    for (std::size_t j = 0; j < 40; ++j) {
+      x(i, j) = store<TestType>((j % 2 == 0 ? -most : most) / static_cast<arithmetic_t<TestType>>(1 + i * (j % 3)));
+    }
+  }
+  for (bool const symmetric : {true, false}) {
+    for (float const clip : {1.0F, 0.9F}) {
+      check_values<TestType>({symmetric, 0, clip, scale_rule::max}, x);
     }
   }
 }
