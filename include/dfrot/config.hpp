@@ -9,7 +9,8 @@
 #endif
 
 // Codes are exact, and values that are not finite are refused: -ffast-math and its parts take both away. The compiler's macros
-// tell of most of them, for g++ two expressions that it may not simplify of the others, as after #pragma GCC optimize.
+// tell of most of them. Expressions that it may not simplify tell of the others for g++: -funsafe-math-optimizations without
+// its parts, #pragma GCC optimize.
 // See DFROT_EXACT_MATH for what clang++ does not tell.
 #if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ != 0) || \
     defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || defined(_M_FP_FAST)
@@ -20,7 +21,7 @@ namespace dfrot::detail {
 extern double const any_number;
 static_assert(
     !__builtin_constant_p(__builtin_isnan(any_number)) && !__builtin_constant_p((any_number + 1.0) - any_number) &&
-        0.1 != 0.1F,
+        !__builtin_constant_p(__builtin_sqrt(any_number) < -1.0) && 0.1 != 0.1F,
     "dfrot computes exact codes and refuses NaN, which -ffast-math, its parts and -fsingle-precision-constant "
     "break: add -fno-fast-math after them");
 }  // namespace dfrot::detail

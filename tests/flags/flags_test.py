@@ -66,13 +66,13 @@ def parts_of_fast_math(compiler):
 def other_flags(compiler):
     """As they stand on a command line; what is refused, and what is not and has to change nothing."""
     refused = [["-ffast-math"], ["-Ofast"]]
-    accepted = [["-ffast-math", "-fno-fast-math"],
-                ["-ffast-math", "-fno-finite-math-only", "-fno-associative-math", "-fno-reciprocal-math"],
-                ["-frounding-math", "-ffp-contract=off"], ["-ffp-contract=fast"]]
+    accepted = [["-ffast-math", "-fno-fast-math"], ["-frounding-math", "-ffp-contract=off"], ["-ffp-contract=fast"]]
+    # What these leave of -ffast-math gave wrong scales in plain loops of g++ 12.
+    rest = ["-ffast-math", "-fno-finite-math-only", "-fno-associative-math", "-fno-reciprocal-math"]
     if compiler.is_clang:
-        accepted.append(["-funsafe-math-optimizations", "-fno-honor-nans", "-fno-math-errno"])
+        accepted += [["-funsafe-math-optimizations", "-fno-honor-nans", "-fno-math-errno"], rest]
     else:
-        refused += [["-funsafe-math-optimizations"], ["-fsingle-precision-constant"]]
+        refused += [["-funsafe-math-optimizations"], ["-fsingle-precision-constant"], rest]
     return refused, accepted
 
 
