@@ -2,16 +2,20 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cmath>
+#include <concepts>
 #include <cstdio>
-#include <cstdlib>
+#include <limits>
+#include <optional>
 #include <system_error>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <dfrot/core/expects.hpp>
 #include <dfrot/version.hpp>
+
+#include "number_text.hpp"
 
 namespace dfrot::program {
 
@@ -67,12 +71,51 @@ struct raw_texts {
 [[noreturn]] void refuse(std::string const& text) { throw CLI::ValidationError(text); }
 
 double number(std::string const& option, std::string const& text, char const* alternatives) {
-  char* end = nullptr;
-  double const value = std::strtod(text.c_str(), &end);
-  if (text.empty() || *end != '\0' || !std::isfinite(value)) {
-    refuse(message(option, ": '", text, "' is neither ", alternatives, " nor a number"));
+  std::optional<double> const value = parse_real(text);
+  if (!value) {
+    refuse(message(option, ": '", text, "' is neither ", alternatives, " nor a finite decimal number"));
   }
-  return value;
+  return *value;
+}
+
+/// Adds an option whose text is read here and not by CLI11, which lets 2^64 become 2^64 - 1, and '010' 8, in silence.
+template <class T, class Read>
+CLI::Option* add_number(CLI::App& app, char const* name, T& value, std::string const& explanation, char const* type,
+                        Read read) {
+  return app
+      .add_option(
+          name,
+          [name, &value, read](CLI::results_t const& texts) {
+            value = read(std::string(name), texts.back());
+            return true;
+          },
+          explanation, false, [&value] { return message(value); })
+      ->type_name(type);
+}
+
+/// An option that takes a whole number from `least` to `most`.
+template <std::integral T>
+CLI::Option* add_integer(CLI::App& app, char const* name, T& value, T least, T most, std::string const& explanation) {
+  auto const read = [least, most](std::string const& option, std::string const& text) {
+    std::optional<T> const number = parse_integer<T>(text);
+    if (!number || *number < least || *number > most) {
+      refuse(message(option, ": '", text, "' is not a whole number from ", least, " to ", most, " in decimal digits"));
+    }
+    return *number;
+  };
+  return add_number(app, name, value, explanation, std::is_signed_v<T> ? "INT" : "UINT", read);
+}
+
+/// An option that takes a finite number; what range it has is checked later.
+CLI::Option* add_real(CLI::App& app, char const* name, double& value, std::string const& explanation) {
+  auto const read = [](std::string const& option, std::string const& text) {
+    std::optional<double> const number = parse_real(text);
+    if (!number) {
+      refuse(message(option, ": '", text, "' is not a finite decimal number"));
+    }
+    return *number;
+  };
+  return add_number(app, name, value, explanation, "FLOAT", read);
 }
 
 void add_files(CLI::App& app, options& chosen, raw_texts& texts) {
@@ -104,7 +147,6 @@ void add_files(CLI::App& app, options& chosen, raw_texts& texts) {
 void add_method(CLI::App& app, options& chosen, raw_texts& texts) {
   std::string const group = "Method";
   refine_options& refinement = chosen.refinement;
-  auto const count = CLI::Range(1, 4096).description("");
   app.add_option("--method", texts.method,
                  "What is refined: all channels, or a rotation of a few directions after\nthe Hadamard")
       ->capture_default_str()
@@ -124,43 +166,39 @@ void add_method(CLI::App& app, options& chosen, raw_texts& texts) {
       ->capture_default_str()
       ->type_name("hadamard|orthogonal|PATH")
       ->group(group);
-  app.add_option(
-         "--starts", chosen.starts,
-         "Seeds to try: the Hadamard with the least error is the start, judged on\nthe rows held out, or on all")
+  add_integer(app, "--starts", chosen.starts, 1, 4096,
+              "Seeds to try: the Hadamard with the least error is the start, judged on\nthe rows held out, or on all")
       ->capture_default_str()
-      ->check(count)
       ->group(group);
-  app.add_option("--rounds", refinement.rounds, "Rounds of the alternation at most")
+  add_integer(app, "--rounds", refinement.rounds, 0, 1'000'000, "Rounds of the alternation at most")
       ->capture_default_str()
-      ->check(CLI::Range(0, 1'000'000).description(""))
       ->group(group);
-  app.add_option("--patience", refinement.patience, "Rounds without gain that end the full refinement; 0: none do")
+  add_integer(app, "--patience", refinement.patience, 0, 1'000'000,
+              "Rounds without gain that end the full refinement; 0: none do")
       ->capture_default_str()
-      ->check(CLI::Range(0, 1'000'000).description(""))
       ->group(group);
-  app.add_option("--momentum", refinement.momentum,
-                 "How far a round of the full refinement goes on in the direction of the\nlast, 0 to below 1; the "
-                 "paper's method is 0")
+  add_real(app, "--momentum", refinement.momentum,
+           "How far a round of the full refinement goes on in the direction of the\nlast, 0 to below 1; the "
+           "paper's method is 0")
       ->default_str(message(recommended_momentum(scale_rule::max), ", or ", recommended_momentum(scale_rule::search),
                             " with --scale search"))
       ->group(group);
-  app.add_option("--target-clip", refinement.target_clip,
-                 "Range of the points that the full refinement draws ordinary tokens to, as\na share of the nearest "
-                 "ones' range; the paper's method is 1")
+  add_real(app, "--target-clip", refinement.target_clip,
+           "Range of the points that the full refinement draws ordinary tokens to, as\na share of the nearest "
+           "ones' range; the paper's method is 1")
       ->capture_default_str()
       ->type_name("RATIO")
       ->group(group);
-  app.add_option("--block", refinement.block, "The full refinement turns blocks of so many channels; 0: all together")
+  add_integer(app, "--block", refinement.block, std::size_t{0}, std::size_t{1} << 20u,
+              "The full refinement turns blocks of so many channels; 0: all together")
       ->capture_default_str()
-      ->check(CLI::Range(0, 1 << 20).description(""))
       ->group(group);
   app.add_flag("--shared-block", refinement.shared_block, "One rotation serves all blocks")->group(group);
-  app.add_option("--prototypes", chosen.prototypes,
-                 "Kinds of massive token for the short method; 0: as many as they show")
+  add_integer(app, "--prototypes", chosen.prototypes, std::size_t{0}, std::size_t{64},
+              "Kinds of massive token for the short method; 0: as many as they show")
       ->capture_default_str()
-      ->check(CLI::Range(0, 64).description(""))
       ->group(group);
-  app.add_option("--alpha", refinement.alpha, "Weight of a massive token; 50 to 200 is good")
+  add_real(app, "--alpha", refinement.alpha, "Weight of a massive token; 50 to 200 is good")
       ->capture_default_str()
       ->group(group);
   app.add_option("--massive", texts.massive,
@@ -169,15 +207,17 @@ void add_method(CLI::App& app, options& chosen, raw_texts& texts) {
       ->capture_default_str()
       ->type_name("auto|compare|VALUE")
       ->group(group);
-  app.add_option("--holdout", chosen.holdout,
-                 "Share of the rows, chosen at random, that decides which round is kept,\nand is not refined with")
+  add_real(app, "--holdout", chosen.holdout,
+           "Share of the rows, chosen at random, that decides which round is kept,\nand is not refined with")
       ->capture_default_str()
       ->type_name("FRACTION")
       ->group(group);
-  app.add_option("--seed", chosen.seed, "Seed of everything random")->capture_default_str()->group(group);
-  app.add_option("--threads", chosen.threads, "Threads; the result does not depend on them")
+  add_integer(app, "--seed", chosen.seed, std::uint64_t{0}, std::numeric_limits<std::uint64_t>::max(),
+              "Seed of everything random")
       ->capture_default_str()
-      ->check(count)
+      ->group(group);
+  add_integer(app, "--threads", chosen.threads, 1, 4096, "Threads; the result does not depend on them")
+      ->capture_default_str()
       ->group(group);
   app.add_flag("--dry-run", chosen.dry_run, "Say what would be done, and what memory and time it takes")->group(group);
 }
@@ -190,7 +230,9 @@ void add_options(CLI::App& app, options& chosen, raw_texts& texts) {
   add_files(app, chosen, texts);
   add_method(app, chosen, texts);
   std::string const quantizer = "Quantizer";
-  app.add_option("--bits", chosen.bits, "Bits of a code; 4 is supported")->capture_default_str()->group(quantizer);
+  add_integer(app, "--bits", chosen.bits, 1, 64, "Bits of a code; 4 is supported")
+      ->capture_default_str()
+      ->group(quantizer);
   app.add_flag("--asymmetric", texts.asymmetric, "Codes 0 to 15 with a zero point, instead of -8 to 7")
       ->group(quantizer);
   app.add_option("--scale", texts.scale, "Each token's scale: from its largest value, or the best of 17")
@@ -198,7 +240,7 @@ void add_options(CLI::App& app, options& chosen, raw_texts& texts) {
       ->check(CLI::IsMember({"max", "search"}).description(""))
       ->type_name("max|search")
       ->group(quantizer);
-  app.add_option("--clip", texts.clip, "Share of the largest value that the scale covers")
+  add_real(app, "--clip", texts.clip, "Share of the largest value that the scale covers")
       ->capture_default_str()
       ->type_name("RATIO")
       ->group(quantizer);
@@ -293,9 +335,6 @@ void interpret_method(CLI::App const& app, raw_texts const& texts, options& chos
   if (app.count("--momentum") == 0) {
     chosen.refinement.momentum = recommended_momentum(chosen.scheme.scale);
   }
-  if (app.count("--seed") != 0 && app["--seed"]->as<std::string>().find('-') != std::string::npos) {
-    refuse("--seed: the number must not be negative");
-  }
 }
 
 /// An option that the chosen method does not know would be ignored in silence.
@@ -333,8 +372,8 @@ void check_values(options const& chosen) {
   if (!(chosen.scheme.clip > 0 && chosen.scheme.clip <= 1)) {
     refuse("--clip: the ratio must be above 0 and at most 1");
   }
-  if (!(chosen.refinement.alpha > 0 && std::isfinite(chosen.refinement.alpha))) {
-    refuse("--alpha: the weight must be above 0 and finite");
+  if (!(chosen.refinement.alpha > 0)) {
+    refuse("--alpha: the weight must be above 0");
   }
   if (!(chosen.refinement.momentum >= 0 && chosen.refinement.momentum < 1)) {
     refuse("--momentum: the share must be at least 0 and below 1");
