@@ -8,7 +8,7 @@ packages=(
   g++ clang libomp-14-dev libclang-rt-14-dev # both compilers, with OpenMP and sanitizers
   cmake ninja-build git
   libeigen3-dev libxsimd-dev          # the library
-  libcli11-dev nlohmann-json3-dev     # dfrot-refine
+  libcli11-dev nlohmann-json3-dev libxxhash-dev # dfrot-refine
   libopenmpi-dev openmpi-bin          # the example over several machines
   catch2 libbenchmark-dev             # tests, benchmarks
   python3 python3-numpy               # tests from the outside
@@ -38,7 +38,7 @@ if [[ "$system" != "debian 12" ]]; then
     echo "Debian 12 calls all that dfrot needs: ${packages[*]}" >&2
     exit 1
   fi
-  echo "All programs are here; the libraries needed are Eigen 3.4, xsimd 8.1, CLI11, nlohmann_json, Catch2 and Google Benchmark." >&2
+  echo "All programs are here; the libraries needed are Eigen 3.4, xsimd 8.1, CLI11, nlohmann_json, xxHash, Catch2 and Google Benchmark." >&2
   exit 0
 fi
 

@@ -17,6 +17,7 @@
 #include <dfrot/transform/rms_norm.hpp>
 
 #include "../support/sample.hpp"
+#include "content_hash.hpp"
 
 namespace dfrot::program {
 
@@ -125,13 +126,20 @@ token_split split_tokens(std::size_t rows, double share, std::uint64_t seed) {
   return split;
 }
 
-matrix<float> load_start_rotation(options const& chosen, std::size_t channels) {
+start_matrix load_start_rotation(options const& chosen, std::size_t channels) {
   std::string const file = chosen.start_file.string();
+  auto const require_shape = [&](std::size_t rows, std::size_t columns) {
+    if (rows != channels || columns != channels) {
+      throw io_error(message(file, ": the rotation is ", rows, " x ", columns, ", the activations need ", channels,
+                             " x ", channels));
+    }
+  };
+  npy_header const header = detail::open_npy(chosen.start_file).header;
+  require_shape(header.rows, header.columns);  // before memory is asked for
   matrix<double> rotation = read_npy<double>(chosen.start_file);
-  if (rotation.rows() != channels || rotation.columns() != channels) {
-    throw io_error(message(file, ": the rotation is ", rotation.rows(), " x ", rotation.columns(),
-                           ", the activations need ", channels, " x ", channels));
-  }
+  require_shape(rotation.rows(), rotation.columns());  // another program may have written it anew
+  content_hash content;
+  content.add(rotation.view());
   cpu::policy const on{chosen.threads};
   double const distance = orthogonality(on, rotation.view());
   if (!(distance <= 1e-3)) {  // also where it holds a NaN
@@ -141,8 +149,8 @@ matrix<float> load_start_rotation(options const& chosen, std::size_t channels) {
   if (distance > 1e-6) {
     nearest_orthogonal(on, rotation.view(), rotation.view());
   }
-  matrix<float> result(channels, channels);
-  std::transform(rotation.data(), rotation.data() + channels * channels, result.data(),
+  start_matrix result{matrix<float>(channels, channels), content.text()};
+  std::transform(rotation.data(), rotation.data() + channels * channels, result.rotation.data(),
                  [](double value) { return static_cast<float>(value); });
   return result;
 }

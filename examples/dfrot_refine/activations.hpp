@@ -76,9 +76,15 @@ void for_each_block(activations const& x, F&& f) {
 /// Determinism: a function of its arguments.
 [[nodiscard]] token_split split_tokens(std::size_t rows, double share, std::uint64_t seed);
 
+/// A start rotation from a file.
+struct start_matrix {
+  matrix<float> rotation;
+  std::string content;  ///< content_hash of the numbers in the file
+};
+
 /// Reads the start rotation from the file that --rotation names, and brings it to the nearest orthogonal matrix where
 /// its digits were cut short (float16).
 /// Throws: io_error unless it is n x n, finite, and orthogonal to 1e-3.
-[[nodiscard]] matrix<float> load_start_rotation(options const& chosen, std::size_t channels);
+[[nodiscard]] start_matrix load_start_rotation(options const& chosen, std::size_t channels);
 
 }  // namespace dfrot::program

@@ -1,30 +1,33 @@
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include <dfrot/loss/token_error.hpp>
-#include <dfrot/optimize/refinement.hpp>
+#include <dfrot/backend/cpu/policy.hpp>
+#include <dfrot/optimize/refinement_state.hpp>
 
 #include "options.hpp"
+#include "outcome.hpp"
 
 namespace dfrot::program {
 
 /// Keeps the state of the full refinement in a file from round to round, so that work that was cut off goes on and ends
-/// in the same bytes. The file says which input and options it belongs to; with others it is refused. --device is one
-/// of them, since a processor and a device round sums otherwise and so end elsewhere.
+/// in the same bytes. The file says which input and options it belongs to; with others it is refused. Files that were
+/// read are told by their content, whatever their names. --device is one of the options, since a processor and a device
+/// round sums otherwise and so end elsewhere.
 class checkpoint {
  public:
-  /// @param chosen names the file, or none: then nothing is kept   @param channels of the tokens
-  /// @param tokens the errors of all tokens without rotation: whatever changes a token changes them, so that their
-  /// checksum stands for the input
-  checkpoint(options const& chosen, std::size_t channels, std::vector<token_error> const& tokens);
+  /// @param chosen names the file, or none: then nothing is kept
+  /// @param begun what is known before the first round: rows, channels, massive tokens, and what was read
+  checkpoint(options const& chosen, outcome const& begun);
 
   /// The state to go on from; none if the user did not ask for it, or there is no file.
-  /// Throws: io_error if the file is damaged, or was made with another input or other options (which is said).
-  [[nodiscard]] std::optional<refinement_state<float>> load() const;
+  /// Throws: io_error if the file is damaged, or was made with another input or other options (which is said): every
+  /// number in it is checked before it is used, and every rotation measured.
+  [[nodiscard]] std::optional<refinement_state<float>> load(cpu::policy const& on) const;
 
   /// Whether there is a file to keep a state in.
   [[nodiscard]] bool is_kept() const { return path_.has_value(); }
@@ -41,6 +44,8 @@ class checkpoint {
 
   std::optional<std::filesystem::path> path_;
   bool resume_;
+  refine_options refinement_;
+  std::size_t channels_;
   std::vector<fact> facts_;  // what must be the same for the work to go on
 };
 

@@ -35,6 +35,8 @@ struct outcome {
   std::string input;  ///< the files as the user named them, or what the built-in sample is
   std::size_t rows = 0;
   std::size_t channels = 0;
+  std::string content;        ///< content_hash of all tokens, as they were worked on
+  std::string start_content;  ///< content_hash of the numbers of the file that --rotation names
   token_split split;
   massive_tokens massive;                  ///< over all rows
   std::uint64_t start_seed = 0;            ///< of the Hadamard that was chosen

@@ -86,6 +86,7 @@ void measure_plain(cpu::policy const& on, options const& chosen, activations con
   }
   survey_result measured = survey(on, chosen, x, seeds, shown);
   result.none.tokens = std::move(measured.none);
+  result.content = std::move(measured.content);
   matrix<float> orthogonal;
   if (needs_orthogonal(chosen, x)) {
     shown.show("measuring a random orthogonal rotation");
@@ -128,14 +129,14 @@ std::unique_ptr<refinement_work> begin_work(cpu::policy const& on, cuda_device c
 
 void refine_full(cpu::policy const& on, cuda_device const* device, options const& chosen, activations const& x,
                  outcome& result, progress& shown) {
-  checkpoint const kept(chosen, x.channels(), result.none.tokens);
+  checkpoint const kept(chosen, result);
   auto const held_out = flags_of(result.split.held_out, x.rows());
   std::size_t ordinary = 0;
   for (std::size_t const row : result.split.used) {
     ordinary += result.massive.is_massive[row] == 0 ? 1 : 0;
   }
   round_log log(chosen);
-  auto state = kept.load();
+  auto state = kept.load(on);
   result.resumed = state.has_value();
   if (state) {
     for (refine_round const& round : state->rounds) {
@@ -225,7 +226,9 @@ outcome run(options const& chosen, cuda_device const* device, progress& shown) {
     require_device_memory(*device, chosen, x.rows(), x.channels());
   }
   if (chosen.start == start_rotation::file) {
-    result.start_rotation = load_start_rotation(chosen, x.channels());
+    start_matrix read = load_start_rotation(chosen, x.channels());
+    result.start_rotation = std::move(read.rotation);
+    result.start_content = std::move(read.content);
   }
   result.split = split_tokens(x.rows(), chosen.holdout, chosen.seed);
   measure_plain(on, chosen, x, result, shown);

@@ -4,6 +4,8 @@
 
 #include <dfrot/transform/randomized_hadamard.hpp>
 
+#include "content_hash.hpp"
+
 namespace dfrot::program {
 
 survey_result survey(cpu::policy const& on, options const& chosen, activations const& x,
@@ -16,9 +18,11 @@ survey_result survey(cpu::policy const& on, options const& chosen, activations c
     rotations.emplace_back(x.channels(), seed);
   }
   massive_scan scan;
+  content_hash content;
   matrix<float> turned(std::min(block_rows, x.rows()), x.channels());
   for_each_block(x, [&](std::size_t first, matrix_view<float> block) {
     shown.show(message("reading tokens, ", first, " of ", x.rows()));
+    content.add(block);
     token_errors(on, chosen.scheme, block, vector_view<token_error>(result.none.data() + first, block.rows));
     scan.add(on, block);
     for (std::size_t k = 0; k < rotations.size(); ++k) {
@@ -29,6 +33,7 @@ survey_result survey(cpu::policy const& on, options const& chosen, activations c
     }
   });
   result.automatic = scan.result();
+  result.content = content.text();
   return result;
 }
 

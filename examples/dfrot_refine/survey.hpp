@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include <dfrot/cpu.hpp>
@@ -17,6 +18,7 @@ struct survey_result {
   std::vector<token_error> none;                    ///< without a rotation
   std::vector<std::vector<token_error>> hadamards;  ///< under the Hadamard of each seed to choose from
   massive_tokens automatic;                         ///< found by the automatic rule
+  std::string content;                              ///< content_hash of all tokens
 };
 
 /// Reads the tokens once, in blocks, and measures what needs no knowledge of all of them.

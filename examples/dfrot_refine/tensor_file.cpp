@@ -1,11 +1,17 @@
 #include "tensor_file.hpp"
 
-#include <cstdint>
+#include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <utility>
+#include <limits>
+#include <optional>
+#include <set>
+#include <system_error>
 
 #include <dfrot/core/expects.hpp>
+
+#include "content_hash.hpp"
 
 namespace dfrot::program {
 
@@ -13,104 +19,214 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-std::size_t size_of(std::string const& type) { return type == "F32" ? 4 : 8; }
+constexpr char const* checksum_name = "checksum";
+constexpr std::uint64_t checksum_size = 16;
 
-[[noreturn]] void reject_file(std::string const& name, std::string const& reason) {
-  throw io_error(message(name, ": ", reason, ": remove it to begin anew"));
+/// Longer headers no reader of safetensors takes, either.
+constexpr std::uint64_t longest_header = 100'000'000;
+
+/// Parses JSON in which no object has a key twice: the second one would win in silence. Returns a discarded value for
+/// any other text.
+json parse_strictly(std::string const& text) {
+  std::vector<std::set<std::string>> keys;
+  bool twice = false;
+  auto const watch = [&](int, json::parse_event_t event, json& parsed) {
+    if (event == json::parse_event_t::object_start) {
+      keys.emplace_back();
+    } else if (event == json::parse_event_t::object_end) {
+      keys.pop_back();
+    } else if (event == json::parse_event_t::key) {
+      twice = !keys.back().insert(parsed.get<std::string>()).second || twice;
+    }
+    return true;
+  };
+  json parsed = json::parse(text, watch, false);
+  return twice ? json(json::value_t::discarded) : parsed;
 }
 
-/// The header's text, checked against the size of the file; `rest` gets what follows.
-json read_header(std::string const& name, std::ifstream& stream, std::string& rest) {
-  std::string const all((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
-  std::uint64_t length = 0;
-  if (all.size() >= sizeof length) {
-    std::memcpy(&length, all.data(), sizeof length);
+/// The numbers of an array that holds natural numbers and nothing else.
+std::optional<std::vector<std::uint64_t>> natural_numbers(json const& value) {
+  if (!value.is_array() ||
+      !std::all_of(value.begin(), value.end(), [](json const& each) { return each.is_number_unsigned(); })) {
+    return std::nullopt;
   }
-  if (all.size() < sizeof length || length > all.size() - sizeof length) {
-    reject_file(name, "it is truncated, or not a file of arrays (safetensors)");
+  return value.get<std::vector<std::uint64_t>>();
+}
+
+/// Bytes of all numbers of an array, or none where that is more than any file has.
+std::optional<std::uint64_t> size_of(std::vector<std::uint64_t> const& shape, std::uint64_t element) {
+  std::uint64_t size = element;
+  for (std::uint64_t const length : shape) {
+    if (length != 0 && size > std::numeric_limits<std::uint64_t>::max() / 2 / length) {
+      return std::nullopt;
+    }
+    size *= length;
   }
-  auto const text = all.substr(sizeof length, length);
-  json header = json::parse(text, nullptr, false);
-  if (!header.is_object()) {
-    reject_file(name, "its header is damaged");
-  }
-  rest = all.substr(sizeof length + length);
-  return header;
+  return size;
 }
 
 }  // namespace
 
-void tensor_file::write(std::filesystem::path const& path) const {
+void tensor_file::reject(std::string const& reason) const {
+  throw io_error(message(path_.string(), ": ", reason, ": remove it to begin anew"));
+}
+
+std::string tensor_file::header() const {
   json header = {{"__metadata__", metadata}};
-  std::size_t end = 0;
+  std::uint64_t end = 0;
+  auto const place = [&](std::string const& name, char const* type, json const& shape, std::uint64_t size) {
+    header[name] = {{"dtype", type}, {"shape", shape}, {"data_offsets", {end, end + size}}};
+    end += size;
+  };
   for (array const& each : arrays_) {
-    std::size_t const begin = std::exchange(end, end + each.offset);
-    header[each.name] = {{"dtype", each.type}, {"shape", {each.rows, each.columns}}, {"data_offsets", {begin, end}}};
+    place(each.name, each.type.c_str(), each.shape, each.size);
   }
+  place(checksum_name, "U8", {checksum_size}, checksum_size);
   std::string text = header.dump();
   text.append((8 - text.size() % 8) % 8, ' ');  // the numbers begin at a multiple of 8 bytes
-  std::uint64_t const length = text.size();
+  return text;
+}
+
+void tensor_file::write(std::filesystem::path const& path) const {
   atomic_file file(path);
-  file.write(&length, sizeof length);
-  file.write(text);
+  content_hash sum;
+  auto const append = [&](void const* bytes, std::size_t count) {
+    sum.add(bytes, count);
+    file.write(bytes, count);
+  };
+  std::string const text = header();
+  std::uint64_t const length = text.size();
+  append(&length, sizeof length);
+  append(text.data(), text.size());
   for (array const& each : arrays_) {
-    file.write(each.data, each.offset);
+    append(each.data, each.size);
   }
+  file.write(sum.bytes());
   file.commit();
 }
 
 tensor_file tensor_file::read(std::filesystem::path const& path) {
   tensor_file result;
-  result.name_ = path.string();
+  result.path_ = path;
+  std::error_code error;
+  if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error)) {
+    throw io_error(message("cannot read ", path.string(), ": it is no regular file"));
+  }
+  std::uint64_t const size = std::filesystem::file_size(path, error);
   std::ifstream stream(path, std::ios::binary);
-  if (!stream) {
-    throw io_error(message("cannot read ", result.name_, ": ", std::strerror(errno)));
+  if (error || !stream) {
+    throw io_error(message("cannot read ", path.string(), ": ", error ? error.message() : std::strerror(errno)));
   }
-  json const header = read_header(result.name_, stream, result.bytes_);
-  try {
-    for (auto const& [key, value] : header.items()) {
-      if (key == "__metadata__") {
-        result.metadata = value;
-        continue;
-      }
-      array const each{key,
-                       value.at("dtype").get<std::string>(),
-                       value.at("shape").at(0).get<std::size_t>(),
-                       value.at("shape").at(1).get<std::size_t>(),
-                       nullptr,
-                       value.at("data_offsets").at(0).get<std::size_t>()};
-      std::size_t const end = value.at("data_offsets").at(1).get<std::size_t>();
-      if (end > result.bytes_.size() || each.offset > end ||
-          end - each.offset != each.rows * each.columns * size_of(each.type)) {
-        reject_file(result.name_, message("it is truncated or damaged at the array ", key));
-      }
-      result.arrays_.push_back(each);
-    }
-  } catch (json::exception const&) {
-    reject_file(result.name_, "its header is damaged");
+  std::uint64_t length = 0;
+  bool const has_length = size >= sizeof length && !stream.read(reinterpret_cast<char*>(&length), sizeof length).fail();
+  if (!has_length || length > size - sizeof length || length > longest_header) {
+    result.reject(message("it is truncated, or not a file of arrays (safetensors): of ", size, " bytes, ", length,
+                          " are said to be its header"));
   }
+  std::string text(length, '\0');
+  if (!stream.read(text.data(), static_cast<std::streamsize>(length))) {
+    result.reject("it is truncated inside its header");
+  }
+  result.numbers_ = sizeof length + length;
+  result.parse(text, size - result.numbers_);
+  result.check_sum();
   return result;
 }
 
-tensor_file::array const* tensor_file::find(std::string const& name) const {
-  for (array const& each : arrays_) {
-    if (each.name == name) {
-      return &each;
+void tensor_file::parse(std::string const& header, std::uint64_t size_of_numbers) {
+  json const parsed = parse_strictly(header);
+  if (!parsed.is_object()) {
+    reject("its header is damaged: it is no JSON object without repeated names");
+  }
+  for (auto const& [name, value] : parsed.items()) {
+    if (name != "__metadata__") {
+      arrays_.push_back(parse_array(name, value));
+      continue;
+    }
+    metadata = value;
+    if (!metadata.is_object() ||
+        !std::all_of(metadata.begin(), metadata.end(), [](json const& each) { return each.is_string(); })) {
+      reject("its header is damaged: __metadata__ holds something that is no text");
     }
   }
-  return nullptr;
+  check_layout(size_of_numbers);
 }
 
-tensor_file::array const& tensor_file::require(std::string const& name, char const* type) const {
-  array const* const found = find(name);
-  if (found == nullptr || found->type != type) {
-    reject_file(name_, message("it has no array '", name, "' of type ", type));
+tensor_file::array tensor_file::parse_array(std::string const& name, json const& value) const {
+  auto const damaged = [&](char const* field) {
+    reject(message("its header is damaged: the array '", name, "' has ", field, " = ",
+                   value.is_object() && value.contains(field)
+                       ? value[field].dump(-1, ' ', true, json::error_handler_t::replace).substr(0, 80)
+                       : "nothing"));
+  };
+  auto const field = [&](char const* key) { return value.is_object() && value.contains(key) ? value[key] : json(); };
+  json const type = field("dtype");
+  if (type != "F32" && type != "U8") {
+    damaged("dtype");
   }
-  return *found;
+  auto const shape = natural_numbers(field("shape"));
+  auto const size = shape ? size_of(*shape, type == "F32" ? 4 : 1) : std::nullopt;
+  if (!size) {
+    damaged("shape");
+  }
+  auto const offsets = natural_numbers(field("data_offsets"));
+  if (!offsets || offsets->size() != 2 || (*offsets)[0] > (*offsets)[1] || (*offsets)[1] - (*offsets)[0] != *size) {
+    damaged("data_offsets");
+  }
+  return {name, type.get<std::string>(), *shape, (*offsets)[0], *size, nullptr};
 }
 
-void tensor_file::copy(array const& from, void* to) const {
-  std::memcpy(to, bytes_.data() + from.offset, from.rows * from.columns * size_of(from.type));
+/// The arrays must follow one another from the first byte to the last, the checksum being the last of them.
+void tensor_file::check_layout(std::uint64_t size_of_numbers) {
+  std::stable_sort(arrays_.begin(), arrays_.end(), [](array const& a, array const& b) { return a.offset < b.offset; });
+  std::uint64_t end = 0;
+  for (array const& each : arrays_) {
+    if (each.offset != end || each.size > size_of_numbers - end) {
+      reject(message("it is truncated or damaged: the array '", each.name, "' takes the bytes from ", each.offset,
+                     " to ", each.offset + each.size, " of ", size_of_numbers, ", those before it end at ", end));
+    }
+    end += each.size;
+  }
+  if (end != size_of_numbers) {
+    reject(message("it is damaged: its arrays take ", end, " bytes, there are ", size_of_numbers));
+  }
+  if (arrays_.empty() || arrays_.back().name != checksum_name || arrays_.back().type != "U8" ||
+      arrays_.back().size != checksum_size) {
+    reject("it does not end with a checksum");
+  }
+}
+
+void tensor_file::check_sum() const {
+  std::ifstream stream(path_, std::ios::binary);
+  content_hash sum;
+  std::vector<char> piece(std::size_t{1} << 20u);
+  std::uint64_t left = numbers_ + arrays_.back().offset;
+  while (left > 0) {
+    auto const count = static_cast<std::size_t>(std::min<std::uint64_t>(left, piece.size()));
+    if (!stream.read(piece.data(), static_cast<std::streamsize>(count))) {
+      reject("it ended, or became unreadable, while being read");
+    }
+    sum.add(piece.data(), count);
+    left -= count;
+  }
+  std::string expected(checksum_size, '\0');
+  if (!stream.read(expected.data(), static_cast<std::streamsize>(checksum_size)) || sum.bytes() != expected) {
+    reject("it is damaged: its checksum is wrong");
+  }
+}
+
+matrix<float> tensor_file::get(std::string const& name, std::size_t rows, std::size_t columns) const {
+  auto const found = std::find_if(arrays_.begin(), arrays_.end(), [&](array const& each) { return each.name == name; });
+  if (found == arrays_.end() || found->type != "F32" || found->shape != std::vector<std::uint64_t>{rows, columns}) {
+    reject(message("it has no array '", name, "' of ", rows, " x ", columns, " numbers of type F32"));
+  }
+  matrix<float> result(rows, columns);
+  std::ifstream stream(path_, std::ios::binary);
+  stream.seekg(static_cast<std::streamoff>(numbers_ + found->offset));
+  if (!stream.read(reinterpret_cast<char*>(result.data()), static_cast<std::streamsize>(found->size))) {
+    reject("it ended, or became unreadable, while being read");
+  }
+  return result;
 }
 
 }  // namespace dfrot::program

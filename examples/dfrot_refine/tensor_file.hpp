@@ -1,9 +1,12 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <dfrot/core/matrix.hpp>
@@ -12,57 +15,51 @@
 
 namespace dfrot::program {
 
-/// Arrays of numbers by name, and a text of facts about them, in one file with the layout of safetensors: the length of
-/// the header in 8 bytes, the header in JSON, then the numbers, little-endian, rows together. Python reads it with
-/// safetensors.numpy.load_file(). Texts stand under __metadata__.
+/// Arrays of numbers by name, and texts about them, in one file with the layout of safetensors: the length of the header
+/// in 8 bytes, the header in JSON, then the numbers, little-endian, rows together. Python reads it with
+/// safetensors.numpy.load_file(). Texts stand under __metadata__. The last array, 'checksum', is the content_hash of all
+/// bytes before it.
 class tensor_file {
  public:
   /// Facts for the header; all values are texts.
   nlohmann::ordered_json metadata = nlohmann::ordered_json::object();
 
-  /// Takes an array along. @param x float or double, not copied: it must be there until write()
-  template <class T>
-  void add(std::string name, matrix<T> const& x) {
-    static_assert(sizeof(T) == 4 || sizeof(T) == 8);
-    arrays_.push_back({std::move(name), sizeof(T) == 4 ? "F32" : "F64", x.rows(), x.columns(), x.data(),
-                       x.rows() * x.columns() * sizeof(T)});
+  /// Takes an array along. @param x not copied: it must be there until write()
+  void add(std::string name, matrix<float> const& x) {
+    arrays_.push_back({std::move(name), "F32", {x.rows(), x.columns()}, 0, x.rows() * x.columns() * 4, x.data()});
   }
 
   /// Writes the file: complete, or not at all.   Throws: io_error if it cannot be written.
   void write(std::filesystem::path const& path) const;
 
-  /// Reads a file's header and keeps its numbers as bytes.
-  /// Throws: io_error if it cannot be read, is truncated, or is no file of this layout.
+  /// Opens a file, and checks its header, its layout and its checksum. Memory: the header; numbers stay in the file.
+  /// Throws: io_error if it cannot be read, is truncated or damaged, or is no file of this layout.
   [[nodiscard]] static tensor_file read(std::filesystem::path const& path);
 
-  [[nodiscard]] bool contains(std::string const& name) const { return find(name) != nullptr; }
-
-  /// An array that was read.   Throws: io_error if it is missing or of another type.
-  template <class T>
-  [[nodiscard]] matrix<T> get(std::string const& name) const {
-    array const& found = require(name, sizeof(T) == 4 ? "F32" : "F64");
-    matrix<T> result(found.rows, found.columns);
-    copy(found, result.data());
-    return result;
-  }
+  /// Reads an array from the file.   @param rows, columns what it must have   Throws: io_error if it is missing or of
+  /// another type or shape.
+  [[nodiscard]] matrix<float> get(std::string const& name, std::size_t rows, std::size_t columns) const;
 
  private:
   struct array {
     std::string name;
     std::string type;
-    std::size_t rows;
-    std::size_t columns;
-    void const* data;    // of the caller, while writing
-    std::size_t offset;  // in bytes_, after reading; the number of bytes while writing
+    std::vector<std::uint64_t> shape;
+    std::uint64_t offset;  // of its first byte, among the numbers
+    std::uint64_t size;    // in bytes
+    void const* data;      // of the caller, while writing
   };
 
-  [[nodiscard]] array const* find(std::string const& name) const;
-  [[nodiscard]] array const& require(std::string const& name, char const* type) const;
-  void copy(array const& from, void* to) const;
+  [[nodiscard]] std::string header() const;
+  void parse(std::string const& header, std::uint64_t size_of_numbers);
+  [[nodiscard]] array parse_array(std::string const& name, nlohmann::ordered_json const& value) const;
+  void check_layout(std::uint64_t size_of_numbers);
+  void check_sum() const;
+  [[noreturn]] void reject(std::string const& reason) const;
 
-  std::vector<array> arrays_;
-  std::string name_;   // of the file read, for messages
-  std::string bytes_;  // the numbers of the file read
+  std::vector<array> arrays_;   // in the order of their bytes
+  std::filesystem::path path_;  // of the file read
+  std::uint64_t numbers_ = 0;   // where they begin in it
 };
 
 }  // namespace dfrot::program

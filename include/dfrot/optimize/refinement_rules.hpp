@@ -5,28 +5,17 @@
 #include <cstddef>
 #include <limits>
 #include <utility>
-#include <vector>
 
+#include <dfrot/core/expects.hpp>
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/loss/weighted_error.hpp>
 #include <dfrot/optimize/error_sums.hpp>
 #include <dfrot/optimize/refine_options.hpp>
+#include <dfrot/optimize/refinement_progress.hpp>
 #include <dfrot/optimize/token_kinds.hpp>
 
 namespace dfrot {
-
-/// How far a refinement has come, apart from its rotations.
-struct refinement_progress {
-  std::vector<refine_round> rounds;  ///< all rounds so far
-  int best_round = 0;                ///< the round that measured the best rotation
-  int stalled = 0;                   ///< rounds in a row that gained nothing
-  double least = 0;                  ///< the least loss up to the last round that gained something, on the same tokens
-  bool all_tokens = false;           ///< the rounds on a share of the tokens are over
-  bool finished = false;             ///< nothing is left to do
-  bool converged = false;            ///< as in refined_rotation
-  bool few_tokens = false;           ///< as in refined_rotation
-};
 
 /// The rules of the alternation, wherever its matrices are: which tokens a round takes, when momentum is dropped, which rotation
 /// is kept, and when the work ends. See refinement.
@@ -53,7 +42,9 @@ class refinement_rules {
   void begin(refinement_progress& progress) const { progress.all_tokens = !(options_.first_share < 1); }
 
   /// Before the next round of work that was interrupted.
+  /// Throws: std::invalid_argument naming the first number that work with these options cannot have come to.
   void resume(refinement_progress const& progress) {
+    check(progress);
     seconds_before_ = progress.rounds.empty() ? 0 : progress.rounds.back().seconds;
   }
 
@@ -70,19 +61,8 @@ class refinement_rules {
   [[nodiscard]] bool note_round(refinement_progress& progress, error_sums const& used,
                                 error_sums const& held_out) const {
     refine_round const round = measured(progress, used, held_out);
-    progress.stalled = gained(progress, round) ? 0 : progress.stalled + 1;
-    if (progress.stalled == 0) {
-      progress.least = on_same_tokens(progress, round) ? std::min(progress.least, round.loss) : round.loss;
-    }
-    bool const best = progress.rounds.empty() || is_better(round, best_of(progress));
-    if (best) {
-      progress.best_round = round.round;
-    }
     progress.few_tokens = used.values[2] < 4.0 * static_cast<double>(channels_);
-    progress.rounds.push_back(round);
-    lose_patience(progress);
-    progress.finished = round.round == options_.rounds || progress.converged;
-    return best;
+    return add(progress, round);
   }
 
   /// How far the step after the last round goes on: beta, or 0 where the loss has risen, and in the last step, which no round
@@ -155,6 +135,66 @@ class refinement_rules {
     return last.loss < best.loss && last.held_out.weighted_loss > best.held_out.weighted_loss;
   }
 
+  /// What follows from a round, and from nothing else. Returns true if its rotation is the best so far.
+  bool add(refinement_progress& progress, refine_round const& round) const {
+    progress.stalled = gained(progress, round) ? 0 : progress.stalled + 1;
+    if (progress.stalled == 0) {
+      progress.least = on_same_tokens(progress, round) ? std::min(progress.least, round.loss) : round.loss;
+    }
+    bool const best = progress.rounds.empty() || is_better(round, best_of(progress));
+    if (best) {
+      progress.best_round = round.round;
+    }
+    progress.rounds.push_back(round);
+    lose_patience(progress);
+    progress.finished = round.round == options_.rounds || progress.converged;
+    return best;
+  }
+
+  /// Goes through the rounds again: every other number follows from them, few_tokens excepted.
+  void check(refinement_progress const& progress) const {
+    refinement_progress again;
+    begin(again);
+    for (refine_round const& round : progress.rounds) {
+      expects(!again.finished, "refine: the state has ", progress.rounds.size(), " rounds, the work ends after ",
+              again.rounds.size());
+      check_round(again, round);
+      add(again, round);
+    }
+    auto const same = [](char const* name, auto found, auto expected) {
+      expects(found == expected, "refine: the state says ", name, " = ", found, ", its rounds lead to ", expected);
+    };
+    same("best_round", progress.best_round, again.best_round);
+    same("stalled", progress.stalled, again.stalled);
+    same("least", progress.least, again.least);
+    same("all_tokens", progress.all_tokens, again.all_tokens);
+    same("finished", progress.finished, again.finished);
+    same("converged", progress.converged, again.converged);
+  }
+
+  /// Checks a round against those before it.
+  void check_round(refinement_progress const& before, refine_round const& round) const {
+    int const number = next_round(before);
+    auto const require = [number](bool holds, char const* name, auto value) {
+      expects(holds, "refine: round ", number, " of the state cannot have ", name, " = ", value);
+    };
+    require(round.round == number, "the number", round.round);
+    require(round.loss >= 0, "loss", round.loss);
+    require(round.held_out.weighted_loss >= 0, "held-out loss", round.held_out.weighted_loss);
+    for (double const mean : {round.ordinary, round.massive, round.held_out.ordinary, round.held_out.massive}) {
+      require(!(mean < 0), "mean error", mean);  // NaN without any tokens of the kind
+    }
+    double const earlier = number == 0 ? 0 : before.rounds.back().seconds;
+    require(std::isfinite(round.seconds) && round.seconds >= earlier, "seconds", round.seconds);
+    require(round.share == request(before).share, "share", round.share);
+    require(round.restarted == has_risen(before, round), "restarted", round.restarted);
+  }
+
+  /// Whether the loss is larger than one round before, on the same tokens.
+  [[nodiscard]] static bool has_risen(refinement_progress const& before, refine_round const& round) {
+    return on_same_tokens(before, round) && round.loss > before.rounds.back().loss;
+  }
+
   [[nodiscard]] refine_round measured(refinement_progress const& progress, error_sums const& used,
                                       error_sums const& held_out) const {
     error_summary const errors = used.summary(options_.alpha);
@@ -167,7 +207,7 @@ class refinement_rules {
                        held_out.summary(options_.alpha),
                        request(progress).share,
                        false};
-    round.restarted = on_same_tokens(progress, round) && round.loss > progress.rounds.back().loss;
+    round.restarted = has_risen(progress, round);
     return round;
   }
 
