@@ -18,17 +18,22 @@
 
 #include "../support/sample.hpp"
 #include "content_hash.hpp"
+#include "visible_text.hpp"
 
 namespace dfrot::program {
 
 namespace {
 
 std::string names_of(std::vector<std::filesystem::path> const& paths) {
-  std::string all = paths.front().string();
+  std::string all = visible_text(paths.front().string());
   for (std::size_t i = 1; i < paths.size(); ++i) {
-    all += (i + 1 == paths.size() ? " and " : ", ") + paths[i].string();
+    all += (i + 1 == paths.size() ? " and " : ", ") + visible_text(paths[i].string());
   }
   return all;
+}
+
+npy_integers integers_of(options const& chosen) {
+  return chosen.bfloat16 ? npy_integers::bfloat16 : npy_integers::rejected;
 }
 
 void require_finite(matrix_view<float> block, std::string const& file, std::size_t first) {
@@ -53,7 +58,7 @@ activations::activations(options const& chosen) : threads_(chosen.threads), rms_
     name_ = names_of(chosen.inputs);
   }
   for (std::filesystem::path const& path : chosen.inputs) {
-    part const& added = parts_.emplace_back(open(path));
+    part const& added = parts_.emplace_back(open(path, integers_of(chosen)));
     if (added.channels() != parts_.front().channels()) {
       throw io_error(message(added.name, ": it has ", added.channels(), " channels, but ", parts_.front().name, " has ",
                              parts_.front().channels()));
@@ -70,11 +75,35 @@ activations::activations(options const& chosen) : threads_(chosen.threads), rms_
   }
 }
 
-activations::part activations::open(std::filesystem::path const& path) {
-  if (detail::open_npy(path).header.fortran_order) {
-    return {path.string(), std::nullopt, read_npy<float>(path)};
+activations::part activations::open(std::filesystem::path const& path, npy_integers integers) {
+  if (detail::open_npy(path, integers).header.fortran_order) {
+    return {path.string(), std::nullopt, read_npy<float>(path, integers)};
   }
-  return {path.string(), npy_rows(path), {}};
+  return {path.string(), npy_rows(path, integers), {}};
+}
+
+void activations::require_unchanged(std::string const& content) {
+  bool touched = false;
+  std::string names;
+  for (part& each : parts_) {
+    if (each.file && each.file->was_written_since_opened()) {
+      touched = true;
+      names += (names.empty() ? "" : ", ") + each.name;
+    }
+  }
+  if (!touched) {
+    return;
+  }
+  content_hash now;  // the time of a file may change where its numbers do not
+  for_each_block(*this, [&now](std::size_t, matrix_view<float> block) { now.add(block); });
+  if (now.text() != content) {
+    throw io_error(message(names, ": it was changed while it was being worked on: leave it alone, and begin anew"));
+  }
+  for (part& each : parts_) {
+    if (each.file) {
+      each.file->note_time();
+    }
+  }
 }
 
 void activations::part::read(std::size_t first, matrix_view<float> block) const {
@@ -134,9 +163,9 @@ start_matrix load_start_rotation(options const& chosen, std::size_t channels) {
                              " x ", channels));
     }
   };
-  npy_header const header = detail::open_npy(chosen.start_file).header;
+  npy_header const header = detail::open_npy(chosen.start_file, integers_of(chosen)).header;
   require_shape(header.rows, header.columns);  // before memory is asked for
-  matrix<double> rotation = read_npy<double>(chosen.start_file);
+  matrix<double> rotation = read_npy<double>(chosen.start_file, integers_of(chosen));
   require_shape(rotation.rows(), rotation.columns());  // another program may have written it anew
   content_hash content;
   content.add(rotation.view());

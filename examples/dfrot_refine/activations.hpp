@@ -35,6 +35,11 @@ class activations {
   /// Throws: io_error for a value that is not finite (file, row and column are named), or a file that became unreadable.
   void read(std::size_t first, matrix_view<float> block) const;
 
+  /// Checks that the files still hold what they held: rows are read again in every round, and a rotation for a mixture of
+  /// two inputs would be none for either. Reads them only where one was written since.
+  /// @param content content_hash of all tokens   Throws: io_error naming the files that were written.
+  void require_unchanged(std::string const& content);
+
  private:
   /// Rows that stay in their file, or are in memory: the sample, and files that are stored column by column.
   struct part {
@@ -47,7 +52,7 @@ class activations {
     void read(std::size_t first, matrix_view<float> block) const;
   };
 
-  [[nodiscard]] static part open(std::filesystem::path const& path);
+  [[nodiscard]] static part open(std::filesystem::path const& path, npy_integers integers);
 
   int threads_;
   bool rms_norm_;

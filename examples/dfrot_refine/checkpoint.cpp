@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include <dfrot/core/expects.hpp>
@@ -78,7 +79,8 @@ checkpoint::checkpoint(options const& chosen, outcome const& begun)
 }
 
 std::optional<refinement_state<float>> checkpoint::load(cpu::policy const& on) const {
-  if (!resume_ || !std::filesystem::exists(*path_)) {
+  std::error_code unknown;  // what is there and cannot be looked at is read, and then said
+  if (!resume_ || (!std::filesystem::exists(*path_, unknown) && !unknown)) {
     return std::nullopt;
   }
   tensor_file const file = tensor_file::read(*path_);

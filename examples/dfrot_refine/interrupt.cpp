@@ -6,22 +6,41 @@ namespace dfrot::program {
 
 namespace {
 
-// A signal handler can reach nothing but a global.
-volatile sig_atomic_t interrupt_seen = 0;
+constexpr int signals[] = {SIGINT, SIGTERM, SIGHUP};
 
-void note_interrupt(int) { interrupt_seen = 1; }
+// A signal handler can reach nothing but globals.
+volatile sig_atomic_t signal_seen = 0;
+volatile sig_atomic_t watched[3] = {0, 0, 0};
+
+/// The second time, whichever of the signals it is, the default ends the program.
+void note_interrupt(int number) {
+  signal_seen = number;
+  for (int i = 0; i < 3; ++i) {
+    if (watched[i] != 0) {
+      struct sigaction action = {};
+      action.sa_handler = SIG_DFL;
+      sigaction(signals[i], &action, nullptr);
+    }
+  }
+}
 
 }  // namespace
 
 void watch_for_interrupt() {
-  struct sigaction action = {};
-  action.sa_handler = note_interrupt;
-  sigemptyset(&action.sa_mask);
-  action.sa_flags =
-      static_cast<int>(SA_RESETHAND) | SA_RESTART;  // the second time: the default, which ends the program
-  sigaction(SIGINT, &action, nullptr);
+  for (int i = 0; i < 3; ++i) {
+    struct sigaction before = {};
+    if (sigaction(signals[i], nullptr, &before) != 0 || before.sa_handler == SIG_IGN) {
+      continue;
+    }
+    watched[i] = 1;
+    struct sigaction action = {};
+    action.sa_handler = note_interrupt;
+    sigemptyset(&action.sa_mask);
+    action.sa_flags = SA_RESTART;
+    sigaction(signals[i], &action, nullptr);
+  }
 }
 
-bool was_interrupted() { return interrupt_seen != 0; }
+int interrupting_signal() { return signal_seen; }
 
 }  // namespace dfrot::program

@@ -1,8 +1,8 @@
 // dfrot-refine: activations in, a rotation out that makes them easy to quantize, and figures that say by how much.
 
+#include <csignal>
 #include <cstdio>
 #include <exception>
-#include <filesystem>
 #include <new>
 #include <optional>
 #include <stdexcept>
@@ -12,85 +12,58 @@
 #include <vector>
 
 #include <dfrot/core/expects.hpp>
-#include <dfrot/io/atomic_file.hpp>
-#include <dfrot/io/npy.hpp>
-#include <dfrot/io/short_rotation_file.hpp>
+#include <dfrot/io/io_error.hpp>
 
 #include "cuda_device.hpp"
 #include "estimate.hpp"
 #include "interrupt.hpp"
 #include "options.hpp"
-#include "plot.hpp"
+#include "outputs.hpp"
 #include "progress.hpp"
-#include "report.hpp"
+#include "round_log.hpp"
 #include "run.hpp"
+#include "standard_output.hpp"
 #include "table.hpp"
+#include "visible_text.hpp"
 
 namespace {
 
 using namespace dfrot::program;
 
-/// What a user is told in one line before any work is done.
-void check_request(options const& chosen) {
-  if (chosen.bits != 4) {
-    throw dfrot::io_error(dfrot::message("--bits ", chosen.bits, ": only 4 is supported"));
-  }
-  dfrot::atomic_file::check_writable(chosen.output);
-  for (auto const* const path :
-       {&chosen.short_output, &chosen.start_output, &chosen.report, &chosen.plot, &chosen.csv, &chosen.checkpoint}) {
-    if (*path) {
-      dfrot::atomic_file::check_writable(**path);
-    }
-  }
-}
-
-/// Writes all outputs in full before the first of them gets its name, so that a full disk leaves none behind.
-void write_outputs(options const& chosen, outcome const& result) {
-  std::vector<dfrot::atomic_file> files;
-  auto const write_text = [&files](std::optional<std::filesystem::path> const& path, std::string const& text) {
-    if (path) {
-      files.emplace_back(*path).write(text);
-    }
-  };
-  dfrot::write_npy(files.emplace_back(chosen.output), result.rotation.view());
-  if (chosen.short_output) {
-    dfrot::write_short_rotation(files.emplace_back(*chosen.short_output), result.shortened->rotation);
-  }
-  if (chosen.start_output) {
-    dfrot::write_npy(files.emplace_back(*chosen.start_output), result.start_rotation.view());
-  }
-  write_text(chosen.report, chosen.report ? report(chosen, result) : "");
-  write_text(chosen.plot, chosen.plot ? plot(chosen, result) : "");
-  write_text(chosen.csv, chosen.csv ? token_csv(result) : "");
-  for (dfrot::atomic_file& file : files) {
-    file.commit();
-  }
+int complain(std::string const& text, int code) {
+  std::fprintf(stderr, "dfrot-refine: %s\n", visible_text(text).c_str());
+  return code;
 }
 
 int refine_and_write(options const& chosen) {
-  watch_for_interrupt();
-  check_request(chosen);
+  if (chosen.bits != 4) {
+    throw dfrot::io_error(dfrot::message("--bits ", chosen.bits, ": only 4 is supported"));
+  }
+  check_outputs(chosen);
   auto const device = chosen.device == compute_device::cuda ? open_cuda_device() : nullptr;
   if (chosen.dry_run) {
-    std::fputs(estimate(chosen, device.get()).c_str(), stdout);
+    write_standard_output(estimate(chosen, device.get()));
     return done;
   }
+  round_log log(chosen);  // before anything else is opened: /dev/fd/3 is what the caller opened
+  outputs files(chosen);
+  watch_for_interrupt();
   std::optional<progress> shown(std::in_place, chosen.refinement.rounds);
-  outcome const result = run(chosen, device.get(), *shown);
+  outcome const result = run(chosen, device.get(), *shown, log);
   shown.reset();
-  write_outputs(chosen, result);
-  std::fputs(table(chosen, result).c_str(), stdout);
-  return result.stopped() ? int{interrupted} : int{done};
-}
-
-int complain(std::string const& text, int code) {
-  std::fprintf(stderr, "dfrot-refine: %s\n", text.c_str());
-  return code;
+  std::vector<std::string> const failures = files.write(chosen, result);
+  for (std::string const& failure : failures) {
+    complain(failure, bad_input);
+  }
+  write_standard_output(table(chosen, result));
+  return !failures.empty() ? int{bad_input} : result.stopped() ? by_signal + interrupting_signal() : int{done};
 }
 
 }  // namespace
 
 int main(int argument_count, char** arguments) {
+  hold_standard_descriptors();
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of that output
   try {
     std::variant<options, int> const request = parse_options(argument_count, arguments);
     return std::holds_alternative<int>(request) ? std::get<int>(request) : refine_and_write(std::get<options>(request));

@@ -13,9 +13,12 @@
 #include <vector>
 
 #include <dfrot/core/expects.hpp>
+#include <dfrot/io/output_target.hpp>
 #include <dfrot/version.hpp>
 
 #include "number_text.hpp"
+#include "standard_output.hpp"
+#include "visible_text.hpp"
 
 namespace dfrot::program {
 
@@ -45,7 +48,8 @@ constexpr char const* examples =
     "      the rounds on an NVIDIA device, where the program was built for one\n"
     "\n"
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad input or unwritable output, 4 no device to use,\n"
-    "130 interrupted with Ctrl-C (the best rotation so far is written; a second Ctrl-C stops at once).\n";
+    "130 interrupted with Ctrl-C, 143 by SIGTERM, 129 by SIGHUP (the best rotation so far is written; a\n"
+    "second signal stops at once).\n";
 
 /// Texts that are parsed further after CLI11 has read them.
 struct raw_texts {
@@ -129,6 +133,9 @@ void add_files(CLI::App& app, options& chosen, raw_texts& texts) {
       ->type_name("X.npy")
       ->take_all()
       ->expected(1)
+      ->group(group);
+  app.add_flag("--bfloat16", chosen.bfloat16,
+               "16-bit items for which numpy has no type (<V2, as ml_dtypes saves\nbfloat16, or <u2) are bfloat16")
       ->group(group);
   add("-o,--output", texts.output, "Where the refined rotation goes (float32, x R rotates)", "R.npy")->required();
   add("--short-output", texts.short_output, "Where a short rotation goes in its compact form", "FILE");
@@ -261,7 +268,10 @@ bool same_file(std::filesystem::path const& a, std::filesystem::path const& b) {
   if (std::filesystem::equivalent(a, b, error)) {
     return true;
   }
-  return std::filesystem::weakly_canonical(a, error) == std::filesystem::weakly_canonical(b, error);
+  auto const final_name = [&error](std::filesystem::path const& name) {  // of what may not be there yet
+    return std::filesystem::weakly_canonical(resolve_output(name).path, error);
+  };
+  return final_name(a) == final_name(b);
 }
 
 /// Nothing that is read may be overwritten, and no two outputs may meet.
@@ -407,10 +417,15 @@ std::variant<options, int> parse_options(int argument_count, char** arguments) {
   try {
     app.parse(argument_count, arguments);
     interpret(app, texts, chosen);
-  } catch (CLI::Success const& finished) {  // --help, --version
-    return app.exit(finished);
+  } catch (CLI::CallForHelp const&) {
+    write_standard_output(app.help());
+    return int{done};
+  } catch (CLI::CallForVersion const& version) {
+    write_standard_output(message(version.what(), "\n"));
+    return int{done};
   } catch (CLI::ParseError const& error) {
-    std::fprintf(stderr, "dfrot-refine: %s (dfrot-refine --help lists the options)\n", error.what());
+    std::fprintf(stderr, "dfrot-refine: %s (dfrot-refine --help lists the options)\n",
+                 visible_text(error.what()).c_str());
     return int{wrong_usage};
   }
   return chosen;

@@ -12,8 +12,8 @@
 
 namespace dfrot::program {
 
-/// The exit codes of dfrot-refine.
-enum exit_code : int { done = 0, failed = 1, wrong_usage = 2, bad_input = 3, no_device = 4, interrupted = 130 };
+/// The exit codes of dfrot-refine. by_signal: to this the number of the signal that ended the rounds is added, as shells do.
+enum exit_code : int { done = 0, failed = 1, wrong_usage = 2, bad_input = 3, no_device = 4, by_signal = 128 };
 
 /// How massive tokens are told from ordinary ones.
 enum class massive_rule : std::uint8_t { automatic, compare, threshold };
@@ -31,6 +31,7 @@ enum class compute_device : std::uint8_t { cpu, cuda };
 /// What the user asked for on the command line.
 struct options {
   std::vector<std::filesystem::path> inputs;  ///< none: the built-in sample
+  bool bfloat16 = false;                      ///< <V2 and <u2 in inputs and in the start rotation are bfloat16
   std::filesystem::path output;
   std::optional<std::filesystem::path> short_output;
   std::optional<std::filesystem::path> start_output;

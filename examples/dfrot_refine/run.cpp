@@ -17,7 +17,6 @@
 #include "estimate.hpp"
 #include "interrupt.hpp"
 #include "refinement_work.hpp"
-#include "round_log.hpp"
 #include "survey.hpp"
 
 namespace dfrot::program {
@@ -127,16 +126,16 @@ std::unique_ptr<refinement_work> begin_work(cpu::policy const& on, cuda_device c
   return make_work(on, std::move(task), std::move(work));
 }
 
-void refine_full(cpu::policy const& on, cuda_device const* device, options const& chosen, activations const& x,
-                 outcome& result, progress& shown) {
+void refine_full(cpu::policy const& on, cuda_device const* device, options const& chosen, activations& x,
+                 outcome& result, progress& shown, round_log& log) {
   checkpoint const kept(chosen, result);
   auto const held_out = flags_of(result.split.held_out, x.rows());
   std::size_t ordinary = 0;
   for (std::size_t const row : result.split.used) {
     ordinary += result.massive.is_massive[row] == 0 ? 1 : 0;
   }
-  round_log log(chosen);
   auto state = kept.load(on);
+  log.begin();
   result.resumed = state.has_value();
   if (state) {
     for (refine_round const& round : state->rounds) {
@@ -151,12 +150,13 @@ void refine_full(cpu::policy const& on, cuda_device const* device, options const
   bool stopped = false;
   while (!work->finished() && !stopped) {
     refine_round const round = work->round();
+    x.require_unchanged(result.content);  // before anything of it is kept
     if (kept.is_kept()) {
       work->show_state([&kept](refinement_state<float> const& reached) { kept.save(reached); });
     }
     shown.show(round);
     log.add(round);
-    stopped = was_interrupted();
+    stopped = interrupting_signal() != 0;
   }
   result.refinement = work->result();
   result.refinement.stopped = stopped;
@@ -179,18 +179,18 @@ matrix<float> gather_massive(activations const& x, outcome const& result) {
 }
 
 void refine_short_way(cpu::policy const& on, options const& chosen, activations const& x, outcome& result,
-                      progress& shown) {
+                      progress& shown, round_log& log) {
   matrix<float> const massive = gather_massive(x, result);
   short_options settings;
   settings.rounds = chosen.refinement.rounds;
   settings.prototypes.count = chosen.prototypes;
-  round_log log(chosen);
+  log.begin();
   result.shortened =
       refine_short(on, chosen.scheme, massive.view(), randomized_hadamard(x.channels(), result.start_seed), settings,
                    [&](short_round const& round) {
                      shown.show(round);
                      log.add(round);
-                     return !was_interrupted();
+                     return interrupting_signal() == 0;
                    });
   result.rotation = matrix<float>(x.channels(), x.channels());
   result.shortened->rotation.to_dense(on, result.rotation.view());
@@ -213,12 +213,12 @@ void add_summaries(options const& chosen, outcome& result) {
 
 }  // namespace
 
-outcome run(options const& chosen, cuda_device const* device, progress& shown) {
+outcome run(options const& chosen, cuda_device const* device, progress& shown, round_log& log) {
   auto const began = std::chrono::steady_clock::now();
   cpu::policy const on{chosen.threads};
   outcome result;
   shown.show(chosen.inputs.empty() ? "making the built-in sample" : "opening the input");
-  activations const x(chosen);
+  activations x(chosen);
   result.input = x.name();
   result.rows = x.rows();
   result.channels = x.channels();
@@ -235,12 +235,13 @@ outcome run(options const& chosen, cuda_device const* device, progress& shown) {
 
   shown.show("preparing the refinement");
   if (chosen.method == refine_method::full) {
-    refine_full(on, device, chosen, x, result, shown);
+    refine_full(on, device, chosen, x, result, shown, log);
     shown.show("measuring the refined rotation");
     result.refined.tokens = measure(on, chosen, dense_rotation<float>(result.rotation), x);
   } else {
-    refine_short_way(on, chosen, x, result, shown);
+    refine_short_way(on, chosen, x, result, shown, log);
   }
+  x.require_unchanged(result.content);
   result.orthogonality = orthogonality(on, std::as_const(result.rotation).view());
   add_summaries(chosen, result);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();

@@ -2,6 +2,8 @@
 
 #include <cstdio>
 
+#include "visible_text.hpp"
+
 namespace dfrot::program {
 
 std::string coordinate(double value) {
@@ -17,7 +19,7 @@ std::string coordinate(double value) {
 
 std::string xml_text(std::string_view text) {
   std::string escaped;
-  for (char const c : text) {
+  for (char const c : visible_text(text)) {
     switch (c) {
       case '&':
         escaped += "&amp;";
@@ -32,9 +34,7 @@ std::string xml_text(std::string_view text) {
         escaped += "&quot;";
         break;
       default:
-        if (static_cast<unsigned char>(c) >= ' ') {
-          escaped += c;
-        }
+        escaped += c;
     }
   }
   return escaped;

@@ -11,7 +11,7 @@ struct point {
   double y = 0;
 };
 
-/// Escapes a text for XML, and drops what XML cannot hold.
+/// Escapes a text for XML; what XML cannot hold is shown as visible_text() does.
 [[nodiscard]] std::string xml_text(std::string_view text);
 
 /// An SVG page that grows element by element. Attributes are handed over as they stand in the file.

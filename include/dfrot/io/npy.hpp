@@ -149,7 +149,7 @@ constexpr char const* npy_description() {
 ///   matrix<float> x = read_npy<float>("hidden.npy");
 /// For files larger than memory see npy_rows.
 /// Versions 1.0 to 3.0, both memory orders, little endian. Infinities and NaNs are read as they stand.
-/// @param path the file   @param integers what uint16 numbers are: an error, or bfloat16
+/// @param path the file   @param integers what uint16 numbers and items without a type (<V2) are: an error, or bfloat16
 /// Complexity: linear in the file; beside the result one row (in Fortran order one column) is held in memory.
 /// Throws: io_error naming the file and what is wrong: not an .npy (pickle, zip), truncated or too long, big-endian,
 /// objects, integers, not 2-D, no rows or columns, a damaged header, a number too large for T.

@@ -17,7 +17,8 @@ namespace dfrot {
 /// The element types that an .npy file may hold here.
 enum class npy_type : std::uint8_t { float16, float32, float64, bfloat16 };
 
-/// What to make of 16-bit unsigned integers: numpy has no bfloat16, and programs write its bits as uint16.
+/// What to make of 16-bit items: numpy has no bfloat16. ml_dtypes saves it as two bytes without a type ('<V2', or '|V2' once
+/// read and saved again), other programs write its bits as uint16 ('<u2'). Nothing in the file says which it is.
 enum class npy_integers : std::uint8_t { rejected, bfloat16 };
 
 /// Bytes of one element.
@@ -47,7 +48,7 @@ inline npy_type npy_type_from(std::string_view description, std::string_view fil
   bool const has_order =
       !description.empty() && std::string_view("<>=|").find(description[0]) != std::string_view::npos;
   std::string_view const kind = description.substr(has_order ? 1 : 0);
-  bool const is_bfloat16 = kind == "u2" && integers == npy_integers::bfloat16;
+  bool const is_bfloat16 = (kind == "u2" || kind == "V2") && integers == npy_integers::bfloat16;
   if (kind == "f2" || kind == "f4" || kind == "f8" || is_bfloat16) {
     if (description[0] == '>') {
       fail("the numbers are big-endian");
@@ -68,6 +69,14 @@ inline npy_type npy_type_from(std::string_view description, std::string_view fil
       break;
     case 'c':
       fail("it holds complex numbers");
+      break;
+    case 'V':
+      if (kind == "V2") {
+        throw io_error(message(file, ": it holds 16-bit items without a type (dtype '", shown,
+                               "'), as numpy saves the bfloat16 of ml_dtypes: if it is that, ask for it "
+                               "(npy_integers::bfloat16, dfrot-refine --bfloat16); else save it as float32"));
+      }
+      fail("it holds bytes without a type that numpy knows, as an element type of ml_dtypes leaves them");
       break;
     default:
       fail("its element type is not float16, float32 or float64");
@@ -126,7 +135,7 @@ inline std::string shape_text(std::vector<std::size_t> const& shape) {
 }  // namespace detail
 
 /// Reads the text of an .npy header (what stands after magic, version and length).
-/// @param text the Python literal   @param file the file's name, for messages   @param integers what uint16 numbers are
+/// @param text the Python literal   @param file the file's name, for messages   @param integers what <u2 and <V2 are
 /// @post rows, columns >= 1 and rows * columns * element size fits into std::size_t
 /// Throws: io_error for a damaged text, an element type other than float16/32/64, big-endian numbers, a number of
 /// dimensions other than 2, an empty or an overflowing shape.

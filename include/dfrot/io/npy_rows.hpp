@@ -1,9 +1,11 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -29,7 +31,7 @@ namespace dfrot {
 class npy_rows {
  public:
   /// Opens a file and checks its header against its size.
-  /// @param path the file   @param sixteen_bit_integers what uint16 numbers are, which numpy writes for want of bfloat16
+  /// @param path the file   @param sixteen_bit_integers what uint16 numbers and items without a type (<V2) are
   /// Throws: io_error as read_npy(), and for Fortran order.
   explicit npy_rows(std::filesystem::path const& path, npy_integers sixteen_bit_integers = npy_integers::rejected)
       : source_(detail::open_npy(path, sixteen_bit_integers)) {
@@ -44,10 +46,14 @@ class npy_rows {
     if (descriptor_ < 0) {
       fail(std::strerror(errno));
     }
+    note_time();
   }
 
   npy_rows(npy_rows&& other) noexcept
-      : source_(std::move(other.source_)), begin_(other.begin_), descriptor_(std::exchange(other.descriptor_, -1)) {}
+      : source_(std::move(other.source_)),
+        begin_(other.begin_),
+        written_(other.written_),
+        descriptor_(std::exchange(other.descriptor_, -1)) {}
   npy_rows(npy_rows const&) = delete;
   npy_rows& operator=(npy_rows const&) = delete;
   npy_rows& operator=(npy_rows&&) = delete;
@@ -61,6 +67,13 @@ class npy_rows {
   [[nodiscard]] std::size_t rows() const { return source_.header.rows; }
   [[nodiscard]] std::size_t channels() const { return source_.header.columns; }
   [[nodiscard]] npy_type type() const { return source_.header.type; }
+
+  /// Whether the file was written since it was opened, or since note_time(): its time of writing has changed. A file that
+  /// was replaced by another one under its name was not: this one is still read.
+  [[nodiscard]] bool was_written_since_opened() const { return time_of_writing() != written_; }
+
+  /// From now on, only what is written later counts.
+  void note_time() { written_ = time_of_writing(); }
 
   /// Fills a block with rows first, first + 1, ..., converted to T.
   /// @param first row   @param block (m x channels)   Complexity: linear; up to 1 MiB of the file, but a row at least, is held.
@@ -104,6 +117,15 @@ class npy_rows {
     }
   }
 
+  /// Seconds, nanoseconds, bytes.
+  [[nodiscard]] std::array<long long, 3> time_of_writing() const {
+    struct stat now = {};
+    if (::fstat(descriptor_, &now) != 0) {
+      fail(std::strerror(errno));
+    }
+    return {now.st_mtim.tv_sec, now.st_mtim.tv_nsec, now.st_size};
+  }
+
   void read_bytes(char* to, std::size_t count, std::size_t offset) const {
     while (count > 0) {
       ::ssize_t const got = ::pread(descriptor_, to, count, begin_ + static_cast<::off_t>(offset));
@@ -121,6 +143,7 @@ class npy_rows {
 
   detail::npy_source source_;  // header and name; its stream is closed
   ::off_t begin_ = 0;          // of the numbers
+  std::array<long long, 3> written_{};
   int descriptor_ = -1;
 };
 

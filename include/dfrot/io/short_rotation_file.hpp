@@ -154,10 +154,14 @@ inline void write_short_rotation(std::filesystem::path const& path, short_rotati
 [[nodiscard]] inline short_rotation read_short_rotation(std::filesystem::path const& path) {
   std::string const name = path.string();
   std::error_code error;
-  bool const is_folder = std::filesystem::is_directory(path, error);
+  auto const status = std::filesystem::status(path, error);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {  // a pipe or device may never end
+    throw io_error(message("cannot read ", name, ": it is ",
+                           std::filesystem::is_directory(status) ? "a folder" : "no regular file"));
+  }
   std::ifstream stream(path, std::ios::binary);
-  if (!stream || is_folder) {
-    throw io_error(message("cannot read ", name, is_folder ? ": it is a folder" : ": no such file, or no permission"));
+  if (!stream) {
+    throw io_error(message("cannot read ", name, ": no such file, or no permission"));
   }
   std::string const bytes((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
   return detail::parse_short_rotation(bytes, name);
