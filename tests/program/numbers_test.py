@@ -17,7 +17,7 @@ NO_INTEGERS = ("1.0", "3.", "1e1", "010", "00", "-0", "0o7", "922337203685477580
 def number_options():
     """Name of each option that takes a number, and whether it is a whole one."""
     found = {}
-    for name, kind in re.findall(r"^ +(?:-\w,)?(--[\w-]+) (\S+)", refine_well("--help").stdout, flags=re.MULTILINE):
+    for name, kind in re.findall(r"^ +(?:-\w,)?(--[\w-]+) ([^\s=]+)", refine_well("--help").stdout, flags=re.MULTILINE):
         if kind in ("INT", "UINT"):
             found[name] = True
         elif kind in ("FLOAT", "RATIO", "FRACTION", "NUMBER") or "VALUE" in kind:

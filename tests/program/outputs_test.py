@@ -112,7 +112,7 @@ def check_descriptors(folder, expected):
             rest = without_times(found[len(b"first line\n"):])
             assert rest.startswith(expected[option]) if number == 1 else rest == expected[option], (option, name)
     # A descriptor that is not open, or open for reading only.
-    for name, redirected in (("/dev/fd/9", ""), ("/dev/fd/9", "9<X.npy"), ("/dev/stdout", ">&-")):
+    for name, redirected in (("/dev/fd/9", ""), ("/dev/fd/9", "9</dev/null"), ("/dev/stdout", ">&-")):
         done = subprocess.run(["bash", "-c", f"'{PROGRAM}' {' '.join(WORK)} --output R.npy --report {name} {redirected}"], cwd=folder,
                               capture_output=True, text=True, check=False)
         assert done.returncode == 3 and name in done.stderr, (name, redirected, done.stderr)
