@@ -11,7 +11,7 @@ packages=(
   libcli11-dev nlohmann-json3-dev libxxhash-dev # dfrot-refine
   libopenmpi-dev openmpi-bin          # the example over several machines
   catch2 libbenchmark-dev             # tests, benchmarks
-  python3 python3-numpy               # tests from the outside
+  python3 python3-numpy python3-xxhash # tests from the outside
   python3-venv pkgconf                # Conan in an environment of its own, and what it writes for pkg-config
   clang-format clang-tidy             # scripts/lint.sh
   g++-aarch64-linux-gnu qemu-user-static # the kernels for 64-bit ARM, compiled and run here

@@ -54,7 +54,7 @@ def check_refusals(folder):
     x[11, 5] += 0.5
     np.save(os.path.join(folder, "X.npy"), x)
     done = refine(*WORK, *KEPT, "--resume", "--output", "R2.npy", folder=folder)
-    assert done.returncode == 3 and "input checksum" in done.stderr, done.stderr
+    assert done.returncode == 3 and "content of the input" in done.stderr, done.stderr
     whole = content(folder, "c.safetensors")
     for damaged in (whole[:5], whole[:200], whole[:-1], b"\xff" * 8 + whole[8:]):
         with open(os.path.join(folder, "c.safetensors"), "wb") as file:

@@ -1,4 +1,5 @@
-"""Ctrl-C: the best rotation so far is written, exit code 130. A second one ends the program, nothing half written."""
+"""Ctrl-C, SIGTERM, SIGHUP: the best rotation so far is written, exit code 128 + the signal's number. A second signal ends the program,
+nothing half written. A signal that whoever started the program ignores is ignored."""
 
 import json
 import os
@@ -30,6 +31,42 @@ def start(folder, rounds=1000000):
     return process, terminal
 
 
+def check_each_signal():
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        with scratch() as folder:
+            np.save(os.path.join(folder, "X.npy"), sample(rows=200, channels=64))
+            process, terminal = start(folder)
+            process.send_signal(number)
+            drain(terminal)
+            text, _ = process.communicate(timeout=300)
+            assert process.returncode == 128 + number and "interrupted" in text, (number, process.returncode, text)
+            assert orthogonality(np.load(os.path.join(folder, "R.npy"))) < 1e-5
+
+
+def check_ignored_signals():
+    """As under nohup, or in the background of a shell: the work goes on, whatever comes."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    with scratch() as folder:
+        np.save(os.path.join(folder, "X.npy"), sample(rows=200, channels=64))
+        rounds = 12
+        command = [PROGRAM, "--input", "X.npy", "--output", "R.npy", "--report", "r.json", "--log", "pipe", "--patience", "0", "--rounds",
+                   str(rounds)]
+        pipe = os.path.join(folder, "pipe")
+        os.mkfifo(pipe)
+        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True,
+                                   preexec_fn=lambda: [signal.signal(number, signal.SIG_IGN) for number in numbers])
+        with open(pipe, encoding="utf-8") as log:
+            lines = 0
+            for lines, _ in enumerate(log, 1):
+                if lines <= 3:
+                    process.send_signal(numbers[lines - 1])
+        text, _ = process.communicate(timeout=300)
+        assert process.returncode == 0 and "interrupted" not in text, (process.returncode, text)
+        assert lines == rounds + 1, lines
+        with open(os.path.join(folder, "r.json"), encoding="utf-8") as file:
+            assert not json.load(file)["interrupted"]
+
+
 def drain(terminal):
     """Reads what is left on the terminal, so that the program never waits for a reader."""
     try:
@@ -41,6 +78,8 @@ def drain(terminal):
 
 
 def main():
+    check_ignored_signals()
+    check_each_signal()
     with scratch() as folder:
         np.save(os.path.join(folder, "X.npy"), sample(rows=600, channels=192))
         process, terminal = start(folder)

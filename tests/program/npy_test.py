@@ -1,11 +1,11 @@
-"""Files go to and fro between numpy and the program: every type, both memory orders, versions 1 to 3."""
+"""Files go to and fro between numpy and the program: every type, both memory orders, versions 1 to 3; bfloat16 where it is asked for."""
 
 import itertools
 import json
 import os
 import warnings
 
-from support import np, refine_well, sample, scratch
+from support import np, refine, refine_well, sample, scratch
 
 CHANNELS = 24
 
@@ -42,6 +42,46 @@ def figures(folder, array, version):
         return json.load(file)["errors"]
 
 
+def bfloat16_file(path, x, descr, order):
+    """Writes x, cut to bfloat16, in the bytes of numpy.save() with ml_dtypes (<V2; |V2 once loaded and saved again), or as <u2."""
+    bits = (np.ascontiguousarray(x, "<f4").view("<u4") >> 16).astype("<u2")
+    header = f"{{'descr': '{descr}', 'fortran_order': {order == 'F'}, 'shape': {x.shape}, }}"
+    header += " " * (118 - 1 - len(header)) + "\n"
+    with open(path, "wb") as file:
+        file.write(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + bits.tobytes(order))
+    return (bits.astype("<u4") << 16).view("<f4")
+
+
+def check_bfloat16(folder, x):
+    for descr, order in itertools.product(("<V2", "|V2", "<u2"), "CF"):
+        rounded = bfloat16_file(os.path.join(folder, "B.npy"), x, descr, order)
+        expected = figures(folder, rounded, (1, 0))
+        refine_well("--input", "B.npy", "--bfloat16", "--rounds", 0, "--output", "R.npy", "--report", "r.json", folder=folder)
+        with open(os.path.join(folder, "r.json"), encoding="utf-8") as file:
+            assert json.load(file)["errors"] == expected, (descr, order)
+        done = refine("--input", "B.npy", "--rounds", 0, "--output", "R2.npy", folder=folder)
+        assert done.returncode == 3 and not os.path.exists(os.path.join(folder, "R2.npy")), done.stderr
+        if descr != "<u2":
+            assert "bfloat16" in done.stderr and "--bfloat16" in done.stderr and descr in done.stderr, done.stderr
+    # Where each item has a type of its own, the option changes nothing.
+    refine_well("--input", "X.npy", "--bfloat16", "--rounds", 0, "--output", "R.npy", folder=folder)
+    for descr in ("<V1", "|V4", "<V2000000000000000000000", "|V", "<u1", "<i2", ">V2", ">u2"):
+        bfloat16_file(os.path.join(folder, "B.npy"), x, descr, "C")
+        done = refine("--input", "B.npy", "--bfloat16", "--rounds", 0, "--output", "R2.npy", folder=folder)
+        assert done.returncode == 3 and descr in done.stderr, (descr, done.stderr)
+    try:
+        import ml_dtypes
+    except ImportError:
+        print("skipped: a file that numpy itself writes: ml_dtypes is not installed")
+        return
+    array = np.asarray(x, np.float32).astype(ml_dtypes.bfloat16)
+    expected = figures(folder, array.astype("<f4"), (1, 0))
+    np.save(os.path.join(folder, "B.npy"), array)
+    refine_well("--input", "B.npy", "--bfloat16", "--rounds", 0, "--output", "R.npy", "--report", "r.json", folder=folder)
+    with open(os.path.join(folder, "r.json"), encoding="utf-8") as file:
+        assert json.load(file)["errors"] == expected
+
+
 def main():
     cases = list(itertools.product(("<f2", "<f4", "<f8"), "CF", ((1, 0), (2, 0), (3, 0))))
     with scratch() as folder:
@@ -52,6 +92,7 @@ def main():
             check_rotation(folder, signed_permutation(), dtype, order, version)
             found = figures(folder, np.asarray(x, dtype=dtype, order=order), version)
             assert found == expected, (dtype, order, version)
+        check_bfloat16(folder, x.astype("<f4"))
 
 
 main()

@@ -100,7 +100,7 @@ def check_descriptors(folder, expected):
         if not os.path.exists("/proc/self/fd") and "fd" in name:
             print(f"skipped: {name}: this system has no /proc")
             continue
-        for option in FILES if number == 7 else ("--report", "--log"):
+        for option in FILES if name == "/dev/fd/7" else ("--report", "--log"):
             with open(os.path.join(folder, "all.log"), "wb") as file:
                 file.write(b"first line\n")
             words = [f"'{word}'" for word in arguments_with(option, name)]
@@ -155,7 +155,7 @@ def check_links(folder, expected):
              "nowhere": "absent/e"}
     for name, to in links.items():
         os.symlink(to, os.path.join(folder, name))
-    for option in FILES:
+    for option in ("--output", "--log"):  # the two ways to open a file
         for name, final in (("relative", "other/a"), ("absolute", "other/b"), ("chain", "other/c"), ("into_folder", "other/d")):
             for _ in range(2):  # the file is not there, and then is
                 refine_well(*arguments_with(option, name), folder=folder)
@@ -194,13 +194,14 @@ def check_mounts(folder, expected):
             assert without_times(content(folder, "mounted")) == expected[option], option
         assert content(folder, "R.mount") == b"" and not [name for name in os.listdir(folder) if name.endswith(".tmp")]
     # Full in place: the whole output stays beside, and the message says where.
-    script = ("mkdir small && mount -t tmpfs -o size=4k none small && touch small/R.npy && mount --bind small/R.npy R.mount && "
-              f"'{PROGRAM}' {' '.join(WORK)} --output R.mount")
+    script = ("mkdir small && mount -t tmpfs -o size=4k none small && touch small/t.csv && mount --bind small/t.csv R.mount && "
+              f"'{PROGRAM}' {' '.join(WORK)} --output R.npy --csv R.mount")
     done = subprocess.run(["unshare", "--mount", "bash", "-c", script], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 3 and "R.mount" in done.stderr, (done.returncode, done.stderr)
     kept = [name for name in os.listdir(folder) if name.endswith(".tmp")]
     assert len(kept) == 1 and kept[0] in done.stderr, (kept, done.stderr)
-    assert content(folder, kept[0]) == expected["--output"]
+    assert without_times(content(folder, kept[0])) == expected["--csv"]
+    assert without_times(content(folder, "R.npy")) == expected["--output"]
     os.remove(os.path.join(folder, kept[0]))
 
 
@@ -228,7 +229,7 @@ def check_folders_without_permission(folder, expected):
         os.chmod(os.path.join(folder, place), mode)
         done = subprocess.run([program, *WORK, "--output", f"{place}/R.npy"], cwd=folder, capture_output=True, text=True, check=False, **as_user)
         assert done.returncode == 0, (place, done.stderr)
-        assert content(folder, f"{place}/R.npy") == expected["--output"] and os.listdir(os.path.join(folder, place)) == ["R.npy"], place
+        assert without_times(content(folder, f"{place}/R.npy")) == expected["--output"] and os.listdir(os.path.join(folder, place)) == ["R.npy"], place
         os.chmod(path, 0o444)
         done = subprocess.run([program, *WORK, "--output", f"{place}/R.npy"], cwd=folder, capture_output=True, text=True, check=False, **as_user)
         assert done.returncode == 3 and "Permission denied" in done.stderr, (place, done.stderr)
