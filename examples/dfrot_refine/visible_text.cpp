@@ -28,8 +28,10 @@ std::size_t length_of_visible(std::string_view text) {
   constexpr std::uint32_t least[5] = {0, 0, 0xa0, 0x800, 0x10000};  // 0x80 to 0x9f are control characters
   bool const surrogate = character >= 0xd800 && character <= 0xdfff;
   bool const noncharacter = (character & 0xfffeu) == 0xfffe || (character >= 0xfdd0 && character <= 0xfdef);
-  bool const line_end = character == 0x2028 || character == 0x2029;
-  bool const visible = character >= least[length] && character <= 0x10ffff && !surrogate && !noncharacter && !line_end;
+  // Ends of lines and paragraphs, and what has no width or changes the direction of the text around it.
+  bool const layout = (character >= 0x200b && character <= 0x200f) || (character >= 0x2028 && character <= 0x202e) ||
+                      (character >= 0x2060 && character <= 0x206f) || character == 0xfeff;
+  bool const visible = character >= least[length] && character <= 0x10ffff && !surrogate && !noncharacter && !layout;
   return visible ? length : 0;
 }
 

@@ -9,7 +9,7 @@ from support import PROGRAM, np, sample, scratch
 
 NAMES = (b"plain.npy", "größe 空.npy".encode(), b"bad\xff\xfe.npy", b"cut\xe2\x82.npy", b"overlong\xc0\xaf.npy", b"surrogate\xed\xa0\x80.npy",
          b"line\nend.npy", b"escape\x1b[31m.npy", b"bell\x07tab\t.npy", b"c1\xc2\x9b31m.npy", b"non\xef\xbf\xbe.npy", b"<&\"'>.npy", b"back\\x41.npy",
-         "line\u2028.npy".encode(), b"%s%n{}$(x).npy", b"-dash.npy", b"l" * 240 + b".npy")
+         "line\u2028.npy".encode(), "turned\u202eypn.npy".encode(), b"%s%n{}$(x).npy", b"-dash.npy", b"l" * 240 + b".npy")
 
 
 def run(folder, *arguments):
