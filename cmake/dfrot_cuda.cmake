@@ -5,9 +5,13 @@ add_library(dfrot_cuda INTERFACE)
 add_library(dfrot::cuda ALIAS dfrot_cuda)
 set_target_properties(dfrot_cuda PROPERTIES EXPORT_NAME cuda)
 target_compile_features(dfrot_cuda INTERFACE cxx_std_20)
-target_include_directories(dfrot_cuda INTERFACE
-  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
-  $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+file(GLOB_RECURSE device_headers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/include/*.cuh")
+if(NOT TARGET dfrot_dfrot)
+  list(APPEND device_headers ${eigen_headers})  # some of linalg and optimize are free of Eigen, and read here, too
+endif()
+target_sources(dfrot_cuda INTERFACE
+  FILE_SET device_headers TYPE HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/include" FILES ${device_headers})
+set_target_properties(dfrot_cuda PROPERTIES VERIFY_INTERFACE_HEADER_SETS OFF)  # that would take nvcc
 
 # Whether this project's own programs for devices are compiled. Sets dfrot_has_cuda, and enables the language.
 set(DFROT_CUDA AUTO CACHE STRING "Compile this project's programs for CUDA devices: ON, OFF, or AUTO, where an nvcc is found")

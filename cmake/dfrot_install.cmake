@@ -1,29 +1,74 @@
-# cmake --install: headers, and a package that find_package(dfrot) finds. Programs install themselves where they are made.
+# A package that find_package(dfrot) finds: written for cmake --install, and for the project that adds this folder. Programs
+# install themselves where they are made.
 
 include(CMakePackageConfigHelpers)
 
 set(package_folder "${CMAKE_INSTALL_DATADIR}/cmake/dfrot")
+set(package "${PROJECT_BINARY_DIR}/package")
+configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/dfrotConfig.cmake.in" "${package}/dfrotConfig.cmake"
+  INSTALL_DESTINATION "${package_folder}" NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
+configure_file("${PROJECT_SOURCE_DIR}/cmake/dfrotConfigVersion.cmake.in" "${package}/dfrotConfigVersion.cmake" @ONLY)
 
-install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/dfrot" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
-  FILES_MATCHING PATTERN "*.hpp" PATTERN "*.cuh")
-install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/dfrot")
-
-install(TARGETS dfrot_kernels EXPORT dfrot_kernels_targets)
-install(EXPORT dfrot_kernels_targets NAMESPACE dfrot:: FILE dfrotKernelsTargets.cmake DESTINATION "${package_folder}")
-install(TARGETS dfrot_cuda EXPORT dfrot_cuda_targets)
-install(EXPORT dfrot_cuda_targets NAMESPACE dfrot:: FILE dfrotCudaTargets.cmake DESTINATION "${package_folder}")
-if(TARGET dfrot_dfrot)
-  install(TARGETS dfrot_dfrot EXPORT dfrot_targets)
-  install(EXPORT dfrot_targets NAMESPACE dfrot:: FILE dfrotTargets.cmake DESTINATION "${package_folder}")
+# Once a project has added this folder, find_package(dfrot) in it, or in another that it adds, finds this dfrot.
+if(NOT PROJECT_IS_TOP_LEVEL)
+  foreach(file dfrotConfig.cmake dfrotConfigVersion.cmake)
+    file(WRITE "${CMAKE_FIND_PACKAGE_REDIRECTS_DIR}/${file}" "include(\"${package}/${file}\")\n")
+  endforeach()
 endif()
 
-configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/dfrotConfig.cmake.in"
-  "${PROJECT_BINARY_DIR}/package/dfrotConfig.cmake" INSTALL_DESTINATION "${package_folder}"
-  NO_SET_AND_CHECK_MACRO)
-write_basic_package_version_file("${PROJECT_BINARY_DIR}/package/dfrotConfigVersion.cmake"
-  COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+if(NOT DFROT_INSTALL)
+  return()
+endif()
+
+install(TARGETS dfrot_kernels EXPORT dfrot_kernels_targets FILE_SET HEADERS)
+install(EXPORT dfrot_kernels_targets NAMESPACE dfrot:: FILE dfrotKernelsTargets.cmake DESTINATION "${package_folder}")
+install(TARGETS dfrot_cuda EXPORT dfrot_cuda_targets FILE_SET device_headers)
+install(EXPORT dfrot_cuda_targets NAMESPACE dfrot:: FILE dfrotCudaTargets.cmake DESTINATION "${package_folder}")
+if(TARGET dfrot_dfrot)
+  install(TARGETS dfrot_dfrot EXPORT dfrot_targets FILE_SET HEADERS)
+  install(EXPORT dfrot_targets NAMESPACE dfrot:: FILE dfrotTargets.cmake DESTINATION "${package_folder}")
+endif()
 install(FILES
-  "${PROJECT_BINARY_DIR}/package/dfrotConfig.cmake"
-  "${PROJECT_BINARY_DIR}/package/dfrotConfigVersion.cmake"
-  "${PROJECT_SOURCE_DIR}/cmake/dfrot_xsimd.cmake"
+  "${package}/dfrotConfig.cmake" "${package}/dfrotConfigVersion.cmake"
+  "${PROJECT_SOURCE_DIR}/cmake/dfrot_read_version.cmake"
+  "${PROJECT_SOURCE_DIR}/cmake/dfrot_xsimd.cmake" "${PROJECT_SOURCE_DIR}/cmake/dfrot_eigen.cmake"
   DESTINATION "${package_folder}")
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/dfrot")
+
+# pkg-config: a prefix relative to the file, so that the folder may move. It knows nothing of plain folders, whose users hand
+# on -I themselves.
+file(RELATIVE_PATH pc_to_prefix "${CMAKE_INSTALL_FULL_DATADIR}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
+string(REGEX REPLACE "/$" "" pc_to_prefix "${pc_to_prefix}")
+set(pc_includedir "\${prefix}")
+cmake_path(APPEND pc_includedir "${CMAKE_INSTALL_INCLUDEDIR}")
+set(pc_requires_xsimd "xsimd >= 8.1")
+if(DFROT_XSIMD_INCLUDE_DIR)
+  set(pc_requires_xsimd "")
+endif()
+set(pc_requires_eigen ", eigen3 >= 3.4")
+if(DFROT_EIGEN_INCLUDE_DIR)
+  set(pc_requires_eigen "")
+endif()
+set(pc_names dfrot-kernels)
+if(TARGET dfrot_dfrot)
+  list(APPEND pc_names dfrot)
+endif()
+foreach(name IN LISTS pc_names)
+  configure_file("${PROJECT_SOURCE_DIR}/cmake/${name}.pc.in" "${package}/${name}.pc" @ONLY)
+  install(FILES "${package}/${name}.pc" DESTINATION "${CMAKE_INSTALL_DATADIR}/pkgconfig")
+endforeach()
+
+# The Common Package Specification, for other build systems. It stands here and not in share/cps, where CMake 4.3 would prefer
+# it: that CMake would look for xsimd::xsimd, which xsimd's package does not have, and would leave OpenMP out.
+set(cps_path "@prefix@")
+set(cps_include "@prefix@")
+cmake_path(APPEND cps_path "${package_folder}")
+cmake_path(APPEND cps_include "${CMAKE_INSTALL_INCLUDEDIR}")
+file(READ "${PROJECT_SOURCE_DIR}/cmake/dfrot.cps.in" cps)
+string(CONFIGURE "${cps}" cps @ONLY)
+if(NOT TARGET dfrot_dfrot)
+  string(JSON cps REMOVE "${cps}" components dfrot)
+  string(JSON cps REMOVE "${cps}" requires Eigen3)
+endif()
+file(WRITE "${package}/dfrot.cps" "${cps}")
+install(FILES "${package}/dfrot.cps" DESTINATION "${package_folder}")

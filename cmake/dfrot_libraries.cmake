@@ -3,13 +3,24 @@
 #   dfrot::dfrot     everything: adds Eigen for linalg, adapt and optimize
 # Both are header-only, and both hand on include folders and nothing else: no -march, no warnings.
 
+set(DFROT_XSIMD_INCLUDE_DIR "" CACHE PATH "A folder that holds xsimd/, plain sources, in place of xsimd's package")
+set(DFROT_EIGEN_INCLUDE_DIR "" CACHE PATH "A folder that holds Eigen/, plain sources, in place of Eigen's package")
+
+# Every header belongs to one library, which installs it.
+file(GLOB_RECURSE kernel_headers CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/include/*.hpp")
+set(eigen_headers ${kernel_headers})
+set(with_eigen "^dfrot/(linalg|optimize|adapt)/|^dfrot/dfrot\\.hpp$")
+list(FILTER kernel_headers EXCLUDE REGEX "${with_eigen}")
+list(FILTER eigen_headers INCLUDE REGEX "${with_eigen}")
+list(TRANSFORM kernel_headers PREPEND "${PROJECT_SOURCE_DIR}/include/")
+list(TRANSFORM eigen_headers PREPEND "${PROJECT_SOURCE_DIR}/include/")
+
 add_library(dfrot_kernels INTERFACE)
 add_library(dfrot::kernels ALIAS dfrot_kernels)
 set_target_properties(dfrot_kernels PROPERTIES EXPORT_NAME kernels)
 target_compile_features(dfrot_kernels INTERFACE cxx_std_20)
-target_include_directories(dfrot_kernels INTERFACE
-  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
-  $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+target_sources(dfrot_kernels INTERFACE
+  FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/include" FILES ${kernel_headers})
 
 include("${CMAKE_CURRENT_LIST_DIR}/dfrot_xsimd.cmake")
 if(dfrot_xsimd_missing)
@@ -25,23 +36,27 @@ else()
   message(STATUS "dfrot: OpenMP not found, operations run on one thread")
 endif()
 
-# Eigen 5 refuses a request for "3.4", and Debian's Eigen one for a range: ask for none, then look at what was found.
-find_package(Eigen3 QUIET NO_MODULE)
-if(TARGET Eigen3::Eigen AND Eigen3_VERSION VERSION_LESS 3.4)
-  message(STATUS "dfrot: Eigen ${Eigen3_VERSION} is too old (3.4 or newer is needed), dfrot::dfrot is left out")
-elseif(TARGET Eigen3::Eigen)
-  add_library(dfrot_dfrot INTERFACE)
-  add_library(dfrot::dfrot ALIAS dfrot_dfrot)
-  set_target_properties(dfrot_dfrot PROPERTIES EXPORT_NAME dfrot)
-  target_link_libraries(dfrot_dfrot INTERFACE dfrot_kernels Eigen3::Eigen)
-  # Users of an imported Eigen see it as a system library; one that was added as a subproject has to be declared so.
-  get_target_property(eigen_is_imported Eigen3::Eigen IMPORTED)
-  if(NOT eigen_is_imported)
-    target_include_directories(dfrot_dfrot SYSTEM INTERFACE
-      $<BUILD_INTERFACE:$<TARGET_PROPERTY:Eigen3::Eigen,INTERFACE_INCLUDE_DIRECTORIES>>)
+set(DFROT_EIGEN AUTO CACHE STRING "dfrot::dfrot, the part with Eigen: ON, OFF, or AUTO, where Eigen is found")
+set_property(CACHE DFROT_EIGEN PROPERTY STRINGS AUTO ON OFF)
+if(DFROT_EIGEN)
+  include("${CMAKE_CURRENT_LIST_DIR}/dfrot_eigen.cmake")
+  if(dfrot_eigen_missing AND (DFROT_EIGEN_INCLUDE_DIR OR NOT DFROT_EIGEN STREQUAL "AUTO"))
+    message(FATAL_ERROR "dfrot: ${dfrot_eigen_missing}")
+  elseif(dfrot_eigen_missing)
+    message(STATUS "dfrot: dfrot::dfrot is left out: ${dfrot_eigen_missing}")
+  else()
+    add_library(dfrot_dfrot INTERFACE)
+    add_library(dfrot::dfrot ALIAS dfrot_dfrot)
+    set_target_properties(dfrot_dfrot PROPERTIES EXPORT_NAME dfrot)
+    target_sources(dfrot_dfrot INTERFACE
+      FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/include" FILES ${eigen_headers})
+    target_link_libraries(dfrot_dfrot INTERFACE dfrot_kernels)
+    if(dfrot_eigen_target)
+      target_link_libraries(dfrot_dfrot INTERFACE "$<BUILD_INTERFACE:${dfrot_eigen_target}>")
+    endif()
+    # Not only for a folder: an imported Eigen is a system library by itself, one that was added as a subproject is not.
+    target_include_directories(dfrot_dfrot SYSTEM INTERFACE "$<BUILD_INTERFACE:${dfrot_eigen_include}>")
   endif()
-else()
-  message(STATUS "dfrot: Eigen not found, dfrot::dfrot is left out")
 endif()
 
 # dfrot::blas: what a program links to use linalg/blas.hpp, whose dense products are those of an external BLAS.

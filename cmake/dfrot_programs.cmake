@@ -1,22 +1,30 @@
 # What this project's own programs are compiled with. Nothing here reaches a project that uses the library.
 
-# Warnings, and -march=native where it is asked for, on a target of this project.
-function(dfrot_own_target target)
+# Warnings, and -march=native where it is asked for.
+function(dfrot_own_options result)
+  set(options "")
   if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
-    target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
+    list(APPEND options -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
       # Two false alarms of g++ 12, about its own headers: the "undefined" operands of AVX-512 intrinsics (GCC bug
       # 105593), and "text" + std::string (GCC bug 105651).
-      target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized -Wno-uninitialized -Wno-restrict)
+      list(APPEND options -Wno-maybe-uninitialized -Wno-uninitialized -Wno-restrict)
     endif()
     if(DFROT_WARNINGS_AS_ERRORS)
-      target_compile_options(${target} PRIVATE -Werror)
+      list(APPEND options -Werror)
     endif()
     if(DFROT_NATIVE)
-      target_compile_options(${target} PRIVATE -march=native)
+      list(APPEND options -march=native)
     endif()
-    target_compile_definitions(${target} PRIVATE DFROT_PORTABLE=1)
+    list(APPEND options -DDFROT_PORTABLE=1)
   endif()
+  set(${result} "${options}" PARENT_SCOPE)
+endfunction()
+
+# The same on a target of this project.
+function(dfrot_own_target target)
+  dfrot_own_options(options)
+  target_compile_options(${target} PRIVATE ${options})
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
 endfunction()
 

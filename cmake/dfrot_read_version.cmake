@@ -1,0 +1,17 @@
+# dfrot_read_version(<variable> <header> <macro> ...): the numbers that these macros are defined as, with points between them;
+# empty where the header, or one of the macros, is missing. The build and the installed package share this file.
+function(dfrot_read_version result header)
+  set(numbers "")
+  if(EXISTS "${header}")
+    foreach(macro IN LISTS ARGN)
+      file(STRINGS "${header}" line LIMIT_COUNT 1 REGEX "^# *define +${macro} +[0-9]+")
+      if(NOT line MATCHES "${macro} +([0-9]+)")
+        set(numbers "")
+        break()
+      endif()
+      list(APPEND numbers "${CMAKE_MATCH_1}")
+    endforeach()
+  endif()
+  list(JOIN numbers "." version)
+  set(${result} "${version}" PARENT_SCOPE)
+endfunction()
