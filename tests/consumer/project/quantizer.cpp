@@ -1,9 +1,13 @@
-// A quantization program: the whole library.
-#include <Eigen/Core>
-#include <dfrot/core/matrix.hpp>
+#include "quantizer.hpp"
+
+#include <cstdio>
+#include <dfrot/adapt/eigen.hpp>
+#include <dfrot/linalg/orthogonal.hpp>
 
 int main() {
-  dfrot::matrix<float> rotation(4, 4);
-  Eigen::Map<Eigen::MatrixXf>(rotation.data(), 4, 4).setIdentity();
-  return rotation(2, 2) == 1.0F && rotation(2, 1) == 0.0F ? 0 : 1;
+  dfrot::matrix<double> const rotation = draw_rotation(12);
+  auto const r = dfrot::as_eigen(rotation.view());
+  double const deviation = (r * r.transpose() - Eigen::MatrixXd::Identity(12, 12)).cwiseAbs().maxCoeff();
+  std::printf("Eigen %d.%d.%d, largest entry of R R^T - I: %.1e\n", EIGEN_WORLD_VERSION, EIGEN_MAJOR_VERSION, EIGEN_MINOR_VERSION, deviation);
+  return deviation < 1e-12 ? 0 : 1;
 }

@@ -1,0 +1,71 @@
+# cmake -DPREFIX=… -DFOLDER=… -DCOMPILER=… -DGENERATOR=… -P requests.cmake
+#
+# What find_package(dfrot …) accepts, and what it refuses with which reason.
+cmake_minimum_required(VERSION 3.25)
+include("${CMAKE_CURRENT_LIST_DIR}/run.cmake")
+
+# request(<outcome> <arguments of find_package, with | between them> <regular expression> [<setting> ...])
+set(failures 0)
+function(request outcome arguments expected)
+  # One build folder for all, so that the compiler is asked once; what an earlier request found is forgotten.
+  execute_process(COMMAND "${CMAKE_COMMAND}" -S "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/requests" -B "${FOLDER}/build" -G "${GENERATOR}"
+      "-DCMAKE_CXX_COMPILER=${COMPILER}" "-DCMAKE_PREFIX_PATH=${PREFIX}" -U *_DIR -U BLAS_* -U CMAKE_DISABLE_FIND_PACKAGE_*
+      "-DREQUEST=${arguments}" ${ARGN}
+    RESULT_VARIABLE status OUTPUT_VARIABLE text ERROR_VARIABLE text)
+  string(REGEX REPLACE "[ \n]+" " " text "${text}")
+  if((outcome STREQUAL "accepted" AND NOT status EQUAL 0) OR (outcome STREQUAL "refused" AND status EQUAL 0)
+      OR NOT text MATCHES "${expected}")
+    message("FAILED: find_package(dfrot ${arguments}) ${ARGN} must be ${outcome} with \"${expected}\", but printed:\n${text}\n")
+    math(EXPR failures "${failures} + 1")
+    set(failures ${failures} PARENT_SCOPE)
+  endif()
+endfunction()
+
+file(REMOVE_RECURSE "${FOLDER}")
+set(names "kernels, dfrot, blas, cuda")
+
+request(accepted "0.1...<1" "kernels TRUE, dfrot TRUE, blas FALSE, cuda TRUE")
+request(accepted "0.1" "dfrot TRUE")
+request(accepted "0.1.0|EXACT" "dfrot TRUE")
+request(accepted "0...0.1.0" "dfrot TRUE")
+request(accepted "" "kernels TRUE, dfrot TRUE, blas FALSE, cuda TRUE")
+request(accepted "COMPONENTS|kernels" "kernels TRUE, dfrot FALSE")
+request(accepted "COMPONENTS|cuda" "kernels FALSE, dfrot FALSE, blas FALSE, cuda TRUE")
+request(accepted "COMPONENTS|kernels|OPTIONAL_COMPONENTS|dfrot" "dfrot FALSE" -DCMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON)
+
+request(refused "99" "0\\.1\\.0 \\(older than 99\\)")
+request(refused "0.2" "0\\.1\\.0 \\(older than 0\\.2\\)")
+request(refused "0.1.1" "0\\.1\\.0 \\(older than 0\\.1\\.1\\)")
+request(refused "0.0.9" "0\\.1\\.0 \\(not compatible with 0\\.0\\.9: before 1\\.0")
+request(refused "0.2...<1" "0\\.1\\.0 \\(outside the range 0\\.2\\.\\.\\.<1\\)")
+request(refused "0.0.1...<0.1" "0\\.1\\.0 \\(outside the range")
+request(refused "0.0.1...<0.1.0" "0\\.1\\.0 \\(outside the range")
+request(refused "0.0.1...0.0.9" "0\\.1\\.0 \\(outside the range")
+request(refused "COMPONENTS|nope" "no component \"nope\"\\. Its components are: ${names}")
+request(refused "COMPONENTS|kernels|nope" "no component \"nope\"\\. Its components are: ${names}")
+request(refused "OPTIONAL_COMPONENTS|nope" "no component \"nope\"\\. Its components are: ${names}")
+request(refused "COMPONENTS|kernels|OPTIONAL_COMPONENTS|nope" "no component \"nope\"\\. Its components are: ${names}")
+
+# A component without what it needs says what that is.
+request(refused "" "component dfrot: Eigen 3\\.4 or newer was not found" -DCMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON)
+request(refused "COMPONENTS|blas" "component blas: Eigen" -DCMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON)
+request(refused "COMPONENTS|blas" "component blas: no BLAS was found" -DCMAKE_DISABLE_FIND_PACKAGE_BLAS=ON)
+request(refused "COMPONENTS|kernels" "component kernels: .*xsimd 8\\.1 or newer, which was not found" -DCMAKE_DISABLE_FIND_PACKAGE_xsimd=ON)
+
+# Folders of plain sources: their versions are read from the headers.
+set(old "${FOLDER}/old")
+file(WRITE "${old}/xsimd/config/xsimd_config.hpp"
+  "#define XSIMD_VERSION_MAJOR 7\n#define XSIMD_VERSION_MINOR 6\n#define XSIMD_VERSION_PATCH 0\n")
+file(WRITE "${old}/Eigen/src/Core/util/Macros.h"
+  "#define EIGEN_WORLD_VERSION 3\n#define EIGEN_MAJOR_VERSION 3\n#define EIGEN_MINOR_VERSION 9\n")
+file(WRITE "${FOLDER}/new/Eigen/Version"
+  "#define EIGEN_WORLD_VERSION 3\n#define EIGEN_MAJOR_VERSION 5\n#define EIGEN_MINOR_VERSION 0\n#define EIGEN_PATCH_VERSION 1\n")
+request(refused "COMPONENTS|kernels" "xsimd 8\\.1 or newer; found 7\\.6\\.0" "-DDFROT_XSIMD_INCLUDE_DIR=${old}")
+request(refused "" "Eigen 3\\.3\\.9 is too old" "-DDFROT_EIGEN_INCLUDE_DIR=${old}")
+request(accepted "" "dfrot TRUE" "-DDFROT_EIGEN_INCLUDE_DIR=${FOLDER}/new")
+request(refused "COMPONENTS|kernels" "name the folder that holds xsimd/" "-DDFROT_XSIMD_INCLUDE_DIR=${FOLDER}")
+request(refused "" "name the folder that holds Eigen/" "-DDFROT_EIGEN_INCLUDE_DIR=${FOLDER}")
+
+if(failures)
+  message(FATAL_ERROR "${failures} requests had another outcome")
+endif()
