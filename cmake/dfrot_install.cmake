@@ -58,11 +58,13 @@ foreach(name IN LISTS pc_names)
   install(FILES "${package}/${name}.pc" DESTINATION "${CMAKE_INSTALL_DATADIR}/pkgconfig")
 endforeach()
 
-# The Common Package Specification, for other build systems. It stands here and not in share/cps, where CMake 4.3 would prefer
-# it: that CMake would look for xsimd::xsimd, which xsimd's package does not have, and would leave OpenMP out.
+# The Common Package Specification, for other build systems ($CPS_PATH is the prefix's share). It stands apart, since CMake 4.3
+# prefers it to the config in every folder where it looks for both: it would then miss xsimd::xsimd, which xsimd's package does
+# not have, and leave OpenMP out.
+set(cps_folder "${CMAKE_INSTALL_DATADIR}/dfrot/cps")
 set(cps_path "@prefix@")
 set(cps_include "@prefix@")
-cmake_path(APPEND cps_path "${package_folder}")
+cmake_path(APPEND cps_path "${cps_folder}")
 cmake_path(APPEND cps_include "${CMAKE_INSTALL_INCLUDEDIR}")
 file(READ "${PROJECT_SOURCE_DIR}/cmake/dfrot.cps.in" cps)
 string(CONFIGURE "${cps}" cps @ONLY)
@@ -70,5 +72,5 @@ if(NOT TARGET dfrot_dfrot)
   string(JSON cps REMOVE "${cps}" components dfrot)
   string(JSON cps REMOVE "${cps}" requires Eigen3)
 endif()
-file(WRITE "${package}/dfrot.cps" "${cps}")
-install(FILES "${package}/dfrot.cps" DESTINATION "${package_folder}")
+file(WRITE "${package}/cps/dfrot.cps" "${cps}")
+install(FILES "${package}/cps/dfrot.cps" DESTINATION "${cps_folder}")

@@ -12,7 +12,8 @@ packages=(
   libopenmpi-dev openmpi-bin          # the example over several machines
   catch2 libbenchmark-dev             # tests, benchmarks
   python3 python3-numpy python3-xxhash # tests from the outside
-  python3-venv pkgconf                # Conan in an environment of its own, and what it writes for pkg-config
+  python3-venv                        # Conan, in an environment of its own
+  clang-19 pkgconf                    # consumers of the library, with a newer compiler (50 MB, no OpenMP) and without CMake
   clang-format clang-tidy             # scripts/lint.sh
   g++-aarch64-linux-gnu qemu-user-static # the kernels for 64-bit ARM, compiled and run here
 )

@@ -33,8 +33,8 @@ if(NOT written STREQUAL installed)
 endif()
 
 # Attributes that the Common Package Specification requires, and a path that is the file's own.
-file(READ "${prefix}/share/cmake/dfrot/dfrot.cps" cps)
-foreach(pair "cps_version=0.13.0" "name=dfrot" "version=${VERSION}" "cps_path=@prefix@/share/cmake/dfrot")
+file(READ "${prefix}/share/dfrot/cps/dfrot.cps" cps)
+foreach(pair "cps_version=0.13.0" "name=dfrot" "version=${VERSION}" "cps_path=@prefix@/share/dfrot/cps")
   string(REGEX MATCH "^([^=]*)=(.*)$" pair "${pair}")
   string(JSON value GET "${cps}" "${CMAKE_MATCH_1}")
   if(NOT value STREQUAL CMAKE_MATCH_2)

@@ -11,7 +11,7 @@ foreach(line IN LISTS lines)
   message("== ${case}")
   execute_process(COMMAND "${CMAKE_COMMAND}" -S "${CMAKE_CURRENT_LIST_DIR}/one_dfrot" -B "${FOLDER}/${case}" -G "${GENERATOR}"
       "-DCMAKE_CXX_COMPILER=${COMPILER}" -DCMAKE_BUILD_TYPE=None "-DCMAKE_PREFIX_PATH=${PREFIX}"
-      "-DLIBRARY_SOURCE=${LIBRARY_SOURCE}" -DCASE=${case}
+      "-DLIBRARY_SOURCE=${LIBRARY_SOURCE}" -DCASE=${case} --no-warn-unused-cli
     OUTPUT_QUIET RESULT_VARIABLE status)
   if(status EQUAL 0)
     execute_process(COMMAND "${CMAKE_COMMAND}" --build "${FOLDER}/${case}" RESULT_VARIABLE status)
