@@ -1,4 +1,4 @@
-# cmake -DPREFIX=… -DFOLDER=… -DCOMPILER=… -DGENERATOR=… -P requests.cmake
+# cmake -DLIBRARY_SOURCE=… -DPREFIX=… -DFOLDER=… -DCOMPILER=… -DGENERATOR=… -P requests.cmake
 #
 # What find_package(dfrot …) accepts, and what it refuses with which reason.
 cmake_minimum_required(VERSION 3.25)
@@ -9,7 +9,7 @@ set(failures 0)
 function(request outcome arguments expected)
   # One build folder for all, so that the compiler is asked once; what an earlier request found is forgotten.
   execute_process(COMMAND "${CMAKE_COMMAND}" -S "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/requests" -B "${FOLDER}/build" -G "${GENERATOR}"
-      "-DCMAKE_CXX_COMPILER=${COMPILER}" "-DCMAKE_PREFIX_PATH=${PREFIX}" -U *_DIR -U BLAS_* -U CMAKE_DISABLE_FIND_PACKAGE_*
+      "-DCMAKE_CXX_COMPILER=${COMPILER}" "-DCMAKE_PREFIX_PATH=${PREFIX}" -U *_DIR -U BLAS_* -U DFROT_* -U ADD_SOURCE -U CMAKE_DISABLE_FIND_PACKAGE_*
       "-DREQUEST=${arguments}" ${ARGN}
     RESULT_VARIABLE status OUTPUT_VARIABLE text ERROR_VARIABLE text)
   string(REGEX REPLACE "[ \n]+" " " text "${text}")
@@ -65,6 +65,24 @@ request(refused "" "Eigen 3\\.3\\.9 is too old" "-DDFROT_EIGEN_INCLUDE_DIR=${old
 request(accepted "" "dfrot TRUE" "-DDFROT_EIGEN_INCLUDE_DIR=${FOLDER}/new")
 request(refused "COMPONENTS|kernels" "name the folder that holds xsimd/" "-DDFROT_XSIMD_INCLUDE_DIR=${FOLDER}")
 request(refused "" "name the folder that holds Eigen/" "-DDFROT_EIGEN_INCLUDE_DIR=${FOLDER}")
+
+# The sources refuse the same.
+function(added outcome expected)
+  request(${outcome} "" "${expected}" "-DADD_SOURCE=${LIBRARY_SOURCE}" ${ARGN})
+  set(failures ${failures} PARENT_SCOPE)
+endfunction()
+set(no_eigen -DCMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON)
+added(accepted "dfrot TRUE")
+added(accepted "dfrot TRUE" -DDFROT_EIGEN=ON)
+added(accepted "dfrot FALSE" -DDFROT_EIGEN=OFF)
+added(accepted "dfrot::dfrot is left out: Eigen .*dfrot FALSE" ${no_eigen})
+added(refused "Eigen 3\\.4 or newer was not found" ${no_eigen} -DDFROT_EIGEN=ON)
+added(accepted "dfrot TRUE" ${no_eigen} "-DDFROT_EIGEN_INCLUDE_DIR=${FOLDER}/new")
+added(refused "Eigen 3\\.3\\.9 is too old" "-DDFROT_EIGEN_INCLUDE_DIR=${old}")
+added(refused "name the folder that holds Eigen/" "-DDFROT_EIGEN_INCLUDE_DIR=${FOLDER}")
+added(refused "xsimd 8\\.1 or newer; found 7\\.6\\.0" "-DDFROT_XSIMD_INCLUDE_DIR=${old}")
+added(refused "name the folder that holds xsimd/" "-DDFROT_XSIMD_INCLUDE_DIR=${FOLDER}")
+added(refused "xsimd 8\\.1 or newer, which was not found" -DCMAKE_DISABLE_FIND_PACKAGE_xsimd=ON)
 
 if(failures)
   message(FATAL_ERROR "${failures} requests had another outcome")
