@@ -1,25 +1,22 @@
 # A package that find_package(dfrot) finds: written for cmake --install, and for the project that adds this folder. Programs
 # install themselves where they are made.
 
-include(CMakePackageConfigHelpers)
-
-set(package_folder "${CMAKE_INSTALL_DATADIR}/cmake/dfrot")
 set(package "${PROJECT_BINARY_DIR}/package")
-configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/dfrotConfig.cmake.in" "${package}/dfrotConfig.cmake"
-  INSTALL_DESTINATION "${package_folder}" NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
 configure_file("${PROJECT_SOURCE_DIR}/cmake/dfrotConfigVersion.cmake.in" "${package}/dfrotConfigVersion.cmake" @ONLY)
 
 # Once a project has added this folder, find_package(dfrot) in it, or in another that it adds, finds this dfrot.
 if(NOT PROJECT_IS_TOP_LEVEL)
-  foreach(file dfrotConfig.cmake dfrotConfigVersion.cmake)
-    file(WRITE "${CMAKE_FIND_PACKAGE_REDIRECTS_DIR}/${file}" "include(\"${package}/${file}\")\n")
-  endforeach()
+  file(WRITE "${CMAKE_FIND_PACKAGE_REDIRECTS_DIR}/dfrotConfig.cmake"
+    "include(\"${PROJECT_SOURCE_DIR}/cmake/dfrotConfig.cmake\")\n")
+  file(WRITE "${CMAKE_FIND_PACKAGE_REDIRECTS_DIR}/dfrotConfigVersion.cmake"
+    "include(\"${package}/dfrotConfigVersion.cmake\")\n")
 endif()
 
 if(NOT DFROT_INSTALL)
   return()
 endif()
 
+set(package_folder "${CMAKE_INSTALL_DATADIR}/cmake/dfrot")
 install(TARGETS dfrot_kernels EXPORT dfrot_kernels_targets FILE_SET HEADERS)
 install(EXPORT dfrot_kernels_targets NAMESPACE dfrot:: FILE dfrotKernelsTargets.cmake DESTINATION "${package_folder}")
 install(TARGETS dfrot_cuda EXPORT dfrot_cuda_targets FILE_SET device_headers)
@@ -29,7 +26,7 @@ if(TARGET dfrot_dfrot)
   install(EXPORT dfrot_targets NAMESPACE dfrot:: FILE dfrotTargets.cmake DESTINATION "${package_folder}")
 endif()
 install(FILES
-  "${package}/dfrotConfig.cmake" "${package}/dfrotConfigVersion.cmake"
+  "${PROJECT_SOURCE_DIR}/cmake/dfrotConfig.cmake" "${package}/dfrotConfigVersion.cmake"
   "${PROJECT_SOURCE_DIR}/cmake/dfrot_read_version.cmake"
   "${PROJECT_SOURCE_DIR}/cmake/dfrot_xsimd.cmake" "${PROJECT_SOURCE_DIR}/cmake/dfrot_eigen.cmake"
   DESTINATION "${package_folder}")

@@ -1,5 +1,3 @@
-@PACKAGE_INIT@
-
 # find_package(dfrot)                      dfrot::kernels and dfrot::dfrot; xsimd and Eigen must be found
 # find_package(dfrot COMPONENTS kernels)   dfrot::kernels alone, without Eigen
 # find_package(dfrot COMPONENTS blas)      dfrot::blas, too: dfrot::dfrot and a BLAS (BLA_VENDOR chooses one)
