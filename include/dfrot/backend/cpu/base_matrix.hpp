@@ -88,11 +88,7 @@ bool fast_base_matrix(hadamard_order const& order, bool transpose, float* values
   if (order.base() > largest_table_base || order.construction() == hadamard_construction::kronecker) {
     return false;
   }
-  if (order.base() <= 256) {
-    base_matrix_by_table<Arch, 256>(order, transpose, values, scale);
-  } else {
-    base_matrix_by_table<Arch, largest_table_base>(order, transpose, values, scale);
-  }
+  multiply_by_table<Arch>(order, transpose, values, scale);
   return true;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include <dfrot/backend/cpu/isa.hpp>
+#include <dfrot/backend/cpu/unroll.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
 
 namespace dfrot::cpu {
@@ -12,23 +13,38 @@ inline namespace DFROT_CPU_ISA {
 
 namespace detail {
 
-/// Four rows of results for one chunk of columns: result[r] = sum over the inputs a of sign(first + r, a) column[a].
+/// sum += factor x. g++ unrolls a loop of up to 16 steps before it looks for vectors, and finds none after that; longer ones
+/// it treats better by itself.
+template <std::size_t Width, class T>
+DFROT_CPU_INLINE inline void add_scaled(T factor, T const* __restrict x, T (&sum)[Width]) {
+  if constexpr (Width >= 32) {
+    for (std::size_t w = 0; w < Width; ++w) {
+      sum[w] += factor * x[w];
+    }
+  } else {
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC unroll 1
+#endif
+    for (std::size_t w = 0; w < Width; ++w) {
+      sum[w] += factor * x[w];
+    }
+  }
+}
+
+/// Rows of results for one chunk of columns: result[r] = sum over the inputs a of sign(r, a) column[a].
 /// Inputs are summed in blocks, since K float terms in one chain would lose a digit.
-template <std::size_t Width, class T, class Sign>
-void plain_4_results(T const* __restrict columns, std::size_t base, Sign const& sign, T (&result)[4][Width]) {
+template <std::size_t Rows, std::size_t Width, class T, class Sign>
+void plain_results(T const* __restrict columns, std::size_t base, Sign const& sign, T (&result)[Rows][Width]) {
   constexpr std::size_t block = 32;
-  std::fill(&result[0][0], &result[0][0] + 4 * Width, T{0});
+  std::fill(&result[0][0], &result[0][0] + Rows * Width, T{0});
   for (std::size_t first = 0; first < base; first += block) {
-    T sum[4][Width] = {};
+    T sum[Rows][Width] = {};
     for (std::size_t a = first; a < std::min(first + block, base); ++a) {
-      for (std::size_t r = 0; r < 4; ++r) {
-        auto const factor = static_cast<T>(sign(r, a));
-        for (std::size_t w = 0; w < Width; ++w) {
-          sum[r][w] += factor * columns[a * Width + w];
-        }
+      for (std::size_t r = 0; r < Rows; ++r) {
+        add_scaled(static_cast<T>(sign(r, a)), columns + a * Width, sum[r]);
       }
     }
-    for (std::size_t r = 0; r < 4; ++r) {
+    for (std::size_t r = 0; r < Rows; ++r) {
       for (std::size_t w = 0; w < Width; ++w) {
         result[r][w] += sum[r][w];
       }
@@ -36,9 +52,9 @@ void plain_4_results(T const* __restrict columns, std::size_t base, Sign const& 
   }
 }
 
-/// The base matrix H_K, or its transpose, across the K runs of 2^m values, Width columns at a time, and the scale.
-/// Takes LargestBase x Width values on the stack. @pre K <= LargestBase
-template <std::size_t LargestBase, std::size_t Width, class T>
+/// The base matrix H_K, or its transpose, across the K runs of 2^m values, Width columns and Rows results at a time, and the
+/// scale. Takes LargestBase x Width values on the stack. @pre Rows <= K <= LargestBase
+template <std::size_t LargestBase, std::size_t Width, std::size_t Rows, class T>
 void plain_base_matrix_by_chunks(hadamard_order const& order, bool transpose, T* values, T scale) {
   alignas(64) T columns[LargestBase * Width];
   std::size_t const base = order.base();
@@ -52,12 +68,13 @@ void plain_base_matrix_by_chunks(hadamard_order const& order, bool transpose, T*
       T* const end = std::copy_n(values + a * rest + first, width, columns + a * Width);
       std::fill(end, columns + (a + 1) * Width, T{0});
     }
-    for (std::size_t c = 0; c < base; c += 4) {  // a base above 1 is a multiple of 4
-      alignas(64) T result[4][Width];
-      plain_4_results<Width>(
+    for (std::size_t block = 0; block < base; block += Rows) {
+      std::size_t const c = std::min(block, base - Rows);  // the last block overlaps the one before: the same values again
+      alignas(64) T result[Rows][Width];
+      plain_results<Rows, Width>(
           columns, base, [=](std::size_t r, std::size_t a) { return signs[(c + r) * result_step + a * input_step]; },
           result);
-      for (std::size_t r = 0; r < 4; ++r) {
+      for (std::size_t r = 0; r < Rows; ++r) {
         for (std::size_t w = 0; w < width; ++w) {
           values[(c + r) * rest + first + w] = result[r][w] * scale;
         }
@@ -66,18 +83,22 @@ void plain_base_matrix_by_chunks(hadamard_order const& order, bool transpose, T*
   }
 }
 
-/// The base matrix in plain loops, for every order and type. Picks the chunk of columns: 32 wide as long as K of them
-/// are at most 128 KiB of float, so that each sign is read once for many columns (and g++ vectorizes loops of 32, but not
-/// of 16); narrow for the few larger bases.
+/// The base matrix in plain loops, for every order and type. A chunk has 32 columns while K of them fit the stack, so that each
+/// sign is read once for many columns; larger bases have narrower chunks, 48 KiB of the stack at most.
 /// Complexity: K multiplications and additions a value.
 template <class T>
 void plain_base_matrix(hadamard_order const& order, bool transpose, T* values, T scale) {
+  constexpr std::size_t floats = sizeof(T) / sizeof(float);  // in a value
   if (order.base() <= 128) {
-    plain_base_matrix_by_chunks<128, 32>(order, transpose, values, scale);
-  } else if (order.base() <= 1024) {
-    plain_base_matrix_by_chunks<1024, 32>(order, transpose, values, scale);
+    plain_base_matrix_by_chunks<128, 32, 4>(order, transpose, values, scale);
+  } else if (order.base() <= 256) {
+    plain_base_matrix_by_chunks<256, 32 / floats, 4>(order, transpose, values, scale);
+  } else if (order.base() <= 768) {
+    plain_base_matrix_by_chunks<768, 16 / floats, 8>(order, transpose, values, scale);
+  } else if (order.base() <= 1536) {
+    plain_base_matrix_by_chunks<1536, 8 / floats, 8>(order, transpose, values, scale);
   } else {
-    plain_base_matrix_by_chunks<largest_hadamard_base, 8>(order, transpose, values, scale);
+    plain_base_matrix_by_chunks<largest_hadamard_base, 2 / floats, 4>(order, transpose, values, scale);
   }
 }
 

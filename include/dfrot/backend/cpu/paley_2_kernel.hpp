@@ -14,6 +14,7 @@ namespace detail {
 
 /// Paley's second matrix of order K = 2 (Q + 1) on one register of columns: the formulas of paley_2_sums, with all
 /// results in registers (Q up to 13 for 32 registers), or one half after the other (Q up to 25).
+/// Its functions take base_matrix_runs, or what has the same members from, from_step and target().
 /// @tparam Scaled whether results are multiplied by scale, or scale is 1
 /// Complexity: Q / 4 + 2.5 additions and 1 product a value; one half after the other moves 2 values to the cache, too.
 template <class Arch, std::size_t Q, bool Scaled>
@@ -24,20 +25,22 @@ struct paley_2_kernel {
   static constexpr std::size_t order = 2 * (Q + 1);
   static constexpr paley_pairs<Q> const& pairs = sums_of_u::pairs;
 
-  DFROT_CPU_INLINE static lanes load(base_matrix_runs const& runs, std::size_t c, std::size_t half) {
+  template <class Runs>
+  DFROT_CPU_INLINE static lanes load(Runs const& runs, std::size_t c, std::size_t half) {
     return lanes::load(runs.from + (2 * c + half) * runs.from_step);
   }
-  template <std::size_t J>
-  DFROT_CPU_INLINE static lanes sum_of(base_matrix_runs const& runs, std::size_t half) {
+  template <std::size_t J, class Runs>
+  DFROT_CPU_INLINE static lanes sum_of(Runs const& runs, std::size_t half) {
     return load(runs, pairs.plus[J], half) + load(runs, pairs.minus[J], half);
   }
-  template <std::size_t J>
-  DFROT_CPU_INLINE static lanes difference_of(base_matrix_runs const& runs, std::size_t half) {
+  template <std::size_t J, class Runs>
+  DFROT_CPU_INLINE static lanes difference_of(Runs const& runs, std::size_t half) {
     return load(runs, pairs.plus[J], half) - load(runs, pairs.minus[J], half);
   }
 
   /// Both halves at once. With `from` and `to` the same, all is read before anything is written.
-  DFROT_CPU_INLINE static void columns_at_once(base_matrix_runs const& runs, float scale) {
+  template <class Runs>
+  DFROT_CPU_INLINE static void columns_at_once(Runs const& runs, float scale) {
     lanes const u[2] = {load(runs, 0, 0) + load(runs, 0, 1), load(runs, 1, 0) + load(runs, 1, 1)};
     lanes const v[2] = {load(runs, 0, 0) - load(runs, 0, 1), load(runs, 1, 0) - load(runs, 1, 1)};
     sums_of_u of_u;
@@ -70,7 +73,8 @@ struct paley_2_kernel {
   }
 
   /// The half of u, with what the half of v needs left in the cache.
-  DFROT_CPU_INLINE static void columns_by_halves(base_matrix_runs const& runs, float scale) {
+  template <class Runs>
+  DFROT_CPU_INLINE static void columns_by_halves(Runs const& runs, float scale) {
     constexpr std::size_t width = lanes::width;
     alignas(64) float later[4 * pairs.count * width];
     lanes const u[2] = {load(runs, 0, 0) + load(runs, 0, 1), load(runs, 1, 0) + load(runs, 1, 1)};
@@ -108,14 +112,15 @@ struct paley_2_kernel {
     finish(of_v, runs, scale);
   }
 
-  template <class Sums>
-  DFROT_CPU_INLINE static void finish(Sums const& sums, base_matrix_runs const& runs, float scale) {
+  template <class Sums, class Runs>
+  DFROT_CPU_INLINE static void finish(Sums const& sums, Runs const& runs, float scale) {
     lanes const factor = lanes::broadcast(scale);
     unroll<pairs.count>([&](auto k) DFROT_CPU_INLINE { sums.template finish_pair<k, Scaled>(runs, factor); });
     sums.finish(runs, factor);
   }
 
-  DFROT_CPU_INLINE static void columns(base_matrix_runs const& runs, float scale) {
+  template <class Runs>
+  DFROT_CPU_INLINE static void columns(Runs const& runs, float scale) {
     if constexpr (pairs.count * 4 + 8 <= registers) {
       columns_at_once(runs, scale);
     } else {

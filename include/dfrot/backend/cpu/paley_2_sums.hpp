@@ -19,6 +19,8 @@ struct base_matrix_runs {
   std::size_t from_step;
   float* to;
   std::size_t to_step;
+
+  [[nodiscard]] float* target(std::size_t c) const { return to + c * to_step; }
 };
 
 /// Adds as one unit or the other does: processors with separate units for sums and for fused products use both.
@@ -90,15 +92,16 @@ class paley_2_sums {
   }
 
   /// Writes the results of output pair K, times scale if Scaled.
-  template <std::size_t K, bool Scaled>
-  DFROT_CPU_INLINE void finish_pair(base_matrix_runs const& runs, lanes scale) const {
+  template <std::size_t K, bool Scaled, class Runs>
+  DFROT_CPU_INLINE void finish_pair(Runs const& runs, lanes scale) const {
     constexpr bool is_flipped = odd_sign(K, first_odd(K)) < 0;
     lanes const p = Scaled ? even_[K] * scale : even_[K];
     store(runs, is_flipped ? pairs.minus[K] : pairs.plus[K], Scaled ? fma(odd_[K], scale, p) : p + odd_[K]);
     store(runs, is_flipped ? pairs.plus[K] : pairs.minus[K], Scaled ? fnma(odd_[K], scale, p) : p - odd_[K]);
   }
   /// Writes the results of columns 0 and 1 of C, times scale.
-  DFROT_CPU_INLINE void finish(base_matrix_runs const& runs, lanes scale) const {
+  template <class Runs>
+  DFROT_CPU_INLINE void finish(Runs const& runs, lanes scale) const {
     store(runs, 0, (infinity_ + (of_kind_[0] + of_kind_[1])) * scale);
     store(runs, 1, (zero_ + (of_kind_[0] - of_kind_[1])) * scale);
   }
@@ -119,8 +122,9 @@ class paley_2_sums {
   }
 
  private:
-  DFROT_CPU_INLINE static void store(base_matrix_runs const& runs, std::size_t c, lanes const& value) {
-    value.store(runs.to + (2 * c + Half) * runs.to_step);
+  template <class Runs>
+  DFROT_CPU_INLINE static void store(Runs const& runs, std::size_t c, lanes const& value) {
+    value.store(runs.target(2 * c + Half));
   }
 
   /// Three sums in four are fused, since plain additions alone form the terms.

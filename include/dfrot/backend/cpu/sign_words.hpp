@@ -43,6 +43,25 @@ template <class Arch>
   return negative_signs<Arch>(last);
 }
 
+/// Bit i is set where sign 2 i is negative. @param signs 64 of them
+template <class Arch>
+[[nodiscard]] std::uint32_t negative_even_signs(std::int8_t const* signs) {
+#if DFROT_CPU_AVX2
+  if constexpr (has<Arch, avx2>) {  // in each pair of bytes, the even one moves up, and packing keeps its sign
+    auto const* const bytes = reinterpret_cast<__m256i const*>(signs);
+    __m256i const low = _mm256_slli_epi16(_mm256_loadu_si256(bytes), 8);
+    __m256i const high = _mm256_slli_epi16(_mm256_loadu_si256(bytes + 1), 8);
+    __m256i const even = _mm256_permute4x64_epi64(_mm256_packs_epi16(low, high), 0xd8);
+    return static_cast<std::uint32_t>(_mm256_movemask_epi8(even));
+  }
+#endif
+  std::uint32_t word = 0;
+  for (std::uint32_t i = 0; i < 32; ++i) {
+    word |= (static_cast<std::uint32_t>(signs[2 * i]) >> 31) << i;
+  }
+  return word;
+}
+
 /// The even bits of a word, in its lower half.
 [[nodiscard]] constexpr std::uint32_t even_bits(std::uint32_t word) {
   word &= 0x55555555U;
