@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <bit>
 #include <iterator>
-#include <thread>
 
 #include <dfrot/backend/cpu/hadamard.hpp>
 #include <dfrot/backend/reference/hadamard.hpp>
+#include <dfrot/core/parallel.hpp>
 #include <dfrot/transform/hadamard.hpp>
 #include <dfrot/transform/hadamard_heads.hpp>
 #include <dfrot/transform/randomized_hadamard.hpp>
@@ -173,7 +173,7 @@ std::vector<named_problem> hadamard_problems(environment const& with) {
 std::vector<named_problem> memory_problems(environment const& with) {
   std::vector<named_problem> list;
   for (int const threads : {1, 2}) {
-    if (static_cast<unsigned>(threads) <= std::max(1U, std::thread::hardware_concurrency())) {
+    if (threads <= max_threads()) {
       std::string const name =
           "Walsh-Hadamard from memory, " + std::to_string(threads) + (threads == 1 ? " thread" : " threads");
       list.push_back({name, [=, &with] { return from_memory(with, name, threads); }});

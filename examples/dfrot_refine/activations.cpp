@@ -133,6 +133,14 @@ void activations::read(std::size_t first, matrix_view<float> block) const {
   }
 }
 
+std::string activations::name_of(std::size_t row) const {
+  std::size_t which = 0;
+  for (; which + 1 < parts_.size() && row >= parts_[which].rows(); ++which) {
+    row -= parts_[which].rows();
+  }
+  return message(parts_[which].name, ": row ", row, " (counted from 0)");
+}
+
 token_split split_tokens(std::size_t rows, double share, std::uint64_t seed) {
   std::size_t count = 0;
   if (share > 0) {

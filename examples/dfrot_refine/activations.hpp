@@ -31,6 +31,9 @@ class activations {
   /// The files as the user named them, or what the sample is.
   [[nodiscard]] std::string const& name() const { return name_; }
 
+  /// What a user calls a row, counted over all files: "x.npy: row 3 (counted from 0)".
+  [[nodiscard]] std::string name_of(std::size_t row) const;
+
   /// Fills the block with rows first, first + 1, ..., normalised where the user asked for it.
   /// Throws: io_error for a value that is not finite (file, row and column are named), or a file that became unreadable.
   void read(std::size_t first, matrix_view<float> block) const;

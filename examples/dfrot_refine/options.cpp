@@ -7,7 +7,6 @@
 #include <limits>
 #include <optional>
 #include <system_error>
-#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -17,6 +16,7 @@
 #include <dfrot/version.hpp>
 
 #include "number_text.hpp"
+#include "processors.hpp"
 #include "standard_output.hpp"
 #include "visible_text.hpp"
 
@@ -223,7 +223,8 @@ void add_method(CLI::App& app, options& chosen, raw_texts& texts) {
               "Seed of everything random")
       ->capture_default_str()
       ->group(group);
-  add_integer(app, "--threads", chosen.threads, 1, 4096, "Threads; the result does not depend on them")
+  add_integer(app, "--threads", chosen.threads, 1, 4096,
+              "Threads, no more than there are processors;\nthe result does not depend on them")
       ->capture_default_str()
       ->group(group);
   app.add_flag("--dry-run", chosen.dry_run, "Say what would be done, and what memory and time it takes")->group(group);
@@ -409,7 +410,7 @@ void interpret(CLI::App const& app, raw_texts const& texts, options& chosen) {
 std::variant<options, int> parse_options(int argument_count, char** arguments) {
   options chosen;
   raw_texts texts;
-  chosen.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  chosen.threads = usable_processors();
   CLI::App app(description, "dfrot-refine");
   app.footer(examples);
   app.get_formatter()->column_width(42);

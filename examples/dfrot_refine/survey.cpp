@@ -29,7 +29,8 @@ survey_result survey(cpu::policy const& on, options const& chosen, activations c
       auto const rows = turned.view().row_block(0, block.rows);
       std::copy_n(block.data, block.rows * block.columns, rows.data);  // both without gaps between rows
       rotations[k].apply(on, rows);
-      token_errors(on, chosen.scheme, rows, vector_view<token_error>(result.hadamards[k].data() + first, block.rows));
+      token_errors(on, chosen.scheme, rows, vector_view<token_error>(result.hadamards[k].data() + first, block.rows),
+                   [&](std::size_t row) { return x.name_of(first + row); });
     }
   });
   result.automatic = scan.result();

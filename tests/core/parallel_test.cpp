@@ -9,7 +9,7 @@
 namespace {
 
 TEST_CASE("parallel_for calls the body once for each index", "[core][parallel]") {
-  for (int const threads : {1, 2, 5}) {
+  for (int const threads : {-1, 0, 1, 2, 5, 100000}) {
     for (std::size_t const count : {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{1000}}) {
       std::vector<std::atomic<int>> calls(count + 1);
       dfrot::parallel_for(threads, count, [&](std::size_t i) { ++calls[i]; });

@@ -54,6 +54,16 @@ DFROT_PER_ISA void reject_non_finite(matrix_view<T const> const& x, std::size_t 
   }
 }
 
+/// For rows that were finite before they were rotated: turns the row that a hook found in a block of them into an error.
+/// @param name name(row): what the caller calls it, not the block: "row 2500"
+/// Throws: std::invalid_argument "row 2500 is finite, but overflows when it is rotated: scale the activations down".
+template <class Name>
+DFROT_PER_ISA void reject_overflow(std::size_t row, Name const& name) {
+  if (row != all_finite) {
+    reject(message(name(row), " is finite, but overflows when it is rotated: scale the activations down"));
+  }
+}
+
 /// Does nothing: a hook on a device does not wait for it, and so finds no row. It marks what was not finite by NaN; who wants an
 /// error calls cuda::reject_non_finite() once the results are needed.
 template <storage T>

@@ -3,6 +3,7 @@
 #include <type_traits>
 
 #include <dfrot/config.hpp>
+#include <dfrot/core/expects.hpp>
 
 namespace dfrot {
 
@@ -27,13 +28,15 @@ template <execution_policy P>
   }
 }
 
-/// For front doors: stops compilation with a readable sentence if a view's memory is not the policy's.
-template <execution_policy P, class... Spaces>
-constexpr void assert_space() {
+/// What every front door asks of its policy: stops compilation with a readable sentence if a view's memory is not the
+/// policy's. Throws: std::invalid_argument for a policy of no threads.
+template <class... Spaces, execution_policy P>
+constexpr void check_policy(P const& on) {
   static_assert(
       (runs_in<P, Spaces> && ...),
       "this view's memory space is not the policy's: copy the data there first, or choose the policy that works "
       "where the data is");
+  expects(threads_of(on) >= 1, "a policy of ", threads_of(on), " threads: threads must be at least 1");
 }
 
 }  // namespace dfrot

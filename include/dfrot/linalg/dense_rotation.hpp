@@ -67,7 +67,7 @@ class dense_rotation {
   template <execution_policy P, bool Transposed>
   void multiply_rows(P const& on, matrix_view<T, typename P::memory_space> x,
                      dense_factor<T, Transposed> rotation) const {
-    assert_space<P, host_space>();
+    check_policy<host_space>(on);
     expects(x.columns == size(), "a rotation of order ", size(), " cannot turn rows of ", x.columns, " values");
     check_stride("rows", x);
     constexpr std::size_t block = 128;

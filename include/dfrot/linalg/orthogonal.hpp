@@ -111,7 +111,7 @@ void apply_reflections(P const& on, std::uint64_t seed, std::size_t first, std::
 /// SIAM J. Numer. Anal. 17, 1980; Mezzadri, Notices of the AMS 54, 2007.
 template <dense_scalar T, execution_policy P>
 [[nodiscard]] matrix<T> random_orthogonal(P const& on, std::size_t n, std::uint64_t seed) {
-  assert_space<P, host_space>();
+  check_policy<host_space>(on);
   expects(n >= 1, "an orthogonal matrix has at least one row, not ", n);
   matrix<T> result(n, n);
   for (std::size_t block = detail::blocks_of(n, detail::reflection_block); block-- > 0;) {

@@ -19,7 +19,7 @@ namespace dfrot {
 /// Throws: std::invalid_argument on shape; std::bad_alloc.
 template <execution_policy P, dense_scalar T, class Space>
 [[nodiscard]] double orthogonality(P const& on, matrix_view<T, Space> r) {
-  assert_space<P, Space>();
+  check_policy<Space>(on);
   expects(r.rows == r.columns && r.rows >= 1, "orthogonality is a property of square matrices, not of ", r.rows, " x ",
           r.columns);
   matrix<double> difference(r.rows, r.rows);

@@ -55,7 +55,7 @@ void make_orthogonal(P const& on, matrix_view<T> q, completion_target<T> const& 
 template <execution_policy P, class C, class T, class Space>
 [[nodiscard]] bool nearest_orthogonal_with(P const& on, matrix_view<C, Space> c, matrix_view<T, Space> q,
                                            std::type_identity_t<completion_target<T>> const& target) {
-  assert_space<P, Space>();
+  check_policy<Space>(on);
   expects_square_pair(c, q);
   if (c.rows == 0) {
     return true;

@@ -64,8 +64,8 @@ template <class Matrix>
 /// "Computing the polar decomposition - with applications", SIAM J. Sci. Stat. Comput. 7, 1986.
 template <execution_policy P, dense_scalar C, class Space>
 requires std::same_as < std::remove_const_t<C>,
-double > void nearest_orthogonal_by_svd(P const&, matrix_view<C, Space> c, matrix_view<double, Space> q) {
-  assert_space<P, Space>();
+double > void nearest_orthogonal_by_svd(P const& on, matrix_view<C, Space> c, matrix_view<double, Space> q) {
+  check_policy<Space>(on);
   detail::expects_square_pair(c, q);
   if (c.rows == 0) {
     return;

@@ -56,7 +56,7 @@ void expects_transposed_product(matrix_view<A, Space> a, matrix_view<B, Space> b
 template <execution_policy P, dense_scalar A, dense_scalar B, dense_scalar C, class Space>
 requires std::same_as<std::remove_const_t<A>, C> && std::same_as<std::remove_const_t<B>, C>
 void multiply(P const& on, matrix_view<A, Space> a, matrix_view<B, Space> b, matrix_view<C, Space> c) {
-  assert_space<P, Space>();
+  check_policy<Space>(on);
   expects(a.columns == b.rows && c.rows == a.rows && c.columns == b.columns, "cannot multiply ", a.rows, " x ",
           a.columns, " by ", b.rows, " x ", b.columns, " into ", c.rows, " x ", c.columns);
   check_stride("the left factor", a);
@@ -79,7 +79,7 @@ template <execution_policy P, dense_scalar A, dense_scalar B, class Space>
 requires std::same_as<std::remove_const_t<A>, std::remove_const_t<B>>
 void multiply_transposed_accumulate(P const& on, matrix_view<A, Space> a, matrix_view<B, Space> b,
                                     matrix_view<double, Space> c) {
-  assert_space<P, Space>();
+  check_policy<Space>(on);
   detail::expects_transposed_product(a, b, c);
   if constexpr (std::same_as<std::remove_const_t<A>, double>) {
     dense_product(on, 1.0, transposed(a), as_is(b), 1.0, c);
@@ -113,7 +113,7 @@ float > &&std::same_as<std::remove_const_t<B>, float> void multiply_transposed_a
                                                                                           matrix_view<A, Space> a,
                                                                                           matrix_view<B, Space> b,
                                                                                           matrix_view<float, Space> c) {
-  assert_space<P, Space>();
+  check_policy<Space>(on);
   detail::expects_transposed_product(a, b, c);
   dense_product(on, 1.0F, transposed(a), as_is(b), 1.0F, c);
 }

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <exception>
 
+#include <dfrot/core/parallel.hpp>
+
 #if defined(_OPENMP)
 #include <omp.h>
 #endif
@@ -58,7 +60,7 @@ class carried_exception {
 };
 
 /// Calls body(i) for i = 0 .. count - 1 on at most `threads` threads, with Eigen serial inside each call.
-/// The region has at least two threads, since Eigen is serial only there; those beyond `threads` take no tile.
+/// No more threads take tiles than max_threads(). The region has at least two, since Eigen is serial only there.
 /// Inside a parallel region of several threads, where Eigen is serial anyway, this is a plain loop.
 /// @param threads at least 1   @param count number of tiles   @param body may throw; one exception leaves this function
 /// Determinism: as body's, if tiles do not depend on `threads` and each has its own output.
@@ -76,11 +78,12 @@ void eigen_tiles(int threads, std::size_t count, Body const& body) {
   }
   carried_exception failure;
   std::atomic<std::size_t> next = 0;
-  int const region_size = std::max(threads, 2);
+  int const team = static_cast<int>(std::min(static_cast<std::size_t>(usable_threads(threads)), count));
+  int const region_size = std::max(team, 2);
 #pragma omp parallel num_threads(region_size)
   {
     omp_set_num_threads(1);  // for this region's task alone, see above
-    if (omp_get_thread_num() < std::max(threads, 1)) {
+    if (omp_get_thread_num() < team) {
       failure.run([&] {
         for (std::size_t i = next++; i < count; i = next++) {
           body(i);

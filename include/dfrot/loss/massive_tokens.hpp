@@ -94,6 +94,7 @@ class massive_scan {
   template <execution_policy P, class T, class Visit>
   void add(P const& on, matrix_view<T> x, Visit&& visit) {
     using Value = std::remove_const_t<T>;
+    check_policy<host_space>(on);
     static_assert(can_large_peak<P, Value>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
     flags_.resize(x.rows);
     large_peak_rows(on, matrix_view<Value const>(x), vector_view<std::uint8_t>(flags_.data(), flags_.size()));

@@ -23,6 +23,7 @@ template <execution_policy P, class Scheme, class Rotation, class T>
 void rotated_token_errors(P const& on, Scheme const& scheme, Rotation const& rotation, matrix_view<T> x,
                           vector_view<token_error> out) {
   using Value = std::remove_const_t<T>;
+  check_policy<host_space>(on);
   expects(out.size == x.rows, "token errors: room for ", out.size, " tokens, but there are ", x.rows);
   matrix_view<Value const> const read = x;
   reject_non_finite(read, first_non_finite_row(read));
@@ -35,7 +36,8 @@ void rotated_token_errors(P const& on, Scheme const& scheme, Rotation const& rot
       std::copy_n(read.row(first + i), x.columns, rows.row(i));
     }
     rotation.apply(on, rows);
-    token_errors(on, scheme, rows, vector_view<token_error>(out.data + first, count));
+    token_errors(on, scheme, rows, vector_view<token_error>(out.data + first, count),
+                 [first](std::size_t row) { return message("row ", first + row); });
   }
 }
 

@@ -29,6 +29,22 @@ concept can_token_error = requires(P const& on, Scheme const& scheme, matrix_vie
   { token_error_rows(on, scheme, x, out) } -> std::same_as<std::size_t>;
 };
 
+namespace detail {
+
+/// Checks the arguments of token_errors().
+template <execution_policy P, class Scheme, class T, class Space>
+void check_token_errors(P const& on, Scheme const& scheme, matrix_view<T, Space> x,
+                        vector_view<token_error, Space> out) {
+  check_policy<Space>(on);
+  static_assert(can_token_error<P, Scheme, std::remove_const_t<T>>,
+                "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
+  check_scheme(scheme);
+  check_stride("activations", x);
+  expects(out.size == x.rows, "token errors: room for ", out.size, " tokens, but there are ", x.rows);
+}
+
+}  // namespace detail
+
 /// Measures, per token, the error of quantizing it: squared_error = sum_j (x_j - Q(x)_j)^2, squared_norm = sum_j x_j^2.
 /// For the error under a rotation, rotate first, or call rotated_token_errors().
 /// @param on where to run   @param scheme any quantizer with a hook token_error_rows, such as int4_scheme
@@ -41,14 +57,18 @@ concept can_token_error = requires(P const& on, Scheme const& scheme, matrix_vie
 /// Source: Xiang, Zhang, arXiv 2412.00648, section 3.   Example: examples/03_massive_tokens.cpp
 template <execution_policy P, class Scheme, class T, class Space>
 void token_errors(P const& on, Scheme const& scheme, matrix_view<T, Space> x, vector_view<token_error, Space> out) {
-  assert_space<P, Space>();
-  static_assert(can_token_error<P, Scheme, std::remove_const_t<T>>,
-                "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
-  check_scheme(scheme);
-  check_stride("activations", x);
-  expects(out.size == x.rows, "token errors: room for ", out.size, " tokens, but there are ", x.rows);
+  detail::check_token_errors(on, scheme, x, out);
   matrix_view<T const, Space> const read = x;
   reject_non_finite(read, token_error_rows(on, scheme, read, out));
+}
+
+/// The same for a block of rows that were rotated, and were finite before that.
+/// @param name name(row): what the caller calls a row of the block in errors, such as "row 2500"; a std::string
+/// Throws: std::invalid_argument on a shape, or where the rotation made a value overflow (naming the row); on the host only.
+template <execution_policy P, class Scheme, class T, class Name>
+void token_errors(P const& on, Scheme const& scheme, matrix_view<T> x, vector_view<token_error> out, Name const& name) {
+  detail::check_token_errors(on, scheme, x, out);
+  reject_overflow(token_error_rows(on, scheme, matrix_view<T const>(x), out), name);
 }
 
 }  // namespace dfrot

@@ -63,7 +63,7 @@ class token_pass {
     auto const b = b_.view().row_block(0, count);
     reject_non_finite_tokens(on, x, kinds.first_token);
     multiply(on, x, rotation, y);
-    fake_quantize(on, scheme, y, b);
+    fake_quantize(on, scheme, y, b, [&](std::size_t row) { return message("row ", kinds.first_token + tokens_[row]); });
     parallel_for(threads_of(on), count, [&](std::size_t i) { errors_[i] = difference(y, b, i); });
     for (std::size_t i = 0; i < count; ++i) {
       bool const massive = kinds.massive[tokens_[i]] != 0;
@@ -158,11 +158,13 @@ class token_pass {
 /// Complexity: 4 m n^2 operations; memory of three blocks of 1024 x n and two of 256 x n.
 /// Determinism: bitwise for any number of threads and any source of the same tokens; sums of shards that keep blocks whole
 /// differ by roundings of float64.
-/// Throws: std::invalid_argument on shapes and a non-finite value (naming row and column); what the source throws.
+/// Throws: std::invalid_argument on shapes, a non-finite value (naming row and column), a row that overflows when it is rotated
+/// (naming the row; rows are counted over all shards); what the source throws.
 template <execution_policy P, class Scheme, class Source, class T>
 requires token_source<Source, std::remove_const_t<T>>
 void accumulate_tokens(P const& on, Scheme const& scheme, Source const& source, token_kinds const& kinds,
                        matrix_view<T> rotation, round_request const& request, round_sums& sums) {
+  check_policy<host_space>(on);
   std::size_t const n = source.channels();
   std::size_t const rows = source.rows();
   check_shape("rotation", rotation, n, n);

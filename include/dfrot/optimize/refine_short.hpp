@@ -82,7 +82,8 @@ inline void check_short_options(short_options const& options) {
 /// @post rotation.rank() <= 2 p for p kinds; its error on the rows looked at is at most the start's
 /// Complexity: a round takes 64 p rows of short_rotation::apply() and fake_quantize(), and O(n p^2); memory of 3 times so
 /// many rows.   Determinism: bitwise for any thread count; another instruction set rounds otherwise.
-/// Throws: std::invalid_argument on shapes, options, a non-finite value; std::bad_alloc.
+/// Throws: std::invalid_argument on shapes, options, a non-finite value, a row that overflows when it is
+/// rotated (naming it); std::bad_alloc.
 /// Source: this library, docs/refinement.md; the alternation is that of Xiang, Zhang, arXiv 2412.00648.
 template <execution_policy P, class Scheme, class T, class Callback>
 requires std::predicate<Callback&, short_round const&>
@@ -90,6 +91,7 @@ requires std::predicate<Callback&, short_round const&>
                                          randomized_hadamard const& start, short_options const& options,
                                          Callback&& callback) {
   using Value = std::remove_const_t<T>;
+  check_policy<host_space>(on);
   auto const began = std::chrono::steady_clock::now();
   expects(massive_rows.columns == start.size(), "short rotation: rows of ", massive_rows.columns,
           " channels, but a Hadamard of order ", start.size());
@@ -129,7 +131,8 @@ requires std::predicate<Callback&, short_round const&>
   matrix<double> b(y.rows(), y.columns());
   bool const alternate = options.target != short_target::corner;
   for (int round = 1; go_on && alternate && round <= options.rounds; ++round) {
-    fake_quantize(on, scheme, y.view(), b.view());
+    fake_quantize(on, scheme, y.view(), b.view(),
+                  [](std::size_t kind) { return message("the mean of massive kind ", kind); });
     detail::step_towards(on, y, b, result.prototypes.counts, options.mu);
     go_on = measure(false) && (options.patience == 0 || round - result.best_round < options.patience);
   }

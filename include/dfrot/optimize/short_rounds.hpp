@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include <dfrot/core/expects.hpp>
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/policy.hpp>
@@ -24,14 +25,15 @@ namespace dfrot::detail {
 template <class Real>
 struct short_sample {
   matrix<Real> rows;
-  std::vector<double> weight;  ///< sums to 1
+  std::vector<double> weight;        ///< sums to 1
+  std::vector<std::size_t> numbers;  ///< of the rows, among all massive ones
 };
 
 template <class T>
 [[nodiscard]] short_sample<arithmetic_t<T>> sample_kinds(matrix_view<T const> x, massive_prototypes const& found,
                                                          std::size_t rows_per_prototype) {
   short_sample<arithmetic_t<T>> sample;
-  std::vector<std::size_t> chosen;
+  std::vector<std::size_t>& chosen = sample.numbers;
   double total = 0;
   for (std::size_t k = 0; k < found.counts.size(); ++k) {
     std::size_t const count = found.counts[k];
@@ -62,7 +64,8 @@ template <execution_policy P, class Scheme, class Real>
   matrix<Real> rotated = sample.rows;
   rotation.apply(on, rotated.view());
   std::vector<token_error> errors(rotated.rows());
-  token_errors(on, scheme, rotated.view(), vector_view<token_error>(errors.data(), errors.size()));
+  token_errors(on, scheme, rotated.view(), vector_view<token_error>(errors.data(), errors.size()),
+               [&](std::size_t row) { return message("massive row ", sample.numbers[row]); });
   double mean = 0;
   for (std::size_t i = 0; i < errors.size(); ++i) {
     mean += sample.weight[i] * errors[i].relative();

@@ -27,7 +27,7 @@ concept can_dequantize = requires(P const& on, int4_scheme scheme,
 template <execution_policy P, class T, class Code, class Real, class Space>
 void dequantize(P const& on, int4_scheme const& scheme, quantized_view<Code, Real, Space> const& q,
                 matrix_view<T, Space> out) {
-  assert_space<P, Space>();
+  check_policy<Space>(on);
   static_assert(can_dequantize<P, T>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   check_stride("output", out);
   detail::check_quantized(scheme, q, out.rows, out.columns);
@@ -51,7 +51,7 @@ concept can_dequantize_packed = requires(P const& on, int4_scheme scheme,
 template <execution_policy P, class T, class Byte, class Real, class Space>
 void dequantize(P const& on, int4_scheme const& scheme, packed_view<Byte, Real, Space> const& q,
                 matrix_view<T, Space> out) {
-  assert_space<P, Space>();
+  check_policy<Space>(on);
   static_assert(can_dequantize_packed<P, T>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   check_stride("output", out);
   detail::check_packed(scheme, q, out.rows, out.columns);

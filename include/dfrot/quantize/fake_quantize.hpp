@@ -17,6 +17,20 @@ concept can_fake_quantize = requires(P const& on, int4_scheme scheme, matrix_vie
   { fake_quantize_rows(on, scheme, x, out) } -> std::same_as<std::size_t>;
 };
 
+namespace detail {
+
+/// Checks the arguments of fake_quantize().
+template <execution_policy P, class T, class U, class Space>
+void check_fake_quantize(P const& on, int4_scheme const& scheme, matrix_view<T, Space> x, matrix_view<U, Space> out) {
+  check_policy<Space>(on);
+  static_assert(can_fake_quantize<P, U>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
+  check_scheme(scheme);
+  check_stride("activations", x);
+  check_shape("output", out, x.rows, x.columns);
+}
+
+}  // namespace detail
+
 /// Rounds each row to the values that its codes stand for: out = dequantize(quantize(x)), without writing codes.
 ///   Q(x) = scale * (clamp(round(x / scale) + zero_point) - zero_point)
 /// @param on where to run   @param scheme as for quantize()   @param x (m x n)   @param out (m x n), may be x itself
@@ -25,13 +39,18 @@ concept can_fake_quantize = requires(P const& on, int4_scheme scheme, matrix_vie
 /// waited for, all values of its group become NaN instead).
 template <execution_policy P, class T, class U, class Space>
 void fake_quantize(P const& on, int4_scheme const& scheme, matrix_view<T, Space> x, matrix_view<U, Space> out) {
-  assert_space<P, Space>();
-  static_assert(can_fake_quantize<P, U>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
-  check_scheme(scheme);
-  check_stride("activations", x);
-  check_shape("output", out, x.rows, x.columns);
+  detail::check_fake_quantize(on, scheme, x, out);
   matrix_view<T const, Space> const read = x;
   reject_non_finite(read, fake_quantize_rows(on, scheme, read, out));
+}
+
+/// The same for a block of rows that were rotated, and were finite before that.
+/// @param name name(row): what the caller calls a row of the block in errors, such as "row 2500"; a std::string
+/// Throws: std::invalid_argument on a shape, or where the rotation made a value overflow (naming the row); on the host only.
+template <execution_policy P, class T, class U, class Name>
+void fake_quantize(P const& on, int4_scheme const& scheme, matrix_view<T> x, matrix_view<U> out, Name const& name) {
+  detail::check_fake_quantize(on, scheme, x, out);
+  reject_overflow(fake_quantize_rows(on, scheme, matrix_view<T const>(x), out), name);
 }
 
 }  // namespace dfrot

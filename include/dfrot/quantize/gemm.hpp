@@ -70,7 +70,7 @@ void check_gemm(P const& on, int4_scheme const& scheme, matrix_view<std::uint8_t
 template <execution_policy P, class Byte, class Q, class Space>
 void integer_gemm(P const& on, matrix_view<Byte, Space> activations, repacked_weights<Q> const& weights,
                   matrix_view<std::int32_t, Space> out, vector_view<std::byte, Space> workspace) {
-  assert_space<P, Space>();
+  check_policy<Space>(on);
   static_assert(can_gemm<P>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   static_assert(std::is_same_v<P, Q>, "these weights were repacked for another policy");
   matrix_view<std::uint8_t const, Space> const read = activations;
@@ -91,7 +91,7 @@ void integer_gemm(P const& on, matrix_view<Byte, Space> activations, repacked_we
 template <execution_policy P, class Q, class Byte, class Real, class Space>
 void gemm(P const& on, int4_scheme const& scheme, packed_view<Byte, Real, Space> const& activations,
           scaled_weights<Q> const& weights, matrix_view<float, Space> out, vector_view<std::byte, Space> workspace) {
-  assert_space<P, Space>();
+  check_policy<Space>(on);
   static_assert(can_gemm<P>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   static_assert(std::is_same_v<P, Q>, "these weights were repacked for another policy");
   detail::check_gemm(on, scheme, matrix_view<std::uint8_t const, Space>(activations.packed), weights.codes, out,

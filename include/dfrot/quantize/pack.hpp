@@ -27,7 +27,7 @@ concept can_pack = requires(P const& on, matrix_view<std::int8_t const, Space> c
 /// Throws: std::invalid_argument on a shape.   Source: arXiv 2404.00456 (the layout).   Example: examples/02_int4.cpp
 template <execution_policy P, class Code, class Space>
 void pack(P const& on, matrix_view<Code, Space> codes, matrix_view<std::uint8_t, Space> packed) {
-  assert_space<P, Space>();
+  check_policy<Space>(on);
   static_assert(can_pack<P>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   check_stride("codes", codes);
   check_shape("packed codes", packed, codes.rows, packed_columns(codes.columns));
@@ -42,7 +42,7 @@ void pack(P const& on, matrix_view<Code, Space> codes, matrix_view<std::uint8_t,
 template <execution_policy P, class Byte, class Space>
 void unpack(P const& on, int4_scheme const& scheme, matrix_view<Byte, Space> packed,
             matrix_view<std::int8_t, Space> codes) {
-  assert_space<P, Space>();
+  check_policy<Space>(on);
   static_assert(can_pack<P>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   check_stride("codes", codes);
   check_shape("packed codes", packed, codes.rows, packed_columns(codes.columns));

@@ -52,7 +52,7 @@ concept can_quantize = requires(P const& on, int4_scheme scheme, matrix_view<T c
 template <execution_policy P, class T, class Code, class Real, class Space>
 void quantize(P const& on, int4_scheme const& scheme, matrix_view<T, Space> x,
               quantized_view<Code, Real, Space> const& out) {
-  assert_space<P, Space>();
+  check_policy<Space>(on);
   static_assert(can_quantize<P, std::remove_const_t<T>>,
                 "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   check_stride("activations", x);
@@ -77,7 +77,7 @@ concept can_quantize_packed = requires(P const& on, int4_scheme scheme, matrix_v
 template <execution_policy P, class T, class Byte, class Real, class Space>
 void quantize(P const& on, int4_scheme const& scheme, matrix_view<T, Space> x,
               packed_view<Byte, Real, Space> const& out) {
-  assert_space<P, Space>();
+  check_policy<Space>(on);
   static_assert(can_quantize_packed<P, std::remove_const_t<T>>,
                 "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   check_stride("activations", x);

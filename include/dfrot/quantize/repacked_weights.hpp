@@ -71,7 +71,7 @@ void check_repacked(P const& on, repacked_weights<P> const& weights) {
 template <execution_policy P, class Byte, class Space>
 repacked_weights<P> repack_weights(P const& on, matrix_view<Byte, Space> packed, std::size_t k,
                                    vector_view<std::uint8_t, Space> storage) {
-  assert_space<P, Space>();
+  check_policy<Space>(on);
   static_assert(can_repack_weights<P>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   check_shape("packed weights", packed, packed.rows, packed_columns(k));
   repacked_weights<P> const weights{storage, packed.rows, k};

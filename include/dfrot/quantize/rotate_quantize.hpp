@@ -8,6 +8,7 @@
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/numeric.hpp>
+#include <dfrot/core/parallel.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/quantize/packed_view.hpp>
@@ -73,15 +74,26 @@ concept can_rotate_quantize = requires(P const& on, Order const& order, vector_v
   { rotate_quantize_rows(on, order, signs, scheme, x, out, workspace) } -> std::same_as<std::size_t>;
 };
 
-/// Values of arithmetic_t<T> that rotate_quantize() needs as workspace: on the host a row for each thread, on a device none for
-/// most orders. Complexity: O(1).
+namespace detail {
+
+/// The values of workspace without which rotate_quantize() cannot run: on the host, a row for one thread.
+template <execution_policy P, class Rotation>
+[[nodiscard]] std::size_t least_rotate_quantize_workspace(P const& on, Rotation const& rotation) {
+  if constexpr (requires { rotate_quantize_workspace_values(on, order_of(rotation)); }) {
+    return rotate_quantize_workspace_values(on, order_of(rotation));
+  } else {
+    return rotation.size();
+  }
+}
+
+}  // namespace detail
+
+/// Values of arithmetic_t<T> that rotate_quantize() takes as workspace: on the host a row for each thread that can run
+/// (max_threads()), of which one is enough, see hadamard_workspace_size(); on a device none for most orders. Complexity: O(1).
 template <execution_policy P, class Rotation>
 [[nodiscard]] std::size_t rotate_quantize_workspace_size(P const& on, Rotation const& rotation) {
-  if constexpr (requires { rotate_quantize_workspace_values(on, detail::order_of(rotation)); }) {
-    return rotate_quantize_workspace_values(on, detail::order_of(rotation));
-  } else {
-    return static_cast<std::size_t>(threads_of(on)) * rotation.size();
-  }
+  return static_cast<std::size_t>(usable_threads(threads_of(on))) *
+         detail::least_rotate_quantize_workspace(on, rotation);
 }
 
 namespace detail {
@@ -90,15 +102,14 @@ namespace detail {
 template <execution_policy P, class Rotation, class T, class Byte, class Real, class Space>
 void check_rotate_quantize(P const& on, Rotation const& rotation, int4_scheme const& scheme, matrix_view<T, Space> x,
                            packed_view<Byte, Real, Space> const& out, std::size_t workspace_size) {
-  assert_space<P, Space>();
+  check_policy<Space>(on);
   static_assert(can_rotate_quantize<P, order_type<Rotation>, std::remove_const_t<T>>,
                 "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
-  expects(threads_of(on) >= 1, "rotate_quantize on ", threads_of(on), " threads: it takes at least 1");
   expects(x.columns == rotation.size(), "a rotation of order ", rotation.size(), " on rows of ", x.columns,
           " values: the two must be equal");
   check_stride("activations", x);
   check_packed(scheme, out, x.rows, x.columns);
-  std::size_t const needed = rotate_quantize_workspace_size(on, rotation);
+  std::size_t const needed = least_rotate_quantize_workspace(on, rotation);
   expects(workspace_size >= needed, "rotate_quantize of order ", rotation.size(), " needs a workspace of ", needed,
           " values, this one has ", workspace_size);
 }
@@ -107,7 +118,7 @@ void check_rotate_quantize(P const& on, Rotation const& rotation, int4_scheme co
 template <class T, class Space>
 DFROT_PER_ISA void reject_rotation(matrix_view<T const, Space> const& x, std::size_t bad_row) {
   reject_non_finite(x, bad_row);
-  expects(bad_row == all_finite, "row ", bad_row, " is finite, but its rotation is not: scale the activations down");
+  reject_overflow(bad_row, [](std::size_t row) { return message("row ", row); });
 }
 
 }  // namespace detail
@@ -154,9 +165,9 @@ void rotate_quantize(P const& on, Rotation const& rotation, vector_view<std::int
 template <execution_policy P, class Rotation, class T, class Byte, class Real, class Space>
 void rotate_quantize(P const& on, Rotation const& rotation, int4_scheme const& scheme, matrix_view<T, Space> x,
                      packed_view<Byte, Real, Space> const& out) {
-  assert_space<P, Space>();
+  check_policy<Space>(on);
   static_assert(std::is_same_v<Space, host_space>, "give a workspace: only the host's is allocated here");
-  aligned_vector<Real> workspace(threads_of(on) < 1 ? 0 : rotate_quantize_workspace_size(on, rotation));
+  aligned_vector<Real> workspace(rotate_quantize_workspace_size(on, rotation));
   rotate_quantize(on, rotation, scheme, x, out, vector_view<Real>(workspace.data(), workspace.size()));
 }
 

@@ -9,6 +9,7 @@
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/numeric.hpp>
+#include <dfrot/core/parallel.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
@@ -24,28 +25,36 @@ concept can_hadamard = execution_policy<P> && storage<T> &&
   hadamard_transpose_rows(on, order, signs, x, workspace);
 };
 
-/// The number of values of arithmetic_t<T> that the transforms need as workspace. A backend may say it by a hook of its own
+namespace detail {
+
+/// The values of workspace without which a transform cannot run: on the host, a row for one thread.
+template <storage T, execution_policy P>
+[[nodiscard]] std::size_t least_hadamard_workspace(P const& on, hadamard_order const& order) {
+  if constexpr (requires { hadamard_workspace_values(on, order, std::type_identity<std::remove_cv_t<T>>{}); }) {
+    return hadamard_workspace_values(on, order, std::type_identity<std::remove_cv_t<T>>{});
+  } else {
+    return std::is_same_v<std::remove_cv_t<T>, arithmetic_t<T>> ? 0 : order.size();
+  }
+}
+
+}  // namespace detail
+
+/// The number of values of arithmetic_t<T> that the transforms take as workspace. A backend may say it by a hook of its own
 /// (cuda does); on the host it is none for float and double, which are transformed where they stand, and a row for each thread
-/// for half and bfloat16, whose arithmetic is done in float.
+/// that can run (max_threads()) for half and bfloat16, whose arithmetic is done in float. There, a smaller workspace of at
+/// least one row will do, too: no more threads run than it has rows.
 /// Complexity: O(1).
 template <storage T, execution_policy P>
 [[nodiscard]] std::size_t hadamard_workspace_size(P const& on, hadamard_order const& order) {
-  if constexpr (requires { hadamard_workspace_values(on, order, std::type_identity<std::remove_cv_t<T>>{}); }) {
-    return hadamard_workspace_values(on, order, std::type_identity<std::remove_cv_t<T>>{});
-  } else if constexpr (std::is_same_v<std::remove_cv_t<T>, arithmetic_t<T>>) {
-    return 0;
-  } else {
-    return static_cast<std::size_t>(threads_of(on)) * order.size();
-  }
+  return static_cast<std::size_t>(usable_threads(threads_of(on))) * detail::least_hadamard_workspace<T>(on, order);
 }
 
 namespace detail {
 
-/// What every Hadamard transform asks of threads and workspace.
+/// What every Hadamard transform asks of its workspace.
 template <class T, class P>
 void expect_hadamard_resources(P const& on, hadamard_order const& order, std::size_t workspace_size) {
-  expects(threads_of(on) >= 1, "a Hadamard transform on ", threads_of(on), " threads: it takes at least 1");
-  std::size_t const needed = hadamard_workspace_size<T>(on, order);
+  std::size_t const needed = least_hadamard_workspace<T>(on, order);
   expects(workspace_size >= needed, "a Hadamard transform of order ", order.size(), " needs a workspace of ", needed,
           " values, this one has ", workspace_size);
 }
@@ -63,7 +72,7 @@ void expect_hadamard_shapes(P const& on, hadamard_order const& order, matrix_vie
 /// An allocated workspace for one call on the host; empty, and without an allocation, where none is needed.
 template <storage T, execution_policy P>
 [[nodiscard]] aligned_vector<arithmetic_t<T>> make_hadamard_workspace(P const& on, hadamard_order const& order) {
-  return aligned_vector<arithmetic_t<T>>(threads_of(on) < 1 ? 0 : hadamard_workspace_size<T>(on, order));
+  return aligned_vector<arithmetic_t<T>>(hadamard_workspace_size<T>(on, order));
 }
 
 }  // namespace detail
@@ -82,7 +91,7 @@ template <storage T, execution_policy P>
 template <execution_policy P, storage T, class Space>
 void hadamard(P const& on, hadamard_order const& order, matrix_view<T, Space> x,
               vector_view<arithmetic_t<T>, Space> workspace) {
-  assert_space<P, Space>();
+  check_policy<Space>(on);
   static_assert(can_hadamard<P, T, Space>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   detail::expect_hadamard_shapes(on, order, x, workspace.size);
   hadamard_rows(on, order, vector_view<std::int8_t const, Space>{}, x, workspace);
@@ -92,7 +101,7 @@ void hadamard(P const& on, hadamard_order const& order, matrix_view<T, Space> x,
 /// On the host only. Errors: std::bad_alloc.
 template <execution_policy P, storage T, class Space>
 void hadamard(P const& on, hadamard_order const& order, matrix_view<T, Space> x) {
-  assert_space<P, Space>();
+  check_policy<Space>(on);
   static_assert(std::is_same_v<Space, host_space>, "give a workspace: only the host's is allocated here");
   auto workspace = detail::make_hadamard_workspace<T>(on, order);
   hadamard(on, order, x, vector_view<arithmetic_t<T>>(workspace.data(), workspace.size()));
@@ -105,7 +114,7 @@ void hadamard(P const& on, hadamard_order const& order, matrix_view<T, Space> x)
 template <execution_policy P, storage T, class Space>
 void hadamard_transpose(P const& on, hadamard_order const& order, matrix_view<T, Space> x,
                         vector_view<arithmetic_t<T>, Space> workspace) {
-  assert_space<P, Space>();
+  check_policy<Space>(on);
   static_assert(can_hadamard<P, T, Space>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   detail::expect_hadamard_shapes(on, order, x, workspace.size);
   hadamard_transpose_rows(on, order, vector_view<std::int8_t const, Space>{}, x, workspace);
@@ -115,7 +124,7 @@ void hadamard_transpose(P const& on, hadamard_order const& order, matrix_view<T,
 /// On the host only. Errors: std::bad_alloc.
 template <execution_policy P, storage T, class Space>
 void hadamard_transpose(P const& on, hadamard_order const& order, matrix_view<T, Space> x) {
-  assert_space<P, Space>();
+  check_policy<Space>(on);
   static_assert(std::is_same_v<Space, host_space>, "give a workspace: only the host's is allocated here");
   auto workspace = detail::make_hadamard_workspace<T>(on, order);
   hadamard_transpose(on, order, x, vector_view<arithmetic_t<T>>(workspace.data(), workspace.size()));

@@ -38,7 +38,7 @@ void expect_head_shapes(P const& on, hadamard_order const& order, matrix_view<T,
 template <execution_policy P, storage T, class Space>
 void hadamard_heads(P const& on, hadamard_order const& order, matrix_view<T, Space> x,
                     vector_view<arithmetic_t<T>, Space> workspace = {}) {
-  assert_space<P, Space>();
+  check_policy<Space>(on);
   static_assert(can_hadamard<P, T, Space>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   detail::expect_head_shapes(on, order, x, workspace.size);
   hadamard_rows(on, order, vector_view<std::int8_t const, Space>{}, x, workspace);
@@ -48,7 +48,7 @@ void hadamard_heads(P const& on, hadamard_order const& order, matrix_view<T, Spa
 template <execution_policy P, storage T, class Space>
 void hadamard_heads_transpose(P const& on, hadamard_order const& order, matrix_view<T, Space> x,
                               vector_view<arithmetic_t<T>, Space> workspace = {}) {
-  assert_space<P, Space>();
+  check_policy<Space>(on);
   static_assert(can_hadamard<P, T, Space>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   detail::expect_head_shapes(on, order, x, workspace.size);
   hadamard_transpose_rows(on, order, vector_view<std::int8_t const, Space>{}, x, workspace);

@@ -134,9 +134,8 @@ class low_rank_rotation {
  private:
   template <class P, class T>
   void turn_rows(P const& on, matrix_view<T> x, bool back) const {
-    assert_space<P, host_space>();
+    check_policy<host_space>(on);
     static_assert(can_low_rank<P, T>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
-    expects(threads_of(on) >= 1, "a low-rank rotation on ", threads_of(on), " threads: it takes at least 1");
     expects(x.columns == size_, "a rotation of order ", size_, " on rows of ", x.columns,
             " values: the two must be equal");
     check_stride("rows", x);

@@ -105,7 +105,7 @@ class randomized_hadamard {
   template <class P, class T, class Space>
   void check(P const& on, matrix_view<T, Space> x, vector_view<std::int8_t const, Space> signs_there,
              std::size_t workspace_size) const {
-    assert_space<P, Space>();
+    check_policy<Space>(on);
     static_assert(can_hadamard<P, T, Space>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
     expects(signs_there.size == size(), "a rotation of ", size(), " channels with ", signs_there.size, " signs");
     detail::expect_hadamard_shapes(on, order_, x, workspace_size);

@@ -22,7 +22,7 @@ namespace dfrot {
 /// Source: Zhang, Sennrich, "Root mean square layer normalization", NeurIPS 2019, equation 4.
 template <execution_policy P, storage T>
 void rms_norm(P const& on, matrix_view<T> x, double epsilon = 1e-6) {
-  assert_space<P, host_space>();
+  check_policy<host_space>(on);
   check_stride("activations", x);
   expects(epsilon >= 0, "rms_norm: epsilon is ", epsilon, "; it must be at least 0");
   parallel_for(threads_of(on), x.rows, [&](std::size_t i) {

@@ -106,7 +106,7 @@ class short_rotation {
  private:
   template <class P, class T>
   void check(P const& on, matrix_view<T> x, std::size_t workspace_size) const {
-    assert_space<P, host_space>();
+    check_policy<host_space>(on);
     static_assert(can_short_rotation<P, T>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
     detail::expect_hadamard_shapes(on, order(), x, workspace_size);
   }

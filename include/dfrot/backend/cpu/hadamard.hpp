@@ -1,13 +1,12 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
 #include <dfrot/backend/cpu/hadamard_run.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
+#include <dfrot/backend/cpu/row_blocks.hpp>
 #include <dfrot/core/numeric.hpp>
-#include <dfrot/core/parallel.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
 
@@ -16,7 +15,7 @@ inline namespace DFROT_CPU_ISA {
 
 namespace detail {
 
-/// All rows, in as many parts as there are threads: each part has its own part of the workspace. A row may hold several
+/// All rows, in ranges that have their own part of the workspace. A row may hold several
 /// runs of n values; rows without a gap between them are one long row.
 template <class Arch, class T>
 void hadamard_on_rows(basic_policy<Arch> const& on, hadamard_task const& task, matrix_view<T> x,
@@ -27,11 +26,7 @@ void hadamard_on_rows(basic_policy<Arch> const& on, hadamard_task const& task, m
   }
   bool const gapless = x.row_stride == x.columns || x.rows == 1;
   matrix_view<T> const rows = gapless ? matrix_view<T>{x.data, x.rows * (x.columns / n), n} : x;
-  std::size_t const parts = std::min(static_cast<std::size_t>(on.threads), rows.rows);
-  parallel_for(on.threads, parts, [&](std::size_t part) {
-    arithmetic_t<T>* const own = workspace.size == 0 ? nullptr : workspace.data + part * n;
-    std::size_t const first = rows.rows * part / parts;
-    std::size_t const last = rows.rows * (part + 1) / parts;
+  for_row_ranges(on, rows.rows, rows.columns, n, workspace, [&](std::size_t first, std::size_t last, auto* own) {
     if (gapless) {
       hadamard_runs<float_isa<Arch>>(task, rows.row(first), last - first, own);
     } else {

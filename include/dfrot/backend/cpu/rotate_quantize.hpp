@@ -11,7 +11,6 @@
 #include <dfrot/backend/cpu/short_rotation.hpp>
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/numeric.hpp>
-#include <dfrot/core/parallel.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/quantize/packed_view.hpp>
 #include <dfrot/quantize/scheme.hpp>
@@ -31,11 +30,9 @@ template <class Arch, storage T, class Rotate>
                                                    packed_view<std::uint8_t, arithmetic_t<T>> const& out,
                                                    vector_view<arithmetic_t<T>> workspace, Rotate const& rotate) {
   using Real = arithmetic_t<T>;
-  std::size_t const parts = std::min(static_cast<std::size_t>(on.threads), x.rows);
   first_row bad_row;
-  parallel_for(on.threads, parts, [&](std::size_t part) {
-    Real* const rotated = workspace.data + part * x.columns;
-    for (std::size_t i = x.rows * part / parts; i < x.rows * (part + 1) / parts; ++i) {
+  for_row_ranges(on, x.rows, x.columns, x.columns, workspace, [&](std::size_t first, std::size_t last, Real* rotated) {
+    for (std::size_t i = first; i < last; ++i) {
       rotate(x.row(i), rotated);
       if (!quantize_packed_row<Arch, Real>(scheme, rotated, x.columns, i, out, nullptr)) [[unlikely]] {
         bad_row.note(i);

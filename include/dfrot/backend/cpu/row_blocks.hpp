@@ -8,6 +8,7 @@
 #include <dfrot/backend/cpu/unroll.hpp>
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/parallel.hpp>
+#include <dfrot/core/view.hpp>
 
 namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
@@ -20,6 +21,22 @@ void for_each_row(basic_policy<Arch> const& on, std::size_t rows, std::size_t co
     for (std::size_t i = b * block; i < std::min(rows, (b + 1) * block); ++i) {
       body(i);
     }
+  });
+}
+
+/// Calls body(first, last, scratch) for ranges that cover all rows, at most one a thread: each has its own `scratch_size`
+/// values of the workspace, or null where that is empty. There are no more ranges than the workspace has room for, and none
+/// with fewer than about 2^14 values, which take no longer than to start a thread.
+template <class Arch, class Real, class Body>
+void for_row_ranges(basic_policy<Arch> const& on, std::size_t rows, std::size_t columns, std::size_t scratch_size,
+                    vector_view<Real> workspace, Body const& body) {
+  std::size_t const by_work = std::max<std::size_t>(1, rows * columns >> 14U);
+  std::size_t const by_room = workspace.size == 0 ? rows : workspace.size / scratch_size;
+  std::size_t const most = std::min({rows, by_work, by_room});
+  std::size_t const parts = most > 1 ? std::min<std::size_t>(most, usable_threads(on.threads)) : most;
+  parallel_for(on.threads, parts, [&](std::size_t part) {
+    body(rows * part / parts, rows * (part + 1) / parts,
+         workspace.size == 0 ? nullptr : workspace.data + part * scratch_size);
   });
 }
 

@@ -8,8 +8,8 @@
 #include <dfrot/backend/cpu/hadamard_run.hpp>
 #include <dfrot/backend/cpu/low_rank.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
+#include <dfrot/backend/cpu/row_blocks.hpp>
 #include <dfrot/core/numeric.hpp>
-#include <dfrot/core/parallel.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
 #include <dfrot/transform/low_rank_rotation.hpp>
@@ -77,13 +77,11 @@ void in_arithmetic_rows(basic_policy<Arch> const& on, matrix_view<T> x, vector_v
                         Rotate const& rotate) {
   using Real = arithmetic_t<T>;
   std::size_t const n = x.columns;
-  std::size_t const parts = std::min(static_cast<std::size_t>(on.threads), x.rows);
-  parallel_for(on.threads, parts, [&](std::size_t part) {
-    for (std::size_t i = x.rows * part / parts; i < x.rows * (part + 1) / parts; ++i) {
+  for_row_ranges(on, x.rows, n, n, workspace, [&](std::size_t first, std::size_t last, Real* values) {
+    for (std::size_t i = first; i < last; ++i) {
       if constexpr (std::is_same_v<T, Real>) {
         rotate(x.row(i));
       } else {
-        Real* const values = workspace.data + part * n;
         std::transform(x.row(i), x.row(i) + n, values, [](T value) { return load(value); });
         rotate(values);
         std::transform(values, values + n, x.row(i), [](Real value) { return store<T>(value); });

@@ -169,7 +169,7 @@ class token_pass {
       expects(is_finite(row(0, j)), "row ", first_token + token, ", column ", j, " holds ", row(0, j),
               ": activations must be finite");
     }
-    reject(message("row ", first_token + token, " is too large: its values overflow when it is rotated"));
+    reject_overflow(first_token + token, [](std::size_t number) { return message("row ", number); });
   }
 
   policy on_;
