@@ -75,6 +75,16 @@ activations::activations(options const& chosen) : threads_(chosen.threads), rms_
   }
 }
 
+std::vector<file_rows> activations::files() const {
+  std::vector<file_rows> all;
+  std::size_t first = 0;
+  for (part const& each : parts_) {
+    all.push_back({visible_text(each.name), first, each.rows()});
+    first += each.rows();
+  }
+  return all;
+}
+
 activations::part activations::open(std::filesystem::path const& path, npy_integers integers) {
   if (detail::open_npy(path, integers).header.fortran_order) {
     return {path.string(), std::nullopt, read_npy<float>(path, integers)};

@@ -30,6 +30,8 @@ class activations {
   [[nodiscard]] std::size_t channels() const { return channels_; }
   /// The files as the user named them, or what the sample is.
   [[nodiscard]] std::string const& name() const { return name_; }
+  /// Which rows stand in which file, in order.
+  [[nodiscard]] std::vector<file_rows> files() const;
 
   /// What a user calls a row, counted over all files: "x.npy: row 3 (counted from 0)".
   [[nodiscard]] std::string name_of(std::size_t row) const;

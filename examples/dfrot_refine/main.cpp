@@ -56,6 +56,9 @@ int refine_and_write(options const& chosen) {
     complain(failure, bad_input);
   }
   write_standard_output(table(chosen, result));
+  for (std::string const& warning : result.warnings) {
+    std::fprintf(stderr, "dfrot-refine: warning: %s\n", warning.c_str());
+  }
   return !failures.empty() ? int{bad_input} : result.stopped() ? by_signal + interrupting_signal() : int{done};
 }
 

@@ -1,5 +1,6 @@
 #include "report.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -32,6 +33,30 @@ json all_errors(options const& chosen, outcome const& result, bool held_out) {
   }
   all["refined"] = pick(result.refined);
   return all;
+}
+
+json massive_json(outcome const& result) {
+  double largest = 0;
+  for (token_peak const& peak : result.peaks) {
+    largest = std::max(largest, peak.ratio);
+  }
+  json files = json::array();
+  for (file_massive const& file : massive_files(result)) {
+    files.push_back({{"name", file.name}, {"rows", file.rows}, {"massive", file.massive}});
+  }
+  return {{"rule", result.massive.rule},
+          {"threshold", result.massive.threshold},
+          {"channels", result.massive.channels},
+          {"count", result.massive.count},
+          {"peaks_above_100", result.peaks.size()},
+          {"largest_peak", result.peaks.empty() ? json(nullptr) : json(largest)},
+          {"files", files}};
+}
+
+/// The tokens that few channels dominate most.
+json purest_json(purest_errors const& errors) {
+  return errors.count == 0 ? json(nullptr)
+                           : json{{"count", errors.count}, {"hadamard", errors.hadamard}, {"refined", errors.refined}};
 }
 
 json rounds_of(outcome const& result) {
@@ -90,10 +115,11 @@ std::string report(options const& chosen, outcome const& result) {
       {"start", start},
       {"start_seed", result.start_seed},
       {"alpha", chosen.refinement.alpha},
-      {"massive",
-       {{"rule", result.massive.rule}, {"threshold", result.massive.threshold}, {"count", result.massive.count}}},
+      {"massive", massive_json(result)},
       {"errors", all_errors(chosen, result, false)},
       {"holdout", result.split.held_out.empty() ? json(nullptr) : all_errors(chosen, result, true)},
+      {"purest", {{"used", purest_json(result.purest_used)}, {"held_out", purest_json(result.purest_held_out)}}},
+      {"warnings", result.warnings},
       {"rounds", rounds_of(result)},
       {"best_round", result.best_round()},
       {"interrupted", result.stopped()},

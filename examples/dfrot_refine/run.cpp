@@ -16,6 +16,7 @@
 #include "checkpoint.hpp"
 #include "estimate.hpp"
 #include "interrupt.hpp"
+#include "massive_warnings.hpp"
 #include "refinement_work.hpp"
 #include "survey.hpp"
 
@@ -93,6 +94,7 @@ void measure_plain(cpu::policy const& on, options const& chosen, activations con
     result.orthogonal.tokens = measure(on, chosen, dense_rotation<float>(orthogonal), x);
   }
   result.massive = find_massive(chosen, std::move(measured.automatic), result);
+  result.peaks = std::move(measured.peaks);
   choose_start(chosen, seeds, measured, result);
   if (chosen.start == start_rotation::file) {
     result.start.tokens = measure(on, chosen, dense_rotation<float>(result.start_rotation), x);
@@ -222,6 +224,7 @@ outcome run(options const& chosen, cuda_device const* device, progress& shown, r
   result.input = x.name();
   result.rows = x.rows();
   result.channels = x.channels();
+  result.files = x.files();
   if (device != nullptr) {
     require_device_memory(*device, chosen, x.rows(), x.channels());
   }
@@ -244,6 +247,7 @@ outcome run(options const& chosen, cuda_device const* device, progress& shown, r
   x.require_unchanged(result.content);
   result.orthogonality = orthogonality(on, std::as_const(result.rotation).view());
   add_summaries(chosen, result);
+  look_at_peaks(result);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   return result;
 }

@@ -35,6 +35,7 @@ survey_result survey(cpu::policy const& on, options const& chosen, activations c
   });
   result.automatic = scan.result();
   result.content = content.text();
+  result.peaks = scan.peaks();
   return result;
 }
 

@@ -26,8 +26,23 @@ std::string cells(error_summary const& errors) {
   return cell(errors.ordinary) + cell(errors.massive) + cell(errors.weighted_loss);
 }
 
+/// The automatic rule where dominated tokens recur in some channels.
+std::string channel_rule_text(massive_tokens const& massive) {
+  std::string channels;
+  for (std::size_t const channel : massive.channels) {
+    channels += message(channels.empty() ? "" : ", ", channel);
+  }
+  return message(
+      "auto: ", least_massive_share, " of the energy in channel ", channels, ", max / median of |x| above ",
+      largest_ordinary_ratio,
+      std::isfinite(massive.threshold) ? message("; or that at least ", std::lround(massive.threshold)) : "");
+}
+
 std::string rule_text(massive_tokens const& massive) {
   char text[96];
+  if (!massive.channels.empty()) {
+    return channel_rule_text(massive);
+  }
   if (massive.rule == "auto" && !std::isfinite(massive.threshold)) {
     return "auto: no gap in max / median of |x|";
   }
@@ -36,6 +51,29 @@ std::string rule_text(massive_tokens const& massive) {
                                                          : "threshold: unrotated error below %.4g";
   std::snprintf(text, sizeof text, format, massive.threshold);
   return text;
+}
+
+/// In which files the massive tokens are: all files where they are few, otherwise those with the most.
+std::string files_text(outcome const& result) {
+  constexpr std::size_t most_files = 4;
+  auto files = massive_files(result);
+  if (files.size() < 2 || result.massive.count == 0) {
+    return "";
+  }
+  auto const is_empty = [](file_massive const& file) { return file.massive == 0; };
+  std::size_t const empty = static_cast<std::size_t>(std::count_if(files.begin(), files.end(), is_empty));
+  std::size_t const with = files.size() - empty;
+  bool const all = files.size() <= most_files;
+  if (!all) {
+    std::stable_sort(files.begin(), files.end(),
+                     [](file_massive const& a, file_massive const& b) { return a.massive > b.massive; });
+    files.resize(std::min(with, most_files));
+  }
+  std::string text = all ? "  found" : message("  in ", with, " of ", with + empty, " files:");
+  for (file_massive const& file : files) {
+    text += message(&file == files.data() ? " " : ", ", file.massive, " of ", file.rows, " in ", file.name);
+  }
+  return text + (all || with <= most_files ? "\n" : message(", no more than that in ", with - most_files, " others\n"));
 }
 
 std::string quantizer_text(int4_scheme const& scheme) {
@@ -83,7 +121,7 @@ std::string table(options const& chosen, outcome const& result) {
   bool const has_holdout = !result.split.held_out.empty();
   std::string text = message(result.input, ": ", result.rows, " tokens x ", result.channels, " channels",
                              chosen.rms_norm ? ", RMS-normalised" : "", "\nmassive tokens: ", result.massive.count,
-                             " (", rule_text(result.massive), ")\n", quantizer_text(chosen.scheme),
+                             " (", rule_text(result.massive), ")\n", files_text(result), quantizer_text(chosen.scheme),
                              "; massive tokens weigh ", chosen.refinement.alpha, "; seed ", chosen.seed, "\n\n");
   std::string const columns = "   ordinary    massive       loss";
   char heading[160];

@@ -73,10 +73,10 @@ struct token_segment {
   void read(std::size_t row, matrix_view<float> block) const { all.read(first + row, block); }
 };
 
-/// Which tokens are massive, by the automatic rule: each rank looks at its segments, and the ratios are shared.
+/// Which tokens are massive, by the automatic rule: each rank looks at its segments, and the peaks are shared.
 template <class Source>
 massive_tokens find_massive(ranks const& together, Source const& source) {
-  std::vector<double> ratios(source.rows(), 0.0);
+  std::vector<double> numbers(3 * source.rows(), 0.0);  // ratio, share and channel of each token
   matrix<float> token(1, source.channels());
   aligned_vector<float> scratch(source.channels());
   for (auto number = static_cast<std::size_t>(together.own); number < segments;
@@ -84,20 +84,23 @@ massive_tokens find_massive(ranks const& together, Source const& source) {
     token_segment<Source> const segment(source, number);
     for (std::size_t i = 0; i < segment.rows(); ++i) {
       segment.read(i, token.view());
-      ratios[segment.first + i] = peak_ratio(vector_view<float const>(token.data(), token.columns()),
-                                             vector_view<float>(scratch.data(), scratch.size()));
+      token_peak const peak = peak_of(segment.first + i, vector_view<float const>(token.data(), token.columns()),
+                                      vector_view<float>(scratch.data(), scratch.size()));
+      double* const own = numbers.data() + 3 * peak.token;
+      own[0] = peak.ratio;
+      own[1] = peak.share;
+      own[2] = static_cast<double>(peak.channel);
     }
   }
-  in_parts(ratios.data(), ratios.size(), [&](double* values, int count) {
+  in_parts(numbers.data(), numbers.size(), [&](double* values, int count) {
     MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_DOUBLE, MPI_SUM, together.all);
   });
-  double const threshold = massive_ratio_threshold(ratios);
-  massive_tokens result{std::vector<std::uint8_t>(source.rows()), 0, "auto", threshold};
+  std::vector<token_peak> peaks;
   for (std::size_t i = 0; i < source.rows(); ++i) {
-    result.is_massive[i] = ratios[i] >= threshold ? 1 : 0;
-    result.count += result.is_massive[i];
+    double const* const of = numbers.data() + 3 * i;
+    peaks.push_back({i, static_cast<std::size_t>(of[2]), of[0], of[1]});
   }
-  return result;
+  return massive_by_peaks(source.rows(), peaks);
 }
 
 /// total += the parts of all ranks on rank 0, in the order of the ranks.

@@ -115,19 +115,37 @@ namespace {
 template <class T>
 massive_tokens by_sorting(matrix<T> const& x) {
   std::vector<double> ratios(x.rows());
+  std::vector<std::size_t> channels(x.rows());
+  std::vector<bool> dominated(x.rows());
   for (std::size_t i = 0; i < x.rows(); ++i) {
     std::vector<double> magnitudes(x.columns());
+    double energy = 0;
     for (std::size_t j = 0; j < x.columns(); ++j) {
       magnitudes[j] = std::fabs(static_cast<double>(load(x(i, j))));
+      energy += magnitudes[j] * magnitudes[j];
     }
+    auto const peak = std::max_element(magnitudes.begin(), magnitudes.end());
+    channels[i] = static_cast<std::size_t>(peak - magnitudes.begin());
     std::sort(magnitudes.begin(), magnitudes.end());
+    double four = 0;
+    for (std::size_t j = x.columns() - std::min<std::size_t>(x.columns(), 4); j < x.columns(); ++j) {
+      four += magnitudes[j] * magnitudes[j];
+    }
     double const median = magnitudes[x.columns() / 2];
     ratios[i] = median > 0 ? magnitudes.back() / median : 1;
+    dominated[i] = ratios[i] > 100 && four >= 0.95 * energy;
   }
   double const threshold = massive_ratio_threshold(ratios);
   massive_tokens result{std::vector<std::uint8_t>(x.rows()), 0, "auto", threshold};
   for (std::size_t i = 0; i < x.rows(); ++i) {
-    result.is_massive[i] = ratios[i] >= threshold ? 1 : 0;
+    std::size_t alike = 0;
+    std::size_t all = 0;
+    for (std::size_t k = 0; k < x.rows(); ++k) {
+      all += dominated[k] ? 1 : 0;
+      alike += dominated[k] && channels[k] == channels[i] ? 1 : 0;
+    }
+    bool const recurs = dominated[i] && alike >= 8 && 8 * alike >= all;
+    result.is_massive[i] = ratios[i] >= threshold || recurs ? 1 : 0;
     result.count += result.is_massive[i];
   }
   return result;

@@ -13,6 +13,7 @@
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
+#include <dfrot/loss/massive_channels.hpp>
 #include <dfrot/loss/peak_ratio.hpp>
 #include <dfrot/loss/token_error.hpp>
 
@@ -24,6 +25,7 @@ struct massive_tokens {
   std::size_t count = 0;                 ///< tokens with the flag
   std::string rule;                      ///< "threshold", "compare" or "auto"
   double threshold = 0;                  ///< what the rule compared with: an error, an error ratio, or a peak ratio
+  std::vector<std::size_t> channels{};  ///< of "auto": those in which tokens below the threshold are massive, ascending
 };
 
 namespace detail {
@@ -37,6 +39,10 @@ template <class IsMassive>
     result.count += result.is_massive[i];
   }
   return result;
+}
+
+[[nodiscard]] DFROT_PER_ISA inline bool contains(std::vector<std::size_t> const& channels, std::size_t channel) {
+  return std::any_of(channels.begin(), channels.end(), [channel](std::size_t each) { return each == channel; });
 }
 
 }  // namespace detail
@@ -75,14 +81,41 @@ concept can_large_peak = requires(P const& on, matrix_view<T const, Space> x, ve
   large_peak_rows(on, x, flags);
 };
 
-/// Finds massive tokens without a threshold from the user, in tokens that come block after block: a token is massive if its
-/// peak_ratio() lies beyond the gap that massive_ratio_threshold() finds among all of them. Needs no scale of the
-/// activations, and works for few channels and when most tokens are massive, where both of the paper's rules find nothing.
+/// Marks massive tokens by their peaks, without a threshold from the user. A token is massive if
+///   its peak ratio lies beyond the gap that massive_ratio_threshold() finds among all of them, or
+///   very few channels dominate it (is_dominated()), and dominated tokens recur in the largest of them (massive_channels()).
+/// The first shows a few tokens of one layer, the second the tokens of many layers, whose ratios leave no gap.
+/// @param tokens how many there are   @param peaks of those with a ratio above 100 (others may be among them), any order
+/// Complexity: O(tokens + p log p).   Determinism: exact; the order of the tokens does not matter.
+/// @pre every peak's token is below `tokens`
+[[nodiscard]] DFROT_PER_ISA inline massive_tokens massive_by_peaks(std::size_t tokens,
+                                                                   std::vector<token_peak> const& peaks) {
+  std::vector<double> ratios(peaks.size());
+  std::transform(peaks.begin(), peaks.end(), ratios.begin(), [](token_peak const& peak) { return peak.ratio; });
+  massive_tokens found{std::vector<std::uint8_t>(tokens), 0, "auto", massive_ratio_threshold(std::move(ratios))};
+  std::vector<std::size_t> const recurring = massive_channels(peaks);
+  for (token_peak const& peak : peaks) {
+    bool const beyond = peak.ratio >= found.threshold;
+    if (beyond || (is_dominated(peak) && detail::contains(recurring, peak.channel))) {
+      found.is_massive[peak.token] = 1;
+      ++found.count;
+      if (!beyond && !detail::contains(found.channels, peak.channel)) {
+        found.channels.push_back(peak.channel);
+      }
+    }
+  }
+  // Compared by our own function for the reason given in peak_ratio().
+  std::sort(found.channels.begin(), found.channels.end(), [](std::size_t a, std::size_t b) { return a < b; });
+  return found;
+}
+
+/// Finds massive tokens by massive_by_peaks(), in tokens that come block after block. Needs no scale of the activations, and
+/// works for few channels, when most tokens are massive, and for the tokens of many layers.
 ///   massive_scan scan;   scan.add(on, first_block);   scan.add(on, second_block);   massive_tokens m = scan.result();
 /// The rule looks at no ratio below 100, so that nearly all tokens need no median: a ratio of 100 takes half of the channels
 /// to lie below a hundredth of the peak, and counting those is one pass in the first cache. The few others get their
 /// exact ratio. The result is that of all ratios, to the bit.
-/// Memory: 16 bytes a token with a ratio above 100.
+/// Memory: 32 bytes a token with a ratio above 100.
 class massive_scan {
  public:
   /// Adds tokens, which follow those added before.
@@ -104,9 +137,9 @@ class massive_scan {
         continue;
       }
       vector_view<Value const> const row(x.row(i), x.columns);
-      double const ratio = peak_ratio(row, vector_view<arithmetic_t<Value>>(scratch.data(), scratch.size()));
-      if (ratio > largest_ordinary_ratio) {
-        candidates_.push_back({tokens_ + i, ratio});
+      auto const peak = peak_of(tokens_ + i, row, vector_view<arithmetic_t<Value>>(scratch.data(), scratch.size()));
+      if (peak.ratio > largest_ordinary_ratio) {
+        peaks_.push_back(peak);
         visit(tokens_ + i, row);
       }
     }
@@ -121,26 +154,14 @@ class massive_scan {
   /// Tokens added so far.
   [[nodiscard]] DFROT_PER_ISA std::size_t tokens() const { return tokens_; }
 
+  /// The peaks of those with a ratio above 100, in order.
+  [[nodiscard]] DFROT_PER_ISA std::vector<token_peak> const& peaks() const { return peaks_; }
+
   /// Which of the tokens added so far are massive. Complexity: O(tokens).
-  [[nodiscard]] DFROT_PER_ISA massive_tokens result() const {
-    std::vector<double> ratios(candidates_.size());
-    std::transform(candidates_.begin(), candidates_.end(), ratios.begin(), [](auto const& c) { return c.ratio; });
-    massive_tokens found{std::vector<std::uint8_t>(tokens_), 0, "auto", massive_ratio_threshold(std::move(ratios))};
-    for (candidate const& c : candidates_) {
-      if (c.ratio >= found.threshold) {
-        found.is_massive[c.token] = 1;
-        ++found.count;
-      }
-    }
-    return found;
-  }
+  [[nodiscard]] DFROT_PER_ISA massive_tokens result() const { return massive_by_peaks(tokens_, peaks_); }
 
  private:
-  struct candidate {
-    std::size_t token;
-    double ratio;
-  };
-  std::vector<candidate> candidates_;
+  std::vector<token_peak> peaks_;
   std::vector<std::uint8_t> flags_;
   std::size_t tokens_ = 0;
 };

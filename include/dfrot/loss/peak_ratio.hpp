@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include <dfrot/config.hpp>
@@ -35,6 +36,45 @@ template <storage T>
   std::nth_element(first, middle, last, [](auto a, auto b) { return a < b; });
   double const median = static_cast<double>(*middle);
   return median > 0 ? peak / median : 1;
+}
+
+/// How a token's largest channels stand above the others.
+struct token_peak {
+  std::size_t token = 0;    ///< its number
+  std::size_t channel = 0;  ///< of the largest |x_j|; the first where several are alike
+  double ratio = 1;         ///< peak_ratio()
+  double share = 0;         ///< of the energy ||x||^2 that the four largest channels have; 0 for a row of zeros
+};
+
+/// The peak of one token.
+/// @param token its number   @param x n values   @param scratch at least n values, overwritten
+/// Complexity: O(n) on average.   Determinism: exact; sums in double, channels in order.
+template <storage T>
+[[nodiscard]] DFROT_PER_ISA token_peak peak_of(std::size_t token, vector_view<T const> x,
+                                               vector_view<arithmetic_t<T>> scratch) {
+  token_peak found{token, 0, peak_ratio(x, scratch), 0};
+  double largest[4] = {};  // in descending order
+  double energy = 0;
+  double unit = 0;  // squares are of multiples of the peak: those of huge and of tiny values stay numbers
+  for (std::size_t j = 0; j < x.size; ++j) {
+    unit = std::max(unit, std::fabs(static_cast<double>(load(x[j]))));
+  }
+  for (std::size_t j = 0; unit > 0 && j < x.size; ++j) {
+    double part = std::fabs(static_cast<double>(load(x[j]))) / unit;
+    energy += part * part;
+    if (part > largest[0]) {
+      found.channel = j;
+    }
+    for (double& each : largest) {
+      if (part > each) {
+        std::swap(part, each);
+      }
+    }
+  }
+  for (double const each : largest) {
+    found.share += unit > 0 ? each * each / energy : 0;
+  }
+  return found;
 }
 
 /// Where the automatic rule draws its line between ordinary and massive peak ratios, or infinity if there is none.
