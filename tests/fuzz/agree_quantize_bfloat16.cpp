@@ -1,0 +1,4 @@
+#include "agree_quantize.hpp"
+namespace dfrot::fuzz {
+template void agree_on_quantizing<bfloat16>(byte_source&);
+}

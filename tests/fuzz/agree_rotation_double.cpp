@@ -1,0 +1,4 @@
+#include "agree_rotation.hpp"
+namespace dfrot::fuzz {
+template void agree_on_rotating<double>(byte_source&);
+}

@@ -1,0 +1,333 @@
+// The reader of checkpoints of dfrot-refine: layout, checksum, state and rotations. The input is the file.
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <dfrot/backend/cpu/policy.hpp>
+#include <dfrot/core/matrix.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "../../examples/dfrot_refine/checkpoint.hpp"
+#include "../../examples/dfrot_refine/content_hash.hpp"
+#include "../../examples/dfrot_refine/saved_state.hpp"
+#include "../../examples/dfrot_refine/tensor_file.hpp"
+#include "../../examples/dfrot_refine/visible_text.hpp"
+#include "bytes.hpp"
+#include "finding.hpp"
+#include "memory_file.hpp"
+
+extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t max_size);
+
+namespace dfrot::fuzz {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+constexpr std::size_t channels = 4;
+
+/// The work that the checkpoints belong to.
+program::checkpoint checkpoint_in(std::filesystem::path const& path) {
+  program::options chosen;
+  chosen.checkpoint = path;
+  chosen.resume = true;
+  program::outcome begun;
+  begun.rows = 10;
+  begun.channels = channels;
+  begun.massive.is_massive = std::vector<std::uint8_t>(begun.rows);
+  return {chosen, begun};
+}
+
+matrix<float> identity() {
+  matrix<float> result(channels, channels);
+  for (std::size_t i = 0; i < channels; ++i) {
+    result(i, i) = 1;
+  }
+  return result;
+}
+
+/// A checkpoint after some rounds, as the program writes it.
+std::string sound_file(int rounds) {
+  refinement_state<float> state;
+  state.rotation = state.previous = state.best = identity();
+  refinement_rules const rules(program::options().refinement, channels, 10, true);
+  rules.begin(state);
+  for (int i = 0; i < rounds; ++i) {
+    error_sums used;
+    used.values[0] = 10.0 - i % 3;  // the third round is the best, and the next has risen
+    used.values[2] = 9;
+    static_cast<void>(rules.note_round(state, used, {}));
+  }
+  std::filesystem::path const path =
+      std::filesystem::temp_directory_path() / message("dfrot-fuzz-", ::getpid(), ".safetensors");
+  checkpoint_in(path).save(state);
+  std::ifstream stream(path, std::ios::binary);
+  std::string const bytes((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
+  std::filesystem::remove(path);
+  return bytes;
+}
+
+std::vector<std::string> const& sound_files() {
+  static std::vector<std::string> const files = {sound_file(1), sound_file(2), sound_file(5)};
+  return files;
+}
+
+void require_clear_error(std::string const& text, std::string const& name) {
+  std::string const shown = program::visible_text(text);  // as main() shows it
+  require(shown.find(name) != std::string::npos, "an error that does not name the file: ", shown);
+}
+
+/// The parts one after the other, whatever work the file belongs to. Returns whether all of them are sound.
+bool read_parts(std::string const& name) {
+  program::tensor_file file;
+  std::string refused = refusal<io_error>([&] { file = program::tensor_file::read(name); });
+  if (!refused.empty()) {
+    require_clear_error(refused, name);
+    return false;
+  }
+  auto const text = file.metadata.find("state");
+  refinement_progress progress;
+  refused = refusal<io_error>(
+      [&] { progress = program::parse_state(text == file.metadata.end() ? "" : text->get<std::string>(), name); });
+  if (!refused.empty()) {
+    require_clear_error(refused, name);
+    return false;
+  }
+  std::string const again = program::state_text(progress);
+  require(program::state_text(program::parse_state(again, name)) == again, "a state that changes when it is written");
+  refinement_rules rules(program::options().refinement, channels, 10, true);
+  refused = refusal<std::invalid_argument>([&] { rules.resume(progress); });
+  for (std::size_t const size : {channels, std::size_t{0}, ~std::size_t{0} / 2 + 1}) {
+    std::string const missing = refusal<io_error>([&] { static_cast<void>(file.get("best", size, size)); });
+    require(missing.empty() || size != 0 || missing.find("0 x 0") != std::string::npos, missing);
+    refused += size == channels ? missing : "";
+  }
+  return refused.empty();
+}
+
+void check(std::string const& name, bool is_sound) {
+  bool const parts = read_parts(name);
+  std::optional<refinement_state<float>> state;
+  std::string const refused = refusal<io_error>([&] { state = checkpoint_in(name).load(cpu::policy{1}); });
+  require(refused.empty() || !is_sound, "a sound checkpoint was refused: ", refused);
+  if (!refused.empty()) {
+    return require_clear_error(refused, name);
+  }
+  require(parts, "a checkpoint was read whose parts are refused");
+  require(state.has_value(), "a file that is there was not read");
+  check_state(*state);
+  require(state->rounds.empty() ? state->best_round == 0
+                                : static_cast<std::size_t>(state->best_round) < state->rounds.size(),
+          "the best round is ", state->best_round, " of ", state->rounds.size());
+}
+
+// Mutations: the file in its parts.
+
+struct checkpoint_parts {
+  json header;
+  std::string numbers;
+};
+
+bool parse(std::string const& text, json& value) {
+  bool const is_deep = std::count(text.begin(), text.end(), '[') + std::count(text.begin(), text.end(), '{') > 500;
+  value = is_deep ? json(json::value_t::discarded) : json::parse(text, nullptr, false);
+  return value.is_object();
+}
+
+checkpoint_parts parts_of(std::string const& file) {
+  checkpoint_parts parts;
+  std::uint64_t length = 0;
+  if (file.size() >= 8) {
+    std::memcpy(&length, file.data(), 8);
+    if (length <= file.size() - 8 && parse(file.substr(8, length), parts.header)) {
+      parts.numbers = file.substr(8 + length);
+      return parts;
+    }
+  }
+  return parts_of(sound_files()[0]);
+}
+
+json hard_value(random_source& random) {
+  static std::string const texts[] = {"",         "F32",      "U8", "F64", "I64", "BF16", std::string("a\0b", 3),
+                                      "\xff\xfe", "checksum", "\n", "../x"};
+  static double const numbers[] = {0.0, -0.0, -1, 0.5, 1e300, -1e300, 1e-320, 2147483648.0, 4294967296.5};
+  switch (random.below(8)) {
+    case 0:
+      return random.pick(texts);
+    case 1:
+      return random.pick(numbers);
+    case 2:
+    case 3:
+      return random.pick(hard_numbers);
+    case 4:
+      return -static_cast<std::int64_t>(random.pick(hard_numbers) / 2) - 1;
+    case 5:
+      return random.once_in(2) ? json::array({4, 4}) : json::array();
+    case 6:
+      return random.once_in(2) ? json() : json(random.once_in(2));
+    default:
+      return random.once_in(2) ? json::object() : json(std::string(random.below(2000), 'a'));
+  }
+}
+
+/// Changes one place of a tree: a value, a key, an element that is there once more, or not at all.
+void change_tree(json& tree, random_source& random) {
+  json* place = &tree;
+  while (place->is_structured() && !place->empty() && !random.once_in(6)) {
+    json* const inner = &*std::next(place->begin(), static_cast<std::ptrdiff_t>(random.below(place->size())));
+    if (!inner->is_structured() && random.once_in(2)) {
+      *inner = hard_value(random);
+      return;
+    }
+    place = inner;
+  }
+  if (place->is_array() && !place->empty() && random.once_in(2)) {
+    json const element = (*place)[random.below(place->size())];
+    place->push_back(element);
+  } else if (place->is_structured() && !place->empty()) {
+    place->erase(std::next(place->begin(), static_cast<std::ptrdiff_t>(random.below(place->size()))));
+  } else if (place->is_object()) {
+    (*place)["x"] = hard_value(random);
+  } else {
+    *place = hard_value(random);
+  }
+}
+
+void change_state(json& header, random_source& random) {
+  json state;
+  if (header.contains("__metadata__") && header["__metadata__"].is_object() &&
+      header["__metadata__"].contains("state") && header["__metadata__"]["state"].is_string() &&
+      parse(header["__metadata__"]["state"], state)) {
+    change_tree(state, random);
+    header["__metadata__"]["state"] = state.dump(-1, ' ', true, json::error_handler_t::replace);
+  }
+}
+
+/// A name that stands twice, or values within values without end: what a tree cannot hold.
+void change_text(std::string& text, random_source& random) {
+  std::size_t const place = random.below(text.size() + 1);
+  switch (random.below(4)) {
+    case 0:
+      text.insert(1, "\"best\":{\"dtype\":\"F32\",\"shape\":[1,1],\"data_offsets\":[0,4]},");
+      break;
+    case 1: {
+      std::size_t const depth = random.pick(std::vector<std::size_t>{2, 100, 10'000});
+      std::string const open = random.once_in(2) ? "[" : "{\"a\":";
+      std::string deep;
+      for (std::size_t i = 0; i < depth; ++i) {
+        deep += open;
+      }
+      deep += "1" + std::string(depth, open == "[" ? ']' : '}');
+      text.insert(1, "\"x\":{\"shape\":" + deep + "},");
+      break;
+    }
+    case 2:
+      text.insert(place, 1, static_cast<char>(random.next()));
+      break;
+    default:
+      text.resize(place);
+  }
+}
+
+/// Offsets that follow one another, and as many bytes.
+void fit_offsets(checkpoint_parts& parts) {
+  std::uint64_t end = 0;
+  for (auto& [name, value] : parts.header.items()) {
+    if (name == "__metadata__" || !value.is_object() || !value.contains("shape") || !value["shape"].is_array()) {
+      continue;
+    }
+    std::uint64_t size = value.contains("dtype") && value["dtype"] == "U8" ? 1 : 4;
+    for (json const& length : value["shape"]) {
+      size *= length.is_number_unsigned() ? length.get<std::uint64_t>() : 0;
+    }
+    if (size > 4096) {
+      return;
+    }
+    value["data_offsets"] = {end, end + size};
+    end += size;
+  }
+  parts.numbers.resize(end);
+}
+
+std::string joined(checkpoint_parts const& parts, random_source& random) {
+  std::string text = parts.header.dump(-1, ' ', random.once_in(2), json::error_handler_t::ignore);
+  if (random.once_in(8)) {
+    change_text(text, random);
+  }
+  std::uint64_t const length = random.once_in(20) ? random.pick(hard_numbers) : text.size();
+  std::string file(reinterpret_cast<char const*>(&length), sizeof length);
+  file += text + parts.numbers;
+  if (file.size() >= 16 && !random.once_in(20)) {
+    program::content_hash sum;
+    sum.add(file.data(), file.size() - 16);
+    file.replace(file.size() - 16, 16, sum.bytes());
+  }
+  return file;
+}
+
+void change(checkpoint_parts& parts, random_source& random) {
+  switch (random.below(6)) {
+    case 0:
+    case 1:
+      return change_tree(parts.header, random);
+    case 2:
+    case 3:
+      return change_state(parts.header, random);
+    case 4:
+      if (!parts.numbers.empty()) {
+        parts.numbers[random.below(parts.numbers.size())] = static_cast<char>(random.once_in(2) ? 0 : random.next());
+      }
+      return;
+    default:
+      parts = parts_of(random.pick(sound_files()));
+  }
+}
+
+}  // namespace
+
+}  // namespace dfrot::fuzz
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t max_size,
+                                               unsigned seed) {
+  using namespace dfrot::fuzz;
+  random_source random(seed);
+  if (random.once_in(6)) {
+    return LLVMFuzzerMutate(data, size, max_size);
+  }
+  checkpoint_parts parts = parts_of(std::string(reinterpret_cast<char const*>(data), size));
+  for (std::size_t changes = random.below(3); changes > 0; --changes) {
+    change(parts, random);
+  }
+  if (!random.once_in(4)) {
+    fit_offsets(parts);
+  }
+  std::string const file = joined(parts, random);
+  std::size_t const new_size = std::min(file.size(), max_size);
+  std::memcpy(data, file.data(), new_size);
+  return new_size;
+}
+
+extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
+  using namespace dfrot::fuzz;
+  static bool const sound = [] {
+    for (std::string const& file : sound_files()) {
+      memory_file const memory(reinterpret_cast<std::uint8_t const*>(file.data()), file.size());
+      check(memory.name(), true);
+    }
+    return true;
+  }();
+  static_cast<void>(sound);
+  memory_file const file(data, size);
+  check(file.name(), false);
+  return 0;
+}
