@@ -96,10 +96,18 @@ TEST_CASE("a file cut anywhere, changed anywhere, or of another kind is refused"
 TEST_CASE("a whole file that holds no rotation is refused") {
   scratch_file const file;
   write_short_rotation(file.path, rotation_of(12));
-  std::string bytes = file.read();
-  bytes[40] = 3;  // a sign, with the right checksum
-  std::uint64_t const checksum = detail::checksum_of(std::string_view(bytes).substr(40));
-  std::memcpy(bytes.data() + 32, &checksum, sizeof checksum);
-  file.write(bytes);
+  std::string const whole = file.read();
+  auto const write_with = [&](std::size_t place, char byte) {  // with the right checksum
+    std::string bytes = whole;
+    bytes[place] = byte;
+    std::uint64_t const checksum = detail::checksum_of(std::string_view(bytes).substr(40));
+    std::memcpy(bytes.data() + 32, &checksum, sizeof checksum);
+    file.write(bytes);
+  };
+  write_with(40, 3);
   CHECK_THROWS_WITH(read_short_rotation(file.path), test::contains_text("the sign 3 of channel 0"));
+  for (std::size_t place = 52; place < 56; ++place) {  // between the signs and the axes
+    write_with(place, 1);
+    CHECK_THROWS_WITH(read_short_rotation(file.path), test::contains_text("the bytes between the signs and the axes"));
+  }
 }

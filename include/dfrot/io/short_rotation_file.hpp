@@ -101,7 +101,11 @@ void take_values(std::string_view& bytes, T* values, std::size_t count) {
   }
   std::vector<std::int8_t> signs(n);
   take_values(bytes, signs.data(), n);
-  bytes.remove_prefix((8 - n % 8) % 8);
+  std::size_t const padding = (8 - n % 8) % 8;
+  if (bytes.substr(0, padding).find_first_not_of('\0') != std::string_view::npos) {
+    damaged("it is damaged: the bytes between the signs and the axes are not 0");
+  }
+  bytes.remove_prefix(padding);
   std::vector<std::uint64_t> axes(axis_count);
   take_values(bytes, axes.data(), axis_count);
   matrix<double> basis(dense, n);
