@@ -7,6 +7,8 @@
 #include <dfrot/core/expects.hpp>
 #include <dfrot/io/io_error.hpp>
 
+#include "strict_json.hpp"
+
 namespace dfrot::program {
 
 namespace {
@@ -115,7 +117,7 @@ std::string state_text(refinement_progress const& progress) {
 
 refinement_progress parse_state(std::string const& text, std::string const& file) {
   field_reader const read(file);
-  json const value = json::parse(text, nullptr, false);
+  json const value = parse_strictly(text);
   json const& rounds = read.get(value, "rounds");
   if (!rounds.is_array() || rounds.size() > std::size_t{std::numeric_limits<int>::max()}) {
     read.reject("rounds", rounds);

@@ -6,12 +6,12 @@
 #include <fstream>
 #include <limits>
 #include <optional>
-#include <set>
 #include <system_error>
 
 #include <dfrot/core/expects.hpp>
 
 #include "content_hash.hpp"
+#include "strict_json.hpp"
 
 namespace dfrot::program {
 
@@ -24,25 +24,6 @@ constexpr std::uint64_t checksum_size = 16;
 
 /// Longer headers no reader of safetensors takes, either.
 constexpr std::uint64_t longest_header = 100'000'000;
-
-/// Parses JSON in which no object has a key twice: the second one would win in silence. Returns a discarded value for
-/// any other text.
-json parse_strictly(std::string const& text) {
-  std::vector<std::set<std::string>> keys;
-  bool twice = false;
-  auto const watch = [&](int, json::parse_event_t event, json& parsed) {
-    if (event == json::parse_event_t::object_start) {
-      keys.emplace_back();
-    } else if (event == json::parse_event_t::object_end) {
-      keys.pop_back();
-    } else if (event == json::parse_event_t::key) {
-      twice = !keys.back().insert(parsed.get<std::string>()).second || twice;
-    }
-    return true;
-  };
-  json parsed = json::parse(text, watch, false);
-  return twice ? json(json::value_t::discarded) : parsed;
-}
 
 /// The numbers of an array that holds natural numbers and nothing else.
 std::optional<std::vector<std::uint64_t>> natural_numbers(json const& value) {
@@ -136,7 +117,7 @@ tensor_file tensor_file::read(std::filesystem::path const& path) {
 void tensor_file::parse(std::string const& header, std::uint64_t size_of_numbers) {
   json const parsed = parse_strictly(header);
   if (!parsed.is_object()) {
-    reject("its header is damaged: it is no JSON object without repeated names");
+    reject("its header is damaged: it is no JSON object without repeated names, or nested deeply");
   }
   for (auto const& [name, value] : parsed.items()) {
     if (name != "__metadata__") {

@@ -18,6 +18,8 @@ class memory_file {
     require(descriptor_ >= 0, "memfd_create failed");
     require(::write(descriptor_, data, size) == static_cast<::ssize_t>(size), "a file in memory cannot be written");
   }
+  explicit memory_file(std::string const& bytes)
+      : memory_file(reinterpret_cast<std::uint8_t const*>(bytes.data()), bytes.size()) {}
   memory_file(memory_file const&) = delete;
   memory_file& operator=(memory_file const&) = delete;
   ~memory_file() { ::close(descriptor_); }
