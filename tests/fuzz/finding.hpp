@@ -50,7 +50,7 @@ inline void require_clear(std::string_view text, std::string_view file) {
   for (char const c : text) {
     require(static_cast<unsigned char>(c) >= ' ' && c != '\x7f', "an error with a control character: ", text);
   }
-  require(text.size() < 4096, "an error of ", text.size(), " characters");
+  require(text.size() < 500, "an error of ", text.size(), " characters");
 }
 
 }  // namespace dfrot::fuzz

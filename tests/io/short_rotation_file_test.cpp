@@ -88,6 +88,9 @@ TEST_CASE("a file cut anywhere, changed anywhere, or of another kind is refused"
   newer[7] = 2;
   file.write(newer);
   CHECK_THROWS_WITH(read_short_rotation(file.path), test::contains_text("version 2"));
+  newer[7] = '\xfe';
+  file.write(newer);
+  CHECK_THROWS_WITH(read_short_rotation(file.path), test::contains_text("version 254"));
   std::filesystem::remove(file.path);
   CHECK_THROWS_WITH(read_short_rotation(file.path), test::contains_text("no such file"));
   CHECK_THROWS_WITH(read_short_rotation(std::filesystem::temp_directory_path()), test::contains_text("a folder"));

@@ -38,7 +38,7 @@ namespace detail {
 
 /// The element type from numpy's description: '<f4', '<f8', '<f2'; '=', '|' and no sign mean the order of this machine.
 inline npy_type npy_type_from(std::string_view description, std::string_view file, npy_integers integers) {
-  std::string shown(description);  // a message stays on one line whatever the file says
+  std::string shown(description.substr(0, 40));  // a message stays one short line whatever the file says
   std::replace_if(
       shown.begin(), shown.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
   auto const fail = [&](std::string_view reason) {
@@ -123,13 +123,13 @@ inline npy_fields read_npy_fields(npy_literal& literal, std::string_view file) {
   return fields;
 }
 
-/// (2, 3, 4), as numpy prints a shape.
+/// (2, 3, 4), as numpy prints a shape; of more than eight lengths the first ones.
 inline std::string shape_text(std::vector<std::size_t> const& shape) {
   std::string text = "(";
-  for (std::size_t i = 0; i < shape.size(); ++i) {
+  for (std::size_t i = 0; i < std::min<std::size_t>(shape.size(), 8); ++i) {
     text += message(i == 0 ? "" : ", ", shape[i]);
   }
-  return text + (shape.size() == 1 ? ",)" : ")");
+  return text + (shape.size() == 1 ? ",)" : shape.size() > 8 ? ", ...)" : ")");
 }
 
 }  // namespace detail

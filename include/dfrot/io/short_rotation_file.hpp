@@ -81,7 +81,8 @@ void take_values(std::string_view& bytes, T* values, std::size_t count) {
     damaged("it is truncated inside the header");
   }
   if (bytes[7] != short_rotation_magic[7]) {
-    throw io_error(message(name, ": version ", int{bytes[7]}, " of the format is not known (1 is)"));
+    int const version = static_cast<unsigned char>(bytes[7]);
+    throw io_error(message(name, ": version ", version, " of the format is not known (1 is)"));
   }
   bytes.remove_prefix(8);
   std::uint64_t header[4];  // n, axes, basis rows, checksum
