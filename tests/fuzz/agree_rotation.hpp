@@ -99,7 +99,7 @@ template <class T>
   double largest = 0;
   for (std::size_t j = 0; j < x.columns; ++j) {
     double const size = std::fabs(static_cast<double>(load(x(row, j))));
-    largest = size <= largest ? largest : size;
+    largest = size <= largest || std::isnan(largest) ? largest : size;
   }
   return largest;
 }
