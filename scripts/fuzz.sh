@@ -3,7 +3,7 @@
 # them where none is named; what they are, docs/fuzzing.md says. Starts from the seeds in tests/fuzz/corpus and from what
 # earlier runs have found in build/fuzz/corpus, and leaves there what is new.
 # Prints, for each target, executions, edges of the code that were reached, inputs kept, the most memory in use, and a verdict.
-# Ends with status 1 if there is a finding: a crash, a leak, a disagreement, more than 10 s or too much memory for one input.
+# Ends with status 1 if there is a finding: a crash, a leak, a disagreement, more than 30 s or too much memory for one input.
 # Its file is then named, and the line that repeats it.
 # --list: the targets.   --help: this text.   --no-build: runs what is built.
 set -uo pipefail
@@ -67,7 +67,7 @@ run() {
   [[ "$target" == agree_* ]] && options=(-max_len=2048 -len_control=0)
   [[ "$target" == npy || "$target" == short_rotation ]] && options=(-max_len=4096)
   echo "== $target, $seconds s (log: $log)"
-  "$program" -max_total_time="$seconds" -timeout=10 -malloc_limit_mb=64 -rss_limit_mb=1024 -print_final_stats=1 \
+  "$program" -max_total_time="$seconds" -timeout=30 -malloc_limit_mb=64 -rss_limit_mb=1024 -print_final_stats=1 \
     -artifact_prefix="$found/" "${options[@]}" "$corpus" "tests/fuzz/corpus/$target" >"$log" 2>&1 &
   local process=$! status start=$SECONDS
   while kill -0 "$process" 2>/dev/null; do

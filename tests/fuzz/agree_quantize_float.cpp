@@ -1,4 +1,7 @@
 #include "agree_quantize.hpp"
+
 namespace dfrot::fuzz {
+
 template void agree_on_quantizing<float>(byte_source&);
-}
+
+}  // namespace dfrot::fuzz

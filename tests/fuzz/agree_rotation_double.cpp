@@ -1,4 +1,7 @@
 #include "agree_rotation.hpp"
+
 namespace dfrot::fuzz {
+
 template void agree_on_rotating<double>(byte_source&);
-}
+
+}  // namespace dfrot::fuzz

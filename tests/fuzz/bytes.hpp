@@ -5,54 +5,9 @@
 #include <cstdint>
 #include <cstring>
 #include <iterator>
-#include <string_view>
 #include <type_traits>
 
 namespace dfrot::fuzz {
-
-/// The bytes of a fuzzer's input, drawn one after the other; zeros once they have ended.
-class byte_source {
- public:
-  byte_source(std::uint8_t const* data, std::size_t size) : data_(data), left_(size) {}
-
-  /// The next bytes as a value: every bit pattern occurs.
-  template <class T>
-  [[nodiscard]] T bits() {
-    static_assert(std::is_trivially_copyable_v<T>);
-    T value{};
-    std::size_t const count = std::min(left_, sizeof value);
-    if (count > 0) {
-      std::memcpy(static_cast<void*>(&value), data_, count);
-      data_ += count;
-      left_ -= count;
-    }
-    return value;
-  }
-
-  /// A number from 0 to `largest`; one byte where that is enough, otherwise two.
-  [[nodiscard]] std::size_t up_to(std::size_t largest) {
-    return largest < 256 ? bits<std::uint8_t>() % (largest + 1) : bits<std::uint16_t>() % (largest + 1);
-  }
-
-  /// One of the values of a table.
-  template <class Table>
-  [[nodiscard]] auto pick(Table const& table) {
-    return table[up_to(std::size(table) - 1)];
-  }
-
-  [[nodiscard]] bool at_end() const { return left_ == 0; }
-
-  /// Everything that is left.
-  [[nodiscard]] std::string_view rest() {
-    std::string_view const text(reinterpret_cast<char const*>(data_), left_);
-    left_ = 0;
-    return text;
-  }
-
- private:
-  std::uint8_t const* data_;
-  std::size_t left_;
-};
 
 /// Random numbers for mutations and for rows that a few bytes stand for (SplitMix64): the same seed, the same numbers.
 class random_source {
@@ -78,48 +33,88 @@ class random_source {
   std::uint64_t state_;
 };
 
-/// Numbers that arithmetic on lengths, counts and offsets goes wrong with, and small ones.
-inline constexpr std::uint64_t hard_numbers[] = {
-    0,
-    1,
-    2,
-    3,
-    4,
-    5,
-    7,
-    8,
-    9,
-    16,
-    31,
-    32,
-    33,
-    63,
-    64,
-    65,
-    127,
-    128,
-    255,
-    256,
-    65535,
-    65536,
-    100'000'001,
-    0x7fffffff,
-    0x80000000,
-    0xfffffff0,
-    0xffffffff,
-    0x100000000,
-    1ULL << 40U,
-    1ULL << 60U,
-    1ULL << 61U,
-    1ULL << 62U,
-    1ULL << 63U,
-    (1ULL << 63U) - 1,
-    (1ULL << 32U) + 1,
-    ~0ULL,
-    ~0ULL - 7,
-    ~0ULL - 8,
-    ~0ULL / 3,
-    ~0ULL / 8 + 1,
+/// The bytes of a fuzzer's input, drawn one after the other. Once they have ended, always the same random bytes follow, so that a
+/// short input stands for a whole problem.
+class byte_source {
+ public:
+  byte_source(std::uint8_t const* data, std::size_t size) : data_(data), left_(size) {}
+
+  /// The next bytes as a value: every bit pattern occurs.
+  template <class T>
+  [[nodiscard]] T bits() {
+    static_assert(std::is_trivially_copyable_v<T>);
+    T value{};
+    std::size_t const count = std::min(left_, sizeof value);
+    if (count < sizeof value) {
+      std::uint64_t const random = beyond_.next();
+      static_assert(sizeof value <= sizeof random);
+      std::memcpy(static_cast<void*>(&value), &random, sizeof value);
+    }
+    if (count > 0) {
+      std::memcpy(static_cast<void*>(&value), data_, count);
+      data_ += count;
+      left_ -= count;
+    }
+    return value;
+  }
+
+  /// A number from 0 to `largest`; one byte where that is enough, otherwise two.
+  [[nodiscard]] std::size_t up_to(std::size_t largest) {
+    return largest < 256 ? bits<std::uint8_t>() % (largest + 1) : bits<std::uint16_t>() % (largest + 1);
+  }
+
+  /// One of the values of a table.
+  template <class Table>
+  [[nodiscard]] auto pick(Table const& table) {
+    return table[up_to(std::size(table) - 1)];
+  }
+
+ private:
+  std::uint8_t const* data_;
+  std::size_t left_;
+  random_source beyond_{0};
 };
+
+/// Numbers that arithmetic on lengths, counts and offsets goes wrong with, and small ones.
+inline constexpr std::uint64_t hard_numbers[] = {0,
+                                                 1,
+                                                 2,
+                                                 3,
+                                                 4,
+                                                 5,
+                                                 7,
+                                                 8,
+                                                 9,
+                                                 16,
+                                                 31,
+                                                 32,
+                                                 33,
+                                                 63,
+                                                 64,
+                                                 65,
+                                                 127,
+                                                 128,
+                                                 255,
+                                                 256,
+                                                 65535,
+                                                 65536,
+                                                 100'000'001,
+                                                 0x7fffffff,
+                                                 0x80000000,
+                                                 0xfffffff0,
+                                                 0xffffffff,
+                                                 0x100000000,
+                                                 1ULL << 40U,
+                                                 1ULL << 60U,
+                                                 1ULL << 61U,
+                                                 1ULL << 62U,
+                                                 1ULL << 63U,
+                                                 (1ULL << 63U) - 1,
+                                                 (1ULL << 32U) + 1,
+                                                 ~0ULL,
+                                                 ~0ULL - 7,
+                                                 ~0ULL - 8,
+                                                 ~0ULL / 3,
+                                                 ~0ULL / 8 + 1};
 
 }  // namespace dfrot::fuzz

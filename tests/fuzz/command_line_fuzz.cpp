@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <optional>
 #include <string>
 #include <variant>
@@ -121,68 +122,20 @@ void check_command_line(std::vector<std::string> lines) {
 
 /// An argument that means something: an option, or a number that is hard to read.
 std::string draw_argument(random_source& random) {
-  static char const* const options[] = {
-      "--input",    "-i",           "--output",      "-o",         "--short-output", "--start-output",
-      "--report",   "--plot",       "--csv",         "--log",      "--checkpoint",   "--resume",
-      "--method",   "--device",     "--rms-norm",    "--rotation", "--starts",       "--rounds",
-      "--patience", "--momentum",   "--target-clip", "--block",    "--shared-block", "--prototypes",
-      "--alpha",    "--massive",    "--holdout",     "--seed",     "--threads",      "--dry-run",
-      "--bits",     "--asymmetric", "--scale",       "--clip",     "--help",         "--version",
-      "--",         "--seed=1",     "--clip=",       "-",
-  };
-  static char const* const values[] = {
-      "0",
-      "1",
-      "4",
-      "-1",
-      "+1",
-      "01",
-      "0x10",
-      "010",
-      "1e3",
-      "1.",
-      ".5",
-      "0.5",
-      "1e-3",
-      "inf",
-      "-inf",
-      "nan",
-      "1e400",
-      "1e-400",
-      " 1",
-      "1 ",
-      "",
-      "0b1",
-      "1'000",
-      "1,5",
-      "18446744073709551615",
-      "18446744073709551616",
-      "4294967296",
-      "2147483648",
-      "-9223372036854775808",
-      "9223372036854775808",
-      "max",
-      "search",
-      "full",
-      "short",
-      "cpu",
-      "cuda",
-      "auto",
-      "compare",
-      "hadamard",
-      "orthogonal",
-      "/dev/null",
-      "/dev/stdout",
-      ".",
-      "R.npy",
-      "X.npy",
-      "\xff.npy",
-      "0x1p3",
-      "1e",
-      "1e+5",
-      "-0",
-      "0.0000000001",
-  };
+  static auto const options = lines_of(
+      "--input\n-i\n--output\n-o\n--short-output\n--start-output\n--report\n--plot\n--csv\n--log\n--checkpoint\n--"
+      "resume\n"
+      "--method\n--device\n--rms-norm\n--rotation\n--starts\n--rounds\n--patience\n--momentum\n--target-clip\n--block\n"
+      "--shared-block\n--prototypes\n--alpha\n--massive\n--holdout\n--seed\n--threads\n--dry-run\n--bits\n--"
+      "asymmetric\n"
+      "--scale\n--clip\n--help\n--version\n--\n--seed=1\n--clip=\n-");
+  static auto const values = lines_of(
+      "0\n1\n4\n-1\n+1\n01\n0x10\n010\n1e3\n1.\n.5\n0.5\n1e-3\ninf\n-inf\nnan\n1e400\n1e-400\n 1\n1 "
+      "\n\n0b1\n1'000\n1,5\n"
+      "0x1p3\n1e\n1e+5\n-0\n0.0000000001\n18446744073709551615\n18446744073709551616\n4294967296\n2147483648\n"
+      "-9223372036854775808\n9223372036854775808\nmax\nsearch\nfull\nshort\ncpu\ncuda\nauto\ncompare\nhadamard\northogo"
+      "nal\n"
+      "/dev/null\n/dev/stdout\n.\nR.npy\nX.npy\n\xff.npy");
   if (random.once_in(8)) {
     return std::to_string(random.pick(hard_numbers));
   }

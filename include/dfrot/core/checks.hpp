@@ -50,7 +50,8 @@ DFROT_PER_ISA void reject_non_finite(matrix_view<T const> const& x, std::size_t 
     return;
   }
   for (std::size_t j = 0; j < x.columns; ++j) {
-    expects(is_finite(x(row, j)), "row ", row, ", column ", j, " holds ", load(x(row, j)), ": activations must be finite");
+    expects(is_finite(x(row, j)), "row ", row, ", column ", j, " holds ", load(x(row, j)),
+            ": activations must be finite");
   }
 }
 
