@@ -69,7 +69,8 @@ void plain_base_matrix_by_chunks(hadamard_order const& order, bool transpose, T*
       std::fill(end, columns + (a + 1) * Width, T{0});
     }
     for (std::size_t block = 0; block < base; block += Rows) {
-      std::size_t const c = std::min(block, base - Rows);  // the last block overlaps the one before: the same values again
+      std::size_t const c =
+          std::min(block, base - Rows);  // the last block overlaps the one before: the same values again
       alignas(64) T result[Rows][Width];
       plain_results<Rows, Width>(
           columns, base, [=](std::size_t r, std::size_t a) { return signs[(c + r) * result_step + a * input_step]; },

@@ -134,7 +134,7 @@ requires(has<Arch, avx512>) struct group_quantizer<Arch> {
   template <bool Symmetric>
   DFROT_CPU_INLINE static grids choose(ranges const& range, float clip) {
     DFROT_EXACT_MATH  // which reaches operators, and not the intrinsics that stand for them
-    __m512 const zero = _mm512_setzero_ps();
+        __m512 const zero = _mm512_setzero_ps();
     __m512 const ends[2] = {_mm512_castsi512_ps(range.as_unsigned), _mm512_castsi512_ps(range.as_signed)};
     grids chosen;
     __m512 low = zero;

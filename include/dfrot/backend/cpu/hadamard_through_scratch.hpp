@@ -109,7 +109,8 @@ void hadamard_through_scratch(hadamard_order const& order, float const* run, flo
   alignas(64) float room[scratch_slack + scratch_capacity];
   float* const scratch = scratch_beside(run, room);
   float const scale = hadamard_scale<float>(order);
-  static_assert(12 * (std::size_t{1} << 11U) > largest_scratch_order, "12 is the least base: no run is longer than 2^10");
+  static_assert(12 * (std::size_t{1} << 11U) > largest_scratch_order,
+                "12 is the least base: no run is longer than 2^10");
   with_constant<9, 10>(order.log2_rest(), [&](auto constant) {
     constexpr std::size_t levels = decltype(constant)::value;
     using runs = runs_to_scratch<Arch, levels>;

@@ -58,7 +58,8 @@ void dequantize_packed_rows(policy const& /*on*/, int4_scheme const& scheme,
       int4_grid<arithmetic_t<T>> grid;
       grid.scale = q.scales(i, j / group);
       grid.zero_point = scheme.symmetric ? 0 : q.zero_points(i, j / group);
-      out(i, j) = store_saturated<T>(grid.decode(scheme.symmetric ? unpack_int4(byte, position) : unpack_uint4(byte, position)));
+      out(i, j) = store_saturated<T>(
+          grid.decode(scheme.symmetric ? unpack_int4(byte, position) : unpack_uint4(byte, position)));
     }
   }
 }
