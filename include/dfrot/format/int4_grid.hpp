@@ -44,20 +44,26 @@ struct int4_grid {
 
   /// The value that a code stands for; the largest one of Real where that is beyond it.
   [[nodiscard]] DFROT_HOST_DEVICE constexpr Real decode(int code) const {
-    DFROT_EXACT_MATH
     constexpr Real most = largest_finite<Real>;
-    Real const value = scale * static_cast<Real>(code - zero_point);
+    Real const value = decode_unbounded(code);
     if (scale <= most) {  // not so if it is infinite or NaN, and was not found by symmetric_grid() or asymmetric_grid()
       return value > most ? most : (value < -most ? -most : value);
     }
     return value;
   }
 
-  /// True if a code may stand for more than the largest finite value of T.
+  /// The same without bounds: infinite beyond the largest number of Real. @pre !reaches_beyond<Real>(), for decode()'s value
+  [[nodiscard]] DFROT_HOST_DEVICE constexpr Real decode_unbounded(int code) const {
+    return scale * static_cast<Real>(code - zero_point);
+  }
+
+  /// True if a code may stand for more than the largest finite value of T. @pre zero_point in lowest … highest
   template <class T>
   [[nodiscard]] DFROT_HOST_DEVICE constexpr bool reaches_beyond() const {
-    int const steps = highest - zero_point > zero_point - lowest ? highest - zero_point : zero_point - lowest;
-    return static_cast<double>(scale) * steps > static_cast<double>(largest_finite<T>);
+    constexpr auto most = static_cast<double>(largest_finite<T>) < static_cast<double>(largest_finite<Real>)
+                              ? static_cast<Real>(largest_finite<T>)
+                              : largest_finite<Real>;
+    return scale * static_cast<Real>(highest + 1) > most;
   }
 };
 

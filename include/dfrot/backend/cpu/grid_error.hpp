@@ -9,6 +9,7 @@
 #include <dfrot/backend/cpu/float_lanes.hpp>
 #include <dfrot/backend/cpu/grid_lanes.hpp>
 #include <dfrot/backend/cpu/int4_encode.hpp>
+#include <dfrot/backend/cpu/unroll.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/format/int4_grid.hpp>
 
@@ -42,15 +43,16 @@ template <class Term>
   return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
 }
 
-/// The plain loops.
-template <bool WithNorm, std::size_t Grids, class Real, storage T>
+/// The plain loops. @tparam Saturated whether a grid may reach beyond the largest number of Real
+template <bool WithNorm, bool Saturated, std::size_t Grids, class Real, storage T>
 [[nodiscard]] grid_sums<Grids> sum_errors_in_loops(std::array<int4_grid<Real>, Grids> const& grids, T const* x,
                                                    std::size_t count) {
   grid_sums<Grids> sums;
   for (std::size_t g = 0; g < Grids; ++g) {
     sums.squared_error[g] = lane_sum(count, [&grid = grids[g], x](std::size_t j) {
       auto const value = load(x[j]);
-      double const difference = static_cast<double>(value) - static_cast<double>(grid.decode(grid.encode(value)));
+      Real const nearest = Saturated ? grid.decode(grid.encode(value)) : grid.decode_unbounded(grid.encode(value));
+      double const difference = static_cast<double>(value) - static_cast<double>(nearest);
       return difference * difference;
     });
   }
@@ -61,6 +63,14 @@ template <bool WithNorm, std::size_t Grids, class Real, storage T>
     });
   }
   return sums;
+}
+
+/// For grids of which one reaches beyond the largest number of Real. (They are copies for the reason given at
+/// decode_saturated().)
+template <bool WithNorm, std::size_t Grids, class Real, storage T>
+[[nodiscard]] DFROT_CPU_APART grid_sums<Grids> sum_saturated_errors(std::array<int4_grid<Real>, Grids> grids,
+                                                                    T const* x, std::size_t count) {
+  return sum_errors_in_loops<WithNorm, true>(grids, x, count);
 }
 
 /// The same in registers: every value is read and widened once for all grids.
@@ -107,13 +117,15 @@ template <class Arch, bool WithNorm, std::size_t Grids, storage T>
 template <class Arch, bool WithNorm, std::size_t Grids, class Real, storage T>
 [[nodiscard]] grid_sums<Grids> sum_errors(std::array<int4_grid<Real>, Grids> const& grids, T const* x,
                                           std::size_t count) {
-  if constexpr (in_registers<Arch, T>) {
-    auto const saturates = [](auto const& grid) { return grid.template reaches_beyond<Real>(); };
-    if (std::none_of(grids.begin(), grids.end(), saturates)) [[likely]] {
-      return detail::sum_errors_in_registers<Arch, WithNorm>(grids, x, count);
-    }
+  auto const saturates = [](auto const& grid) { return grid.template reaches_beyond<Real>(); };
+  if (std::any_of(grids.begin(), grids.end(), saturates)) [[unlikely]] {
+    return detail::sum_saturated_errors<WithNorm>(grids, x, count);
   }
-  return detail::sum_errors_in_loops<WithNorm>(grids, x, count);
+  if constexpr (in_registers<Arch, T>) {
+    return detail::sum_errors_in_registers<Arch, WithNorm>(grids, x, count);
+  } else {
+    return detail::sum_errors_in_loops<WithNorm, false>(grids, x, count);
+  }
 }
 
 }  // namespace DFROT_CPU_ISA

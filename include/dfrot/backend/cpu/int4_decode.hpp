@@ -8,6 +8,7 @@
 #include <dfrot/backend/cpu/float_lanes.hpp>
 #include <dfrot/backend/cpu/int4_encode.hpp>
 #include <dfrot/backend/cpu/nibble_lanes.hpp>
+#include <dfrot/backend/cpu/unroll.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/format/int4.hpp>
 #include <dfrot/format/int4_grid.hpp>
@@ -54,24 +55,41 @@ void decode_blocks(int4_grid<float> const& grid, Byte const* codes, std::size_t 
   }
 }
 
+/// For a grid that reaches beyond T: int4_grid::decode() of the code of each value, which code(j) gives. (What it takes of the
+/// grid are copies: a grid that is seen elsewhere would be read anew for every value, and its reciprocal computed.)
+template <storage T, class Code>
+DFROT_CPU_APART void decode_saturated(arithmetic_t<T> scale, int zero_point, std::size_t count, T* out,
+                                      Code const& code) {
+  int4_grid<arithmetic_t<T>> grid;
+  grid.scale = scale;
+  grid.zero_point = zero_point;
+  for (std::size_t j = 0; j < count; ++j) {
+    out[j] = store_saturated<T>(grid.decode(code(j)));
+  }
+}
+
 }  // namespace detail
 
 /// The values of a run of packed codes, the first one in a low nibble: int4_grid::decode(), written by store_saturated().
-/// (Registers do not saturate: a grid that reaches beyond T is left to the loops.)
 template <class Arch, storage T>
-void decode_packed(int4_grid<arithmetic_t<T>> const& grid, std::uint8_t const* packed, std::size_t count, T* out) {
+DFROT_CPU_INLINE inline void decode_packed(int4_grid<arithmetic_t<T>> const& grid, std::uint8_t const* packed,
+                                           std::size_t count, T* out) {
   int const flip = grid.lowest < 0 ? 8 : 0;
-  auto const value = [&](int nibble) { return store_saturated<T>(grid.decode((nibble ^ flip) - flip)); };
-  std::size_t done = 0;
-  if constexpr (in_registers<Arch, T>) {
-    if (!grid.template reaches_beyond<T>()) [[likely]] {
-      done = count / 2;
-      detail::decode_blocks<Arch>(grid, packed, 2 * done, out);
-    }
+  if (grid.template reaches_beyond<T>()) [[unlikely]] {
+    detail::decode_saturated(grid.scale, grid.zero_point, count, out, [=](std::size_t j) {
+      int const nibble = packed[j / 2] >> (j % 2 * 4) & 15;
+      return (nibble ^ flip) - flip;
+    });
+    return;
   }
-  for (std::size_t b = done; b < count / 2; ++b) {
-    out[2 * b] = value(packed[b] & 15);
-    out[2 * b + 1] = value(packed[b] >> 4);
+  auto const value = [grid, flip](int nibble) { return store<T>(grid.decode_unbounded((nibble ^ flip) - flip)); };
+  if constexpr (in_registers<Arch, T>) {
+    detail::decode_blocks<Arch>(grid, packed, count / 2 * 2, out);
+  } else {
+    for (std::size_t b = 0; b < count / 2; ++b) {
+      out[2 * b] = value(packed[b] & 15);
+      out[2 * b + 1] = value(packed[b] >> 4);
+    }
   }
   if (count % 2 != 0) {
     out[count - 1] = value(packed[count / 2] & 15);
@@ -81,14 +99,16 @@ void decode_packed(int4_grid<arithmetic_t<T>> const& grid, std::uint8_t const* p
 /// The values of a run of codes, one a byte: int4_grid::decode(), written by store_saturated().
 template <class Arch, storage T>
 void decode(int4_grid<arithmetic_t<T>> const& grid, std::int8_t const* codes, std::size_t count, T* out) {
-  if constexpr (in_registers<Arch, T>) {
-    if (!grid.template reaches_beyond<T>()) [[likely]] {
-      detail::decode_blocks<Arch>(grid, codes, count, out);
-      return;
-    }
+  if (grid.template reaches_beyond<T>()) [[unlikely]] {
+    detail::decode_saturated(grid.scale, grid.zero_point, count, out, [=](std::size_t j) { return codes[j]; });
+    return;
   }
-  for (std::size_t j = 0; j < count; ++j) {
-    out[j] = store_saturated<T>(grid.decode(codes[j]));
+  if constexpr (in_registers<Arch, T>) {
+    detail::decode_blocks<Arch>(grid, codes, count, out);
+  } else {
+    for (std::size_t j = 0; j < count; ++j) {
+      out[j] = store<T>(grid.decode_unbounded(codes[j]));
+    }
   }
 }
 

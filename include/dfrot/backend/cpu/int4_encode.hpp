@@ -155,21 +155,36 @@ void encode(int4_grid<arithmetic_t<T>> const& grid, T const* x, std::size_t coun
   }
 }
 
+namespace detail {
+
+/// round_to_grid() for a grid that reaches beyond U. (The grid is a copy for the reason given at decode_saturated().)
+template <storage T, storage U>
+DFROT_CPU_APART void round_saturated(int4_grid<arithmetic_t<T>> grid, T const* x, std::size_t count, U* out) {
+  for (std::size_t j = 0; j < count; ++j) {
+    out[j] = store_saturated<U>(grid.decode(grid.encode(load(x[j]))));
+  }
+}
+
+}  // namespace detail
+
 /// Rounds a run of values to the values of a grid: decode(encode(x)), written as U by store_saturated(). out may be x.
 template <class Arch, storage T, storage U>
-void round_to_grid(int4_grid<arithmetic_t<T>> const& grid, T const* x, std::size_t count, U* out) {
+DFROT_CPU_INLINE inline void round_to_grid(int4_grid<arithmetic_t<T>> const& grid, T const* x, std::size_t count,
+                                           U* out) {
+  if (grid.template reaches_beyond<U>()) [[unlikely]] {
+    detail::round_saturated(grid, x, count, out);
+    return;
+  }
   std::size_t j = 0;
   if constexpr (in_registers<Arch, T> && in_registers<Arch, U>) {
-    if (!grid.template reaches_beyond<U>()) [[likely]] {
-      using lanes = float_lanes<Arch>;
-      grid_lanes<Arch> const in_lanes(grid);
-      for (; j + lanes::width <= count; j += lanes::width) {
-        in_lanes.template round<true>(lanes::load(x + j)).store(out + j);
-      }
+    using lanes = float_lanes<Arch>;
+    grid_lanes<Arch> const in_lanes(grid);
+    for (; j + lanes::width <= count; j += lanes::width) {
+      in_lanes.template round<true>(lanes::load(x + j)).store(out + j);
     }
   }
   for (; j < count; ++j) {
-    out[j] = store_saturated<U>(grid.decode(grid.encode(load(x[j]))));
+    out[j] = store<U>(static_cast<arithmetic_t<U>>(grid.decode_unbounded(grid.encode(load(x[j])))));
   }
 }
 

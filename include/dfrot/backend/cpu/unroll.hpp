@@ -28,6 +28,13 @@ inline namespace DFROT_CPU_ISA {
 #define DFROT_CPU_INLINE
 #endif
 
+// DFROT_CPU_APART keeps a function for rare cases out of the code of the frequent ones.
+#if defined(__GNUC__)
+#define DFROT_CPU_APART __attribute__((noinline))
+#else
+#define DFROT_CPU_APART
+#endif
+
 namespace detail {
 
 /// Calls step(0), step(1), … step(Count - 1) with constants, without a loop, so that arrays of registers are registers.
