@@ -76,6 +76,22 @@ def check_inputs(folder, good):
     require_refusal(folder, ["--input", ".", *OUTPUTS], "directory")
 
 
+def check_overflow(folder):
+    """Rows that are finite, but not under a rotation: named as the user counts them, in the file that holds them."""
+    rows = sample(rows=3000, channels=64)
+    for bad in (0, 1023, 1024, 2500, 2999):
+        broken = rows.copy()
+        broken[bad] = 3e38
+        np.save(os.path.join(folder, "huge.npy"), broken)
+        words = ("huge.npy", f"row {bad} ", "finite", "overflows when it is rotated")
+        for method in ("full", "short"):
+            require_refusal(folder, ["--input", "huge.npy", "--method", method, "--output", "R.npy"], *words)
+        require_refusal(folder, ["--input", "huge.npy", "--rotation", "orthogonal", *OUTPUTS], *words)
+    np.save(os.path.join(folder, "first.npy"), rows[:1500])
+    np.save(os.path.join(folder, "second.npy"), broken[1500:])
+    require_refusal(folder, ["--input", "first.npy", "--input", "second.npy", *OUTPUTS], "second.npy: row 1499 ", "overflows")
+
+
 def check_rotations(folder):
     for name, rotation, words in (("skewed.npy", np.eye(16) * 1.01, ("not orthogonal", "0.0201")),
                                   ("small.npy", np.eye(8), ("8 x 8", "16 x 16")),
@@ -106,6 +122,7 @@ def main():
         good = sample(rows=40, channels=16)
         np.save(os.path.join(folder, "good.npy"), good)
         check_inputs(folder, good)
+        check_overflow(folder)
         check_rotations(folder)
         check_outputs(folder)
         np.save(os.path.join(folder, "wide.npy"), np.ones((3, 32), np.float32))

@@ -62,7 +62,7 @@ double distance_from_dense_product(hadamard_order const& order, bool transpose) 
   return std::sqrt(difference / norm);
 }
 
-/// The bases up to 300, and those of two models beyond.
+/// The bases up to 300, those of two models beyond, and the largest of what other sizes of tables serve.
 std::vector<std::size_t> bases() {
   std::vector<std::size_t> found;
   for (std::size_t base = 12; base <= 300; base += 4) {
@@ -70,8 +70,9 @@ std::vector<std::size_t> bases() {
       found.push_back(base);
     }
   }
-  found.push_back(684);
-  found.push_back(924);
+  for (std::size_t const base : {484, 684, 924, 992}) {
+    found.push_back(base);
+  }
   return found;
 }
 
