@@ -172,6 +172,11 @@ class base_matrix_by_table {
   std::uint32_t words_[keeps_words ? LargestCount * (LargestCount / block) : LargestCount];
 };
 
+/// Registers of columns at a time, so that the sums take at most 48 KiB.
+template <class Arch, std::size_t LargestCount>
+inline constexpr std::size_t table_registers = LargestCount * 2 * float_lanes<Arch>::width * sizeof(float) <= 49152 ? 2
+                                                                                                                    : 1;
+
 /// H_K by tables, with as many columns at a time as 64 KiB of stack allow. @pre K <= largest_table_base; not a Kronecker product
 template <class Arch>
 void multiply_by_table(hadamard_order const& order, bool transpose, float* values, float scale) {
@@ -183,9 +188,10 @@ void multiply_by_table(hadamard_order const& order, bool transpose, float* value
   } else if (is_paley_2) {
     base_matrix_by_table<half_as_wide, largest_table_base / 2, 2>(order, transpose, values, scale);
   } else if (count <= 704) {
-    base_matrix_by_table<Arch, 704, 1>(order, transpose, values, scale);
+    base_matrix_by_table<Arch, 704, table_registers<Arch, 704>>(order, transpose, values, scale);
   } else {
-    base_matrix_by_table<half_as_wide, largest_table_base, 1>(order, transpose, values, scale);
+    base_matrix_by_table<half_as_wide, largest_table_base, table_registers<half_as_wide, largest_table_base>>(
+        order, transpose, values, scale);
   }
 }
 
