@@ -19,7 +19,7 @@ namespace detail {
 
 /// H_K by a kernel for its order, across the runs. Columns that fill no register go through a copy.
 template <class Kernel>
-void base_matrix_by_kernel(base_matrix_runs const& runs, std::size_t columns, float scale) {
+DFROT_CPU_APART void base_matrix_by_kernel(base_matrix_runs const& runs, std::size_t columns, float scale) {
   constexpr std::size_t width = Kernel::lanes::width;
   for (std::size_t first = 0; first < columns; first += width) {
     base_matrix_runs const here{runs.from + first, runs.from_step, runs.to + first, runs.to_step};

@@ -9,6 +9,7 @@
 #include <dfrot/backend/cpu/isa.hpp>
 #include <dfrot/backend/cpu/sign_table_product.hpp>
 #include <dfrot/backend/cpu/sign_words.hpp>
+#include <dfrot/backend/cpu/unroll.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
 
 namespace dfrot::cpu {
@@ -177,6 +178,11 @@ template <class Arch, std::size_t LargestCount>
 inline constexpr std::size_t table_registers = LargestCount * 2 * float_lanes<Arch>::width * sizeof(float) <= 49152 ? 2
                                                                                                                     : 1;
 
+template <class Arch, std::size_t LargestCount, std::size_t Registers = table_registers<Arch, LargestCount>>
+DFROT_CPU_APART void multiply_by_table_of(hadamard_order const& order, bool transpose, float* values, float scale) {
+  base_matrix_by_table<Arch, LargestCount, Registers>(order, transpose, values, scale);
+}
+
 /// H_K by tables, with as many columns at a time as 64 KiB of stack allow. @pre K <= largest_table_base; not a Kronecker product
 template <class Arch>
 void multiply_by_table(hadamard_order const& order, bool transpose, float* values, float scale) {
@@ -184,14 +190,13 @@ void multiply_by_table(hadamard_order const& order, bool transpose, float* value
   bool const is_paley_2 = order.construction() == hadamard_construction::paley_2;
   std::size_t const count = is_paley_2 ? order.base() / 2 : order.base();
   if (count <= 256) {
-    base_matrix_by_table<Arch, 256, 2>(order, transpose, values, scale);
+    multiply_by_table_of<Arch, 256>(order, transpose, values, scale);
   } else if (is_paley_2) {
-    base_matrix_by_table<half_as_wide, largest_table_base / 2, 2>(order, transpose, values, scale);
+    multiply_by_table_of<half_as_wide, largest_table_base / 2, 2>(order, transpose, values, scale);
   } else if (count <= 704) {
-    base_matrix_by_table<Arch, 704, table_registers<Arch, 704>>(order, transpose, values, scale);
+    multiply_by_table_of<Arch, 704>(order, transpose, values, scale);
   } else {
-    base_matrix_by_table<half_as_wide, largest_table_base, table_registers<half_as_wide, largest_table_base>>(
-        order, transpose, values, scale);
+    multiply_by_table_of<half_as_wide, largest_table_base>(order, transpose, values, scale);
   }
 }
 

@@ -55,7 +55,7 @@ void plain_results(T const* __restrict columns, std::size_t base, Sign const& si
 /// The base matrix H_K, or its transpose, across the K runs of 2^m values, Width columns and Rows results at a time, and the
 /// scale. Takes LargestBase x Width values on the stack. @pre Rows <= K <= LargestBase
 template <std::size_t LargestBase, std::size_t Width, std::size_t Rows, class T>
-void plain_base_matrix_by_chunks(hadamard_order const& order, bool transpose, T* values, T scale) {
+DFROT_CPU_APART void plain_base_matrix_by_chunks(hadamard_order const& order, bool transpose, T* values, T scale) {
   alignas(64) T columns[LargestBase * Width];
   std::size_t const base = order.base();
   std::size_t const rest = order.rest();

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include <dfrot/backend/cpu/paley_2_kernel.hpp>
+#include <dfrot/backend/cpu/unroll.hpp>
 #include <dfrot/backend/cpu/walsh_hadamard.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
 
@@ -105,7 +106,7 @@ void base_matrix_to_scratch(float const* run, float* scratch, float* row) {
 /// H (its own transpose), base matrix first: from `run` to a scratch row on the stack, and from there with the
 /// Walsh-Hadamard transforms to `to`, which may be `run`. @pre scratch_pays()
 template <class Arch>
-void hadamard_through_scratch(hadamard_order const& order, float const* run, float* to) {
+DFROT_CPU_APART void hadamard_through_scratch(hadamard_order const& order, float const* run, float* to) {
   alignas(64) float room[scratch_slack + scratch_capacity];
   float* const scratch = scratch_beside(run, room);
   float const scale = hadamard_scale<float>(order);

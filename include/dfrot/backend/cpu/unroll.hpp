@@ -28,7 +28,8 @@ inline namespace DFROT_CPU_ISA {
 #define DFROT_CPU_INLINE
 #endif
 
-// DFROT_CPU_APART keeps a function for rare cases out of the code of the frequent ones.
+// DFROT_CPU_APART keeps a function out of its callers: code for rare cases, and large arrays, since clang++ gives a function that
+// inlines several such the room of all of them.
 #if defined(__GNUC__)
 #define DFROT_CPU_APART __attribute__((noinline))
 #else
