@@ -16,6 +16,9 @@ except ImportError:
     print("skipped: numpy is not installed")
     sys.exit(77)
 
+# Tests run side by side: threads that wait for one another must not do so at the others' expense.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 PROGRAM = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else "dfrot-refine"
 ROUNDS = int(os.environ.get("DFROT_TEST_ROUNDS", "30"))
 
