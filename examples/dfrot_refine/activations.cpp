@@ -75,8 +75,8 @@ activations::activations(options const& chosen) : threads_(chosen.threads), rms_
   }
 }
 
-std::vector<file_rows> activations::files() const {
-  std::vector<file_rows> all;
+std::vector<file_findings> activations::files() const {
+  std::vector<file_findings> all;
   std::size_t first = 0;
   for (part const& each : parts_) {
     all.push_back({visible_text(each.name), first, each.rows()});

@@ -31,7 +31,7 @@ class activations {
   /// The files as the user named them, or what the sample is.
   [[nodiscard]] std::string const& name() const { return name_; }
   /// Which rows stand in which file, in order.
-  [[nodiscard]] std::vector<file_rows> files() const;
+  [[nodiscard]] std::vector<file_findings> files() const;
 
   /// What a user calls a row, counted over all files: "x.npy: row 3 (counted from 0)".
   [[nodiscard]] std::string name_of(std::size_t row) const;

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <tuple>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <dfrot/core/expects.hpp>
 
@@ -10,11 +12,8 @@ namespace dfrot::program {
 
 namespace {
 
-/// So many tokens are looked at: the massive tokens of a layer are few, and a mean over many kinds would hide one.
-constexpr std::size_t most_purest = 64;
-
-/// Noise between two rotations of the same quality is smaller than this, for as few as a handful of tokens.
-constexpr double worse_by = 1.05;
+/// Of the mean error of a file's few tokens, so much is noise between rotations that serve them alike.
+constexpr double worse_by = 1.1;
 
 std::string digits(double value) {
   char text[32];
@@ -22,24 +21,31 @@ std::string digits(double value) {
   return text;
 }
 
-/// The tokens with a peak ratio above 100 among the rows, those with the largest energy share first, at most 64.
-purest_errors measure_purest(outcome const& result, std::vector<std::size_t> const& rows) {
-  std::vector<token_peak> purest;
-  for (token_peak const& peak : result.peaks) {
-    if (std::binary_search(rows.begin(), rows.end(), peak.token)) {
-      purest.push_back(peak);
+/// Counts and measures in every file.
+void measure_files(outcome& result) {
+  std::vector<char> is_held_out(result.rows, 0);
+  for (std::size_t const row : result.split.held_out) {
+    is_held_out[row] = 1;
+  }
+  auto peak = result.peaks.begin();
+  for (file_findings& file : result.files) {
+    auto const first = result.massive.is_massive.begin() + static_cast<std::ptrdiff_t>(file.first);
+    file.massive =
+        static_cast<std::size_t>(std::count(first, first + static_cast<std::ptrdiff_t>(file.rows), std::uint8_t{1}));
+    for (; peak != result.peaks.end() && peak->token < file.first + file.rows; ++peak) {
+      if (is_dominated(*peak)) {
+        dominated_errors& errors = is_held_out[peak->token] != 0 ? file.held_out : file.used;
+        errors.hadamard += result.hadamard.tokens[peak->token].relative();
+        errors.refined += result.refined.tokens[peak->token].relative();
+        ++errors.count;
+      }
+    }
+    for (dominated_errors* const errors : {&file.used, &file.held_out}) {
+      auto const count = static_cast<double>(std::max<std::size_t>(errors->count, 1));
+      errors->hadamard /= count;
+      errors->refined /= count;
     }
   }
-  purest_errors errors{std::min(purest.size(), most_purest), 0, 0};
-  std::partial_sort(
-      purest.begin(), purest.begin() + static_cast<std::ptrdiff_t>(errors.count), purest.end(),
-      [](token_peak const& a, token_peak const& b) { return std::tie(b.share, a.token) < std::tie(a.share, b.token); });
-  for (std::size_t i = 0; i < errors.count; ++i) {
-    auto const count = static_cast<double>(errors.count);
-    errors.hadamard += result.hadamard.tokens[purest[i].token].relative() / count;
-    errors.refined += result.refined.tokens[purest[i].token].relative() / count;
-  }
-  return errors;
 }
 
 std::string nothing_marked(outcome const& result) {
@@ -58,17 +64,37 @@ std::string nothing_marked(outcome const& result) {
                  digits(most_error), ")");
 }
 
-std::string worse_for(char const* which, purest_errors const& errors) {
-  return message("the ", errors.count, " tokens ", which, " that few channels dominate most have a relative error of ",
-                 digits(errors.refined), " under the refined rotation, but ", digits(errors.hadamard),
+/// What to say of the files in which the refined rotation is worse for these tokens than the Hadamard; nothing, if in none.
+std::string worse_somewhere(outcome const& result, char const* which, dominated_errors file_findings::*part) {
+  file_findings const* worst = nullptr;
+  double most = worse_by;
+  std::size_t with = 0;
+  std::size_t worse = 0;
+  for (file_findings const& file : result.files) {
+    dominated_errors const& errors = file.*part;
+    with += errors.count > 0 ? 1 : 0;
+    worse += errors.refined > worse_by * errors.hadamard ? 1 : 0;
+    if (errors.refined > most * errors.hadamard) {
+      most = errors.refined / errors.hadamard;
+      worst = &file;
+    }
+  }
+  if (worst == nullptr) {
+    return "";
+  }
+  dominated_errors const& errors = worst->*part;
+  return message("the refined rotation is worse than the Hadamard for tokens ", which,
+                 " that few channels dominate, in ", worse, " of ", with, with == 1 ? " file" : " files",
+                 " with such: their mean relative error in ", worst->name, " (", errors.count,
+                 errors.count == 1 ? " token) is " : " tokens) is ", digits(errors.refined), ", ",
+                 digits(errors.hadamard),
                  " under the Hadamard. See that they are marked as massive (--massive), or raise --alpha");
 }
 
 }  // namespace
 
-void look_at_peaks(outcome& result) {
-  result.purest_used = measure_purest(result, result.split.used);
-  result.purest_held_out = measure_purest(result, result.split.held_out);
+void look_at_files(outcome& result) {
+  measure_files(result);
   if (result.massive.count == 0 && !result.peaks.empty()) {
     result.warnings.push_back(nothing_marked(result));
   }
@@ -78,10 +104,11 @@ void look_at_peaks(outcome& result) {
                 result.shortened->rounds.empty() ? "no token used is massive" : "no round was better than the start",
                 ": the rotation written is the randomized Hadamard of seed ", result.start_seed));
   }
-  for (auto const& [which, errors] :
-       {std::pair{"used", result.purest_used}, std::pair{"held out", result.purest_held_out}}) {
-    if (errors.refined > worse_by * errors.hadamard) {
-      result.warnings.push_back(worse_for(which, errors));
+  for (auto const& [which, part] :
+       {std::pair{"used", &file_findings::used}, std::pair{"held out", &file_findings::held_out}}) {
+    std::string const text = worse_somewhere(result, which, part);
+    if (!text.empty()) {
+      result.warnings.push_back(text);
     }
   }
 }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -22,13 +21,6 @@ struct token_split {
   std::vector<std::size_t> held_out;  ///< in ascending order; empty without --holdout
 };
 
-/// The rows of one of the files: often, those of one layer.
-struct file_rows {
-  std::string name;
-  std::size_t first = 0;
-  std::size_t rows = 0;
-};
-
 /// What quantization does under one rotation: token by token, and in sum.
 struct rotation_errors {
   std::vector<token_error> tokens;        ///< all tokens, in the order of the input; none if it was not measured
@@ -38,18 +30,21 @@ struct rotation_errors {
   [[nodiscard]] bool measured() const { return !tokens.empty(); }
 };
 
-/// Mean relative squared error of the tokens with the largest shares of their energy in four channels.
-struct purest_errors {
+/// Mean relative squared errors of the tokens that few channels dominate (is_dominated()), massive or not, of a file.
+struct dominated_errors {
   std::size_t count = 0;
   double hadamard = 0;
   double refined = 0;
 };
 
-/// How many massive tokens a file has.
-struct file_massive {
+/// One of the files that the rows came from: often, it has those of one layer.
+struct file_findings {
   std::string name;
+  std::size_t first = 0;  ///< the number of its first row among all
   std::size_t rows = 0;
-  std::size_t massive = 0;
+  std::size_t massive = 0;      ///< tokens among all its rows
+  dominated_errors used{};      ///< on those of its rows that are used
+  dominated_errors held_out{};  ///< on those that are held out
 };
 
 /// All that a run found out; the outputs are made from it.
@@ -60,11 +55,9 @@ struct outcome {
   std::string content;        ///< content_hash of all tokens, as they were worked on
   std::string start_content;  ///< content_hash of the numbers of the file that --rotation names
   token_split split;
-  std::vector<file_rows> files;            ///< where the rows came from
+  std::vector<file_findings> files;        ///< where the rows came from, in order
   massive_tokens massive;                  ///< over all rows
   std::vector<token_peak> peaks;           ///< of all rows with a peak ratio above 100
-  purest_errors purest_used;               ///< of those, on the rows used
-  purest_errors purest_held_out;           ///< of those, on the rows held out
   std::vector<std::string> warnings;       ///< what the user should know before using the rotation
   std::uint64_t start_seed = 0;            ///< of the Hadamard that was chosen
   rotation_errors none;                    ///< without a rotation
@@ -98,16 +91,5 @@ struct outcome {
   [[nodiscard]] int best_round() const { return shortened ? shortened->best_round : refinement.best_round; }
   [[nodiscard]] bool stopped() const { return shortened ? shortened->stopped : refinement.stopped; }
 };
-
-/// The massive tokens of each file, in the order of the files.
-[[nodiscard]] inline std::vector<file_massive> massive_files(outcome const& result) {
-  std::vector<file_massive> files;
-  for (file_rows const& file : result.files) {
-    auto const first = result.massive.is_massive.begin() + static_cast<std::ptrdiff_t>(file.first);
-    auto const count = std::count(first, first + static_cast<std::ptrdiff_t>(file.rows), std::uint8_t{1});
-    files.push_back({file.name, file.rows, static_cast<std::size_t>(count)});
-  }
-  return files;
-}
 
 }  // namespace dfrot::program

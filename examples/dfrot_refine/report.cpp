@@ -35,28 +35,33 @@ json all_errors(options const& chosen, outcome const& result, bool held_out) {
   return all;
 }
 
-json massive_json(outcome const& result) {
-  double largest = 0;
-  for (token_peak const& peak : result.peaks) {
-    largest = std::max(largest, peak.ratio);
-  }
+/// The tokens that few channels dominate.
+json dominated_json(dominated_errors const& errors) {
+  return errors.count == 0 ? json(nullptr)
+                           : json{{"count", errors.count}, {"hadamard", errors.hadamard}, {"refined", errors.refined}};
+}
+
+json files_json(outcome const& result) {
   json files = json::array();
-  for (file_massive const& file : massive_files(result)) {
-    files.push_back({{"name", file.name}, {"rows", file.rows}, {"massive", file.massive}});
+  for (file_findings const& file : result.files) {
+    files.push_back(
+        {{"name", file.name},
+         {"rows", file.rows},
+         {"massive", file.massive},
+         {"dominated", {{"used", dominated_json(file.used)}, {"held_out", dominated_json(file.held_out)}}}});
   }
+  return files;
+}
+
+json massive_json(outcome const& result) {
+  auto const largest = std::max_element(result.peaks.begin(), result.peaks.end(),
+                                        [](token_peak const& a, token_peak const& b) { return a.ratio < b.ratio; });
   return {{"rule", result.massive.rule},
           {"threshold", result.massive.threshold},
           {"channels", result.massive.channels},
           {"count", result.massive.count},
           {"peaks_above_100", result.peaks.size()},
-          {"largest_peak", result.peaks.empty() ? json(nullptr) : json(largest)},
-          {"files", files}};
-}
-
-/// The tokens that few channels dominate most.
-json purest_json(purest_errors const& errors) {
-  return errors.count == 0 ? json(nullptr)
-                           : json{{"count", errors.count}, {"hadamard", errors.hadamard}, {"refined", errors.refined}};
+          {"largest_peak", result.peaks.empty() ? json(nullptr) : json(largest->ratio)}};
 }
 
 json rounds_of(outcome const& result) {
@@ -118,7 +123,7 @@ std::string report(options const& chosen, outcome const& result) {
       {"massive", massive_json(result)},
       {"errors", all_errors(chosen, result, false)},
       {"holdout", result.split.held_out.empty() ? json(nullptr) : all_errors(chosen, result, true)},
-      {"purest", {{"used", purest_json(result.purest_used)}, {"held_out", purest_json(result.purest_held_out)}}},
+      {"files", files_json(result)},
       {"warnings", result.warnings},
       {"rounds", rounds_of(result)},
       {"best_round", result.best_round()},

@@ -9,12 +9,11 @@ namespace dfrot::program {
 
 /// The figures of a run as JSON:
 ///   rows, channels, seed;
-///   massive {rule, threshold, channels, count; peaks_above_100, largest_peak: of max / median of |x|, over all rows;
-///   files [{name, rows, massive}]};
+///   massive {rule, threshold, channels, count; peaks_above_100, largest_peak: of max / median of |x|, over all rows};
 ///   errors {none, orthogonal, hadamard, refined: {ordinary, massive, weighted_loss}} over the rows used;
 ///   holdout: the same over the rows held out, null without --holdout;
-///   purest {used, held_out: {count, hadamard, refined}}: errors of the at most 64 tokens with a peak above 100 of which four
-///   channels have the largest shares, null where there are none; warnings: what standard error said, too;
+///   files [{name, rows, massive, dominated {used, held_out: {count, hadamard, refined}}}]: the errors of the tokens that few
+///   channels dominate, null where there are none; warnings: what standard error said, too;
 ///   rounds [{round, loss, seconds}], round 0 being the start; best_round;
 ///   orthogonality = ||R^T R - I||_F / sqrt(n); seconds
 /// and what was asked for. A mean over no tokens is null.

@@ -247,7 +247,7 @@ outcome run(options const& chosen, cuda_device const* device, progress& shown, r
   x.require_unchanged(result.content);
   result.orthogonality = orthogonality(on, std::as_const(result.rotation).view());
   add_summaries(chosen, result);
-  look_at_peaks(result);
+  look_at_files(result);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   return result;
 }

@@ -56,21 +56,21 @@ std::string rule_text(massive_tokens const& massive) {
 /// In which files the massive tokens are: all files where they are few, otherwise those with the most.
 std::string files_text(outcome const& result) {
   constexpr std::size_t most_files = 4;
-  auto files = massive_files(result);
+  std::vector<file_findings> files = result.files;
   if (files.size() < 2 || result.massive.count == 0) {
     return "";
   }
-  auto const is_empty = [](file_massive const& file) { return file.massive == 0; };
+  auto const is_empty = [](file_findings const& file) { return file.massive == 0; };
   std::size_t const empty = static_cast<std::size_t>(std::count_if(files.begin(), files.end(), is_empty));
   std::size_t const with = files.size() - empty;
   bool const all = files.size() <= most_files;
   if (!all) {
     std::stable_sort(files.begin(), files.end(),
-                     [](file_massive const& a, file_massive const& b) { return a.massive > b.massive; });
+                     [](file_findings const& a, file_findings const& b) { return a.massive > b.massive; });
     files.resize(std::min(with, most_files));
   }
   std::string text = all ? "  found" : message("  in ", with, " of ", with + empty, " files:");
-  for (file_massive const& file : files) {
+  for (file_findings const& file : files) {
     text += message(&file == files.data() ? " " : ", ", file.massive, " of ", file.rows, " in ", file.name);
   }
   return text + (all || with <= most_files ? "\n" : message(", no more than that in ", with - most_files, " others\n"));
