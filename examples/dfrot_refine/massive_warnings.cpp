@@ -87,8 +87,9 @@ std::string worse_somewhere(outcome const& result, char const* which, dominated_
                  " that few channels dominate, in ", worse, " of ", with, with == 1 ? " file" : " files",
                  " with such: their mean relative error in ", worst->name, " (", errors.count,
                  errors.count == 1 ? " token) is " : " tokens) is ", digits(errors.refined), ", ",
-                 digits(errors.hadamard),
-                 " under the Hadamard. See that they are marked as massive (--massive), or raise --alpha");
+                 digits(errors.hadamard), " under the Hadamard. ",
+                 worst->massive == 0 ? "No token there is marked as massive: try another --massive"
+                                     : "Try more --rounds, another --seed, or a larger --alpha");
 }
 
 }  // namespace

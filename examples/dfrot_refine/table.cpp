@@ -32,10 +32,9 @@ std::string channel_rule_text(massive_tokens const& massive) {
   for (std::size_t const channel : massive.channels) {
     channels += message(channels.empty() ? "" : ", ", channel);
   }
-  return message(
-      "auto: ", least_massive_share, " of the energy in channel ", channels, ", max / median of |x| above ",
-      largest_ordinary_ratio,
-      std::isfinite(massive.threshold) ? message("; or that at least ", std::lround(massive.threshold)) : "");
+  return message("auto: max / median of |x| above ", largest_ordinary_ratio, " and ", least_massive_share,
+                 " of the energy in four channels, the largest ", channels,
+                 std::isfinite(massive.threshold) ? message("; or a ratio of ", std::lround(massive.threshold)) : "");
 }
 
 std::string rule_text(massive_tokens const& massive) {
@@ -44,7 +43,7 @@ std::string rule_text(massive_tokens const& massive) {
     return channel_rule_text(massive);
   }
   if (massive.rule == "auto" && !std::isfinite(massive.threshold)) {
-    return "auto: no gap in max / median of |x|";
+    return "auto: no gap in max / median of |x|, and no channel in which peaks recur";
   }
   char const* const format = massive.rule == "auto"      ? "auto: max / median of |x| at least %.3g"
                              : massive.rule == "compare" ? "compare: error under RO / unrotated error at least %.3g"
