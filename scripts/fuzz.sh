@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# scripts/fuzz.sh SECONDS [target ...]: builds the fuzz targets (clang++, preset `fuzz`) and runs each for SECONDS, all of
-# them where none is named; what they are, docs/fuzzing.md says. Starts from the seeds in tests/fuzz/corpus and from what
-# earlier runs have found in build/fuzz/corpus, and leaves there what is new.
+# scripts/fuzz.sh SECONDS [target ...]: installs what is needed, builds the fuzz targets (clang++, preset `fuzz`) and runs each
+# for SECONDS, all of them where none is named; what they are, docs/fuzzing.md says. Starts from the seeds in tests/fuzz/corpus
+# and from what earlier runs have found in build/fuzz/corpus, and leaves there what is new.
 # Prints, for each target, executions, edges of the code that were reached, inputs kept, the most memory in use, and a verdict.
 # Ends with status 1 if there is a finding: a crash, a leak, a disagreement, more than 30 s or too much memory for one input.
 # Its file is then named, and the line that repeats it.
@@ -38,6 +38,7 @@ done
 folder=build/fuzz
 mkdir -p "$folder"
 if ((build)); then
+  scripts/install_dependencies.sh || exit 1
   echo "compiling (log: $folder/build.log)"
   if ! { cmake --preset fuzz && cmake --build --preset fuzz --parallel "$(nproc)" --target "${chosen[@]/#/dfrot_fuzz_}"; } \
     >"$folder/build.log" 2>&1; then
