@@ -110,6 +110,8 @@ template <class P, class T>
     unpack(on, p.scheme, r.packed.view(), r.unpacked.view());
     dequantize(on, p.scheme, q, r.values.view());
     dequantize(on, p.scheme, packed, r.packed_values.view());
+    require(first_non_finite_row<T>(r.values.view()) == all_finite,
+            "codes of finite values stand for one that is not finite");
     require(r.packed.same_rows(r.packed_later), "quantize() to packed codes is not quantize() and pack()");
     require(r.unpacked.same_rows(r.codes), "unpack() does not undo pack()");
     require(r.scales.same_rows(r.packed_scales) && r.zeros.same_rows(r.packed_zeros), "packed codes have other scales");
