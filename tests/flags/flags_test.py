@@ -33,7 +33,9 @@ def check(holds, text):
 class Compiler:
     def __init__(self, command, includes):
         self.command = command
-        self.includes = [f"-I{HEADERS}"] + [option for folder in includes for option in ("-isystem", folder)]
+        # The compiler reads /usr/include by itself, last: named, it would come before the headers of C++ that look behind themselves.
+        folders = [folder for folder in includes if folder != "/usr/include"]
+        self.includes = [f"-I{HEADERS}"] + [option for folder in folders for option in ("-isystem", folder)]
         macros = subprocess.run([command, "-dM", "-E", "-x", "c++", "/dev/null"], capture_output=True, text=True, check=True).stdout
         self.is_clang = "__clang__" in macros
         self.is_known = "__GNUC__" in macros and "__x86_64__" in macros
