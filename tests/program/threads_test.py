@@ -11,7 +11,7 @@ def default_threads(processors):
     """What --help says is the default, where the program may use these processors only."""
     done = subprocess.run([PROGRAM, "--help"], capture_output=True, text=True, check=True,
                           preexec_fn=lambda: os.sched_setaffinity(0, processors))
-    return int(re.search(r"--threads\b[^\[\n]*\[(\d+)\]", done.stdout).group(1))
+    return int(re.search(r"--threads [A-Z]+=(\d+)", done.stdout).group(1))
 
 
 def check_default():
