@@ -39,7 +39,7 @@ npy_integers integers_of(options const& chosen) {
 void require_finite(matrix_view<float> block, std::string const& file, std::size_t first) {
   for (std::size_t i = 0; i < block.rows; ++i) {
     for (std::size_t j = 0; j < block.columns; ++j) {
-      if (!std::isfinite(block(i, j))) {
+      if (!is_finite(block(i, j))) {
         throw io_error(message(file, ": row ", first + i, ", column ", j, " (counted from 0) holds ", block(i, j),
                                ": all values must be finite"));
       }

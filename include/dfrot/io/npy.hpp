@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -111,7 +110,7 @@ template <storage T, storage Stored>
 T convert_npy_number(Stored stored, npy_source const& source, std::size_t row, std::size_t column) {
   auto const value = load(stored);
   auto const result = static_cast<T>(static_cast<arithmetic_t<T>>(value));
-  if (std::isinf(load(result)) && !std::isinf(value)) [[unlikely]] {
+  if (is_finite(value) && !is_finite(result)) [[unlikely]] {
     throw io_error(message(source.name, ": row ", row, ", column ", column, " (counted from 0) holds ", value,
                            ", too large for ", sizeof(T) * 8, " bits: scale the data"));
   }

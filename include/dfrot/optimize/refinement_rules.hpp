@@ -185,7 +185,7 @@ class refinement_rules {
       require(!(mean < 0), "mean error", mean);  // NaN without any tokens of the kind
     }
     double const earlier = number == 0 ? 0 : before.rounds.back().seconds;
-    require(std::isfinite(round.seconds) && round.seconds >= earlier, "seconds", round.seconds);
+    require(is_finite(round.seconds) && round.seconds >= earlier, "seconds", round.seconds);
     require(round.share == request(before).share, "share", round.share);
     require(round.restarted == has_risen(before, round), "restarted", round.restarted);
   }
