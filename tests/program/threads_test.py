@@ -26,7 +26,7 @@ def check_default():
 def outputs(folder, threads, seed=7, extra=("--method", "full")):
     names = {"--output": "R.npy", "--start-output": "S.npy", "--csv": "t.csv"}
     refine_well("--input", "X.npy", "--rounds", 3, "--seed", seed, "--threads", threads, "--holdout", 0.2, *extra,
-                *[word for pair in names.items() for word in pair], folder=folder)
+                *[word for pair in names.items() for word in pair], folder=folder, warns=True)
     contents = {}
     for name in names.values():
         with open(os.path.join(folder, name), "rb") as file:

@@ -60,13 +60,13 @@ inline std::size_t read_npy_prefix(std::ifstream& stream, std::string const& nam
     reject_npy_magic(found, name);
   }
   int const version = static_cast<unsigned char>(bytes[6]);
-  int const minor = static_cast<unsigned char>(bytes[7]);
+  int const revision = static_cast<unsigned char>(bytes[7]);
   std::size_t const length_size = version == 1 ? 2 : 4;
   if (found.size() < 8 || !stream.read(bytes + 8, static_cast<std::streamsize>(length_size))) {
     throw io_error(message(name, ": it is truncated inside the .npy header: write the file again"));
   }
-  if (version < 1 || version > 3 || minor != 0) {
-    throw io_error(message(name, ": .npy version ", version, ".", minor, " is not known (1.0, 2.0 and 3.0 are)"));
+  if (version < 1 || version > 3 || revision != 0) {
+    throw io_error(message(name, ": .npy version ", version, ".", revision, " is not known (1.0, 2.0 and 3.0 are)"));
   }
   std::size_t length = 0;
   for (std::size_t i = length_size; i > 0; --i) {

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <vector>
 
+#include <dfrot/config.hpp>
+
 namespace dfrot::detail {
 
 /// Writes all bytes to a descriptor. Returns false, with errno, where that fails.
