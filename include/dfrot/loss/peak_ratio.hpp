@@ -38,12 +38,13 @@ template <storage T>
   return median > 0 ? peak / median : 1;
 }
 
-/// How a token's largest channels stand above the others.
+/// How a token's largest channels stand above the others. An aggregate without a constructor of the compiler's, whose symbol
+/// could not say what it was compiled for.
 struct token_peak {
-  std::size_t token = 0;    ///< its number
-  std::size_t channel = 0;  ///< of the largest |x_j|; the first where several are alike
-  double ratio = 1;         ///< peak_ratio()
-  double share = 0;         ///< of the energy ||x||^2 that the four largest channels have; 0 for a row of zeros
+  std::size_t token;    ///< its number
+  std::size_t channel;  ///< of the largest |x_j|; the first where several are alike
+  double ratio;         ///< peak_ratio()
+  double share;         ///< of the energy ||x||^2 that the four largest channels have; 0 for a row of zeros
 };
 
 /// The peak of one token.
