@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <limits>
 
@@ -10,11 +11,13 @@ namespace dfrot {
 
 namespace detail {
 
-/// Rounds to the nearest integer, ties to even, for |value| < 2^51: adding 1.5 * 2^52 leaves no bit for the fraction.
+/// Adding 1.5 * 2^52 to a value below 2^51 leaves no bit for its fraction.
+inline constexpr double rounds_to_integers = 0x1.8p52;
+
+/// Rounds to the nearest integer, ties to even, for |value| < 2^51.
 [[nodiscard]] DFROT_HOST_DEVICE constexpr double round_half_even(double value) {
   DFROT_EXACT_MATH
-  constexpr double magic = 0x1.8p52;
-  return (value + magic) - magic;
+  return (value + rounds_to_integers) - rounds_to_integers;
 }
 
 }  // namespace detail
@@ -108,7 +111,9 @@ template <class Real>
   // Halved before the subtraction: max - min of large numbers would overflow.
   grid.scale = detail::usable_scale((high * Real(0.5) - low * Real(0.5)) / Real(7.5));
   grid.inverse_scale = Real{1} / grid.scale;
-  double const zero = detail::round_half_even(-static_cast<double>(low) * static_cast<double>(grid.inverse_scale));
+  // Rounded once, as encode() does for float: written as a product and a sum, compilers fuse the two in double or do not.
+  constexpr double magic = detail::rounds_to_integers;
+  double const zero = std::fma(-static_cast<double>(low), static_cast<double>(grid.inverse_scale), magic) - magic;
   grid.zero_point = static_cast<int>(zero);
   grid.lowest = 0;
   grid.highest = 15;
