@@ -33,7 +33,7 @@ void for_row_ranges(basic_policy<Arch> const& on, std::size_t rows, std::size_t 
   std::size_t const by_work = std::max<std::size_t>(1, rows * columns >> 14U);
   std::size_t const by_room = workspace.size == 0 ? rows : workspace.size / scratch_size;
   std::size_t const most = std::min({rows, by_work, by_room});
-  std::size_t const parts = most > 1 ? std::min<std::size_t>(most, usable_threads(on.threads)) : most;
+  std::size_t const parts = most > 1 ? std::min(most, static_cast<std::size_t>(usable_threads(on.threads))) : most;
   parallel_for(on.threads, parts, [&](std::size_t part) {
     body(rows * part / parts, rows * (part + 1) / parts,
          workspace.size == 0 ? nullptr : workspace.data + part * scratch_size);
