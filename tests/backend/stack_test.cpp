@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstring>
 #include <functional>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -161,18 +162,19 @@ TEST_CASE("transforms take 64 KiB of stack, at the sizes of published models, to
   }
   stack_check check;
   // The largest bases below 128, 256, 512 and 1024 of each construction, and those with kernels of their own.
-  for (std::size_t const base : {12,  20,  28,  36,  52,  76,  100, 104, 108, 116, 124,  144,
-                                 148, 172, 240, 252, 400, 484, 504, 684, 924, 992, 1008, 1020}) {
+  for (std::size_t const base :
+       std::initializer_list<std::size_t>{12,  20,  28,  36,  52,  76,  100, 104, 108, 116, 124,  144,
+                                          148, 172, 240, 252, 400, 484, 504, 684, 924, 992, 1008, 1020}) {
     check_order(check, base);
     if (hadamard_order(base * 16).base() == base) {
       check_order(check, base * 16);
     }
   }
-  for (std::size_t const n :
-       {12 * 512, 20 * 512, 28 * 512, 36 * 512, 12 * 1024, 20 * 1024, 4096, 16384, 32768, 11008}) {
+  for (std::size_t const n : std::initializer_list<std::size_t>{12 * 512, 20 * 512, 28 * 512, 36 * 512, 12 * 1024,
+                                                                20 * 1024, 4096, 16384, 32768, 11008}) {
     check_order(check, n);
   }
-  for (std::size_t const n : {2040, 4048}) {  // beyond the fast kernels
+  for (std::size_t const n : {2040U, 4048U}) {  // beyond the fast kernels
     check_transforms<cpu::policy, float>(check, {}, "float", n);
     check_transforms<cpu::policy, double>(check, {}, "double", n);
   }

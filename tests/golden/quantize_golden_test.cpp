@@ -30,7 +30,7 @@ std::string text_of(int4_scheme const& scheme) {
 std::vector<int4_scheme> schemes() {
   std::vector<int4_scheme> all;
   for (bool const symmetric : {true, false}) {
-    for (std::size_t const group : {0, 32, 100, 128}) {
+    for (std::size_t const group : {0U, 32U, 100U, 128U}) {
       for (float const clip : {1.0F, 0.9F}) {
         all.push_back({symmetric, group, clip});
       }
@@ -46,7 +46,7 @@ void check_scheme_bytes(P const& on, int4_scheme const& scheme) {
   byte_hash codes;
   byte_hash scales;
   byte_hash values;
-  for (std::size_t const n : {1, 5, 31, 64, 300, 896, 4096}) {
+  for (std::size_t const n : {1U, 5U, 31U, 64U, 300U, 896U, 4096U}) {
     matrix<T> const x = golden_rows<T>(rows, n);
     std::size_t const groups = group_count(scheme, n);
     matrix<std::int8_t> bytes(rows, n);
@@ -80,7 +80,7 @@ void check_product_bytes(P const& on, int4_scheme const& scheme) {
   byte_hash sums;
   byte_hash products;
   int4_scheme const weight_scheme{true, scheme.group};
-  for (std::size_t const k : {1, 31, 128, 300, 1024}) {
+  for (std::size_t const k : {1U, 31U, 128U, 300U, 1024U}) {
     std::size_t const n = 37;
     std::size_t const groups = group_count(scheme, k);
     matrix<float> const w = golden_rows<float>(n, k);
@@ -132,7 +132,7 @@ TEST_CASE("products of codes have the recorded bytes") {
 
 TEST_CASE("random signs have the recorded bytes") {
   byte_hash signs;
-  for (std::size_t const n : {1, 2, 28, 576, 4096, 11008}) {
+  for (std::size_t const n : {1U, 2U, 28U, 576U, 4096U, 11008U}) {
     randomized_hadamard const rotation(n, n + 1);
     signs.add(matrix_view<std::int8_t const>(rotation.signs().data, 1, n));
   }

@@ -61,8 +61,8 @@ TEST_CASE("rows that are rotated and quantized have the recorded bytes") {
 TEST_CASE("values with searched scales have the recorded bytes") {
   for (bool const symmetric : {true, false}) {
     byte_hash values;
-    for (std::size_t const n : {5, 300, 4096}) {
-      for (std::size_t const group : {0, 32, 128}) {
+    for (std::size_t const n : {5U, 300U, 4096U}) {
+      for (std::size_t const group : {0U, 32U, 128U}) {
         matrix<float> x = golden_rows<float>(rows, n);
         fake_quantize(cpu::policy{}, {symmetric, group, 1, scale_rule::search}, x.view(), x.view());
         values.add(x.view());

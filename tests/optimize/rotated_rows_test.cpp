@@ -112,7 +112,7 @@ TEST_CASE("a part of the tokens counts rows over all parts, with and without blo
 }
 
 TEST_CASE("a short refinement names the massive row that its rotation makes overflow") {
-  for (std::size_t const bad : {0, 1, 2}) {
+  for (std::size_t const bad : {0U, 1U, 2U}) {
     matrix<float> x(3, channels);
     for (std::size_t i = 0; i < 3; ++i) {
       for (std::size_t j = 0; j < channels; ++j) {

@@ -70,7 +70,7 @@ std::vector<std::size_t> bases() {
       found.push_back(base);
     }
   }
-  for (std::size_t const base : {484, 684, 924, 992}) {
+  for (std::size_t const base : {484U, 684U, 924U, 992U}) {
     found.push_back(base);
   }
   return found;
