@@ -8,6 +8,7 @@
 #include <dfrot/backend/cpu/float_lanes.hpp>
 #include <dfrot/backend/cpu/int4_encode.hpp>
 #include <dfrot/backend/cpu/nibble_lanes.hpp>
+#include <dfrot/backend/cpu/overlapping_blocks.hpp>
 #include <dfrot/backend/cpu/unroll.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/format/int4.hpp>

@@ -8,7 +8,7 @@
 
 #include <dfrot/backend/cpu/code_lanes.hpp>
 #include <dfrot/backend/cpu/grid_lanes.hpp>
-#include <dfrot/backend/cpu/row_blocks.hpp>
+#include <dfrot/backend/cpu/overlapping_blocks.hpp>
 #include <dfrot/backend/cpu/unroll.hpp>
 #include <dfrot/backend/cpu/wide_pack.hpp>
 #include <dfrot/core/numeric.hpp>

@@ -5,7 +5,6 @@
 #include <cstddef>
 
 #include <dfrot/backend/cpu/policy.hpp>
-#include <dfrot/backend/cpu/unroll.hpp>
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/parallel.hpp>
 #include <dfrot/core/view.hpp>
@@ -53,24 +52,6 @@ class first_row {
  private:
   std::atomic<std::size_t> row_{all_finite};
 };
-
-/// Calls body(first) for blocks that cover 0 … count - 1 of a row: one at 0, then one after the other (in long rows from
-/// `boundary` on), and a last one that ends with the row. Blocks overlap; it does no harm to do the same work twice, and
-/// it spares a loop for what is left over. @param body DFROT_CPU_INLINE, so that what it holds stays in registers
-/// @pre boundary <= Block <= count
-template <std::size_t Block, class Body>
-DFROT_CPU_INLINE inline void for_overlapping_blocks(std::size_t count, std::size_t boundary, Body const& body) {
-  std::size_t const last = count - Block;
-  std::size_t first = 0;
-  if (boundary != 0 && count >= 8 * Block) {
-    body(0);
-    first = boundary;
-  }
-  for (; first < last; first += Block) {
-    body(first);
-  }
-  body(last);
-}
 
 /// As for_each_row() with a body that returns whether the row was finite. Returns the first row that was not, or
 /// all_finite.
