@@ -10,7 +10,7 @@
 #include <cstdio>
 #include <dfrot/cpu.hpp>
 #include <dfrot/linalg/dense_rotation.hpp>
-#include <dfrot/optimize/refine_rotation.hpp>
+#include <dfrot/optimize/refine/refine_rotation.hpp>
 #include <utility>
 #include <vector>
 

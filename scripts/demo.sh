@@ -10,7 +10,7 @@ cmake --preset release >/dev/null
 cmake --build --preset release --target dfrot-refine
 
 mkdir -p "$output"
-build/release/examples/dfrot_refine/dfrot-refine --seed 1 --holdout 0.25 \
+build/release/tools/dfrot_refine/dfrot-refine --seed 1 --holdout 0.25 \
   --output "$output/rotation.npy" --start-output "$output/start.npy" \
   --report "$output/report.json" --plot "$output/plot.svg"
 echo "Figure: $output/plot.svg"

@@ -8,14 +8,14 @@ if (($# == 0)); then
 fi
 
 check_format() {
-  find include tests examples benchmarks -name '*.hpp' -o -name '*.cpp' -o -name '*.cuh' -o -name '*.cu' | sort |
+  find include tests examples tools benchmarks -name '*.hpp' -o -name '*.cpp' -o -name '*.cuh' -o -name '*.cu' | sort |
     xargs clang-format --dry-run -Werror
   echo "clang-format: clean"
 }
 
 check_tidy() {
   cmake --preset clang >/dev/null
-  clang-tidy --quiet -p build/clang build/clang/tests/headers/generated/second.cpp $(find examples -name '*.cpp')
+  clang-tidy --quiet -p build/clang build/clang/tests/headers/generated/second.cpp $(find examples tools -name '*.cpp')
   echo "clang-tidy: clean"
 }
 

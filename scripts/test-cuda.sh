@@ -15,7 +15,7 @@ if (($# == 0)); then
   build dfrot_test_cuda_device dfrot_example_cuda
   cmake --build --preset cuda --parallel "$(nproc)" --target dfrot-refine >>build/cuda-build.log 2>&1 || true
 fi
-program="$folder/examples/dfrot_refine/dfrot-refine"
+program="$folder/tools/dfrot_refine/dfrot-refine"
 tests="$folder/tests/cuda/dfrot_test_cuda_device"
 
 verdicts=()

@@ -1,6 +1,6 @@
-#include <dfrot/backend/cuda/device.cuh>
-#include <dfrot/backend/cuda/error.cuh>
-#include <dfrot/backend/cuda/policy.cuh>
+#include <dfrot/backend/cuda/device/device.cuh>
+#include <dfrot/backend/cuda/device/error.cuh>
+#include <dfrot/backend/cuda/device/policy.cuh>
 #include <utility>
 
 #include "problems.hpp"

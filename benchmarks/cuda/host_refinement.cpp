@@ -2,7 +2,7 @@
 
 #include <dfrot/core/parallel.hpp>
 #include <dfrot/cpu.hpp>
-#include <dfrot/optimize/refine_rotation.hpp>
+#include <dfrot/optimize/refine/refine_rotation.hpp>
 
 namespace dfrot::bench {
 

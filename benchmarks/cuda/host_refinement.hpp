@@ -2,7 +2,7 @@
 
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/loss/massive_tokens.hpp>
-#include <dfrot/optimize/refine_options.hpp>
+#include <dfrot/optimize/refine/refine_options.hpp>
 
 namespace dfrot::bench {
 

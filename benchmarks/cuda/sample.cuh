@@ -2,9 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <dfrot/backend/cuda/copy.cuh>
-#include <dfrot/backend/cuda/device_matrix.cuh>
-#include <dfrot/backend/cuda/launch.cuh>
+#include <dfrot/backend/cuda/device/copy.cuh>
+#include <dfrot/backend/cuda/device/device_matrix.cuh>
+#include <dfrot/backend/cuda/device/launch.cuh>
 #include <dfrot/core/gaussian.hpp>
 
 #include "support/sample_tables.hpp"

@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include <dfrot/backend/cpu/isa.hpp>
+#include <dfrot/backend/cpu/isa/isa.hpp>
 
 #include "peers.hpp"
 #include "problems.hpp"

@@ -1,7 +1,7 @@
 #include "vnni_peak.hpp"
 
-#include <dfrot/backend/cpu/intrinsics.hpp>
-#include <dfrot/backend/cpu/isa.hpp>
+#include <dfrot/backend/cpu/isa/intrinsics.hpp>
+#include <dfrot/backend/cpu/isa/isa.hpp>
 
 namespace dfrot::bench {
 

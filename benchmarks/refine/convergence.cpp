@@ -8,7 +8,7 @@
 #include <dfrot/io/npy.hpp>
 #include <dfrot/linalg/orthogonal.hpp>
 #include <dfrot/linalg/polar_svd.hpp>
-#include <dfrot/optimize/refine_rotation.hpp>
+#include <dfrot/optimize/refine/refine_rotation.hpp>
 #include <exception>
 #include <string>
 #include <utility>

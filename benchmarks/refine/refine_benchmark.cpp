@@ -5,7 +5,7 @@
 
 #include <cstdint>
 #include <dfrot/cpu.hpp>
-#include <dfrot/optimize/refine_rotation.hpp>
+#include <dfrot/optimize/refine/refine_rotation.hpp>
 #include <utility>
 
 #include "support/sample.hpp"

@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <dfrot/cpu.hpp>
 #include <dfrot/io/npy.hpp>
-#include <dfrot/optimize/refine_short.hpp>
+#include <dfrot/optimize/low_rank/refine_short.hpp>
 #include <filesystem>
 #include <fstream>
 #include <utility>

@@ -4,7 +4,7 @@
 // more to compile with all optimizations, is compiled once (compiled.cpp) for all of them.
 
 // Before Eigen, which includes the same intrinsics without silencing a false alarm of g++ 12.
-#include <dfrot/backend/cpu/intrinsics.hpp>
+#include <dfrot/backend/cpu/isa/intrinsics.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -24,9 +24,12 @@ DFROT_DECOMPOSITION Eigen::MatrixXd dfrot::detail::orthogonal_factor(Eigen::Matr
 
 namespace dfrot {
 
-DFROT_DECOMPOSITION void detail::make_orthogonal(cpu::policy const&, matrix_view<float>, detail::completion_target<float> const&);
-DFROT_DECOMPOSITION void detail::make_orthogonal(cpu::policy const&, matrix_view<double>, detail::completion_target<double> const&);
-DFROT_DECOMPOSITION void detail::make_orthogonal(reference::policy const&, matrix_view<double>, detail::completion_target<double> const&);
+DFROT_DECOMPOSITION void detail::make_orthogonal(cpu::policy const&, matrix_view<float>,
+                                                 detail::completion_target<float> const&);
+DFROT_DECOMPOSITION void detail::make_orthogonal(cpu::policy const&, matrix_view<double>,
+                                                 detail::completion_target<double> const&);
+DFROT_DECOMPOSITION void detail::make_orthogonal(reference::policy const&, matrix_view<double>,
+                                                 detail::completion_target<double> const&);
 DFROT_DECOMPOSITION matrix<float> random_orthogonal<float>(cpu::policy const&, std::size_t, std::uint64_t);
 DFROT_DECOMPOSITION matrix<double> random_orthogonal<double>(cpu::policy const&, std::size_t, std::uint64_t);
 DFROT_DECOMPOSITION void multiply_transposed_accumulate(cpu::policy const&, matrix_view<float>, matrix_view<float>,

@@ -25,7 +25,7 @@
 #include <dfrot/io/npy.hpp>
 #include <dfrot/io/npy_rows.hpp>
 #include <dfrot/loss/massive_tokens.hpp>
-#include <dfrot/optimize/refine_rotation.hpp>
+#include <dfrot/optimize/refine/refine_rotation.hpp>
 #include <dfrot/transform/randomized_hadamard.hpp>
 
 #include "../support/sample.hpp"

@@ -1,9 +1,9 @@
 #pragma once
 
 /// Everything that runs on the processor: the front doors, and the `cpu` backend. Without Eigen.
-#include <dfrot/backend/cpu/float_lanes.hpp>
 #include <dfrot/backend/cpu/gemm.hpp>
 #include <dfrot/backend/cpu/hadamard.hpp>
+#include <dfrot/backend/cpu/isa/float_lanes.hpp>
 #include <dfrot/backend/cpu/large_peak.hpp>
 #include <dfrot/backend/cpu/low_rank.hpp>
 #include <dfrot/backend/cpu/pack.hpp>

@@ -2,16 +2,16 @@
 
 /// Everything that runs on an NVIDIA device: the front doors, and the `cuda` backend. Without Eigen and xsimd.
 /// For nvcc of CUDA 12 or newer, as C++20.
-#include <dfrot/backend/cuda/copy.cuh>
 #include <dfrot/backend/cuda/dequantize.cuh>
-#include <dfrot/backend/cuda/device.cuh>
-#include <dfrot/backend/cuda/device_matrix.cuh>
-#include <dfrot/backend/cuda/error.cuh>
+#include <dfrot/backend/cuda/device/copy.cuh>
+#include <dfrot/backend/cuda/device/device.cuh>
+#include <dfrot/backend/cuda/device/device_matrix.cuh>
+#include <dfrot/backend/cuda/device/error.cuh>
+#include <dfrot/backend/cuda/device/launch.cuh>
+#include <dfrot/backend/cuda/device/policy.cuh>
 #include <dfrot/backend/cuda/gemm.cuh>
 #include <dfrot/backend/cuda/hadamard.cuh>
-#include <dfrot/backend/cuda/launch.cuh>
 #include <dfrot/backend/cuda/pack.cuh>
-#include <dfrot/backend/cuda/policy.cuh>
 #include <dfrot/backend/cuda/quantize.cuh>
 #include <dfrot/backend/cuda/random_gaussians.cuh>
 #include <dfrot/backend/cuda/random_signs.cuh>

@@ -13,7 +13,7 @@ import re
 import sys
 
 FRONT_DOORS = {"transform", "quantize", "loss"}
-KERNELS = {"core", "format"} | FRONT_DOORS
+KERNELS = {"core", "format", "transform/construction"} | FRONT_DOORS
 
 # room -> rooms that it may include; floor by floor, from the ground up. "." holds config.hpp and version.hpp.
 ALLOWED = {
@@ -23,27 +23,41 @@ ALLOWED = {
     "adapt": {".", "core"},
     # Files of arrays, and of rotations.
     "io": {".", "core", "format", "transform"},
-    "transform": {".", "core", "format"},
+    "transform/construction": {".", "core"},
+    "transform": {".", "core", "format", "transform/construction"},
     "quantize": {".", "core", "format"},
     "loss": {".", "core"},
-    # Backends implement the front doors: they read the data types that those declare (schemes, orders, errors).
+    # Backends implement the front doors: they read the data types that those declare (schemes, orders, errors). Registers
+    # lie below what is made of them: transforms, codes and products, which know nothing of one another.
     "backend/reference": {"."} | KERNELS,
-    "backend/cpu": {"."} | KERNELS,
-    "backend/cuda": {"."} | KERNELS,
-    "linalg": {".", "core", "adapt"},
-    "optimize": {".", "adapt", "linalg", "backend/reference", "backend/cpu"} | KERNELS,
+    "backend/cpu/isa": {".", "core", "format"},
+    "backend/cpu/walsh": {".", "core", "transform", "transform/construction", "backend/cpu/isa"},
+    "backend/cpu/codes": {".", "core", "format", "quantize", "backend/cpu/isa"},
+    "backend/cpu/gemm": {".", "core", "format", "quantize", "backend/cpu/isa"},
+    "backend/cpu": {".", "backend/cpu/isa", "backend/cpu/walsh", "backend/cpu/codes", "backend/cpu/gemm"} | KERNELS,
+    "backend/cuda/device": {".", "core"},
+    "backend/cuda/walsh": {".", "core", "transform", "transform/construction", "backend/cuda/device"},
+    # (A row's threads are counted as for a transform of it, which may come first.)
+    "backend/cuda/codes": {".", "core", "format", "quantize", "backend/cuda/device", "backend/cuda/walsh"},
+    "backend/cuda/gemm": {".", "core", "format", "quantize", "backend/cuda/device", "backend/cuda/codes"},
+    "backend/cuda": {".", "backend/cuda/device", "backend/cuda/walsh", "backend/cuda/codes", "backend/cuda/gemm"} | KERNELS,
+    "linalg/detail": {".", "core", "adapt", "linalg"},
+    "linalg": {".", "core", "adapt", "linalg/detail"},
+    "optimize/refine": {".", "adapt", "linalg", "linalg/detail", "backend/reference", "backend/cpu"} | KERNELS,
+    "optimize/low_rank": {".", "adapt", "linalg", "backend/reference", "backend/cpu"} | KERNELS,
     # Twins on a device: what they share with the host are rules without matrices.
-    "linalg/cuda": {".", "core", "linalg", "backend/cuda"},
-    "optimize/cuda": {".", "linalg", "linalg/cuda", "optimize", "backend/cuda"} | KERNELS,
+    "linalg/cuda": {".", "core", "linalg", "linalg/detail", "backend/cuda", "backend/cuda/device"},
+    "optimize/refine/cuda": {".", "linalg", "linalg/cuda", "optimize/refine", "backend/cuda", "backend/cuda/device",
+                             "backend/cuda/codes"} | KERNELS,
 }
 
 # Headers beside config.hpp that only collect others.
 UMBRELLAS = {
-    "reference.hpp": {".", "backend/reference"} | KERNELS,
-    "cpu.hpp": {".", "backend/cpu"} | KERNELS,
-    "cuda.cuh": {".", "backend/cuda"} | KERNELS,
-    "cuda_refinement.cuh": set(ALLOWED) - {"backend/cpu", "backend/reference"} | {"umbrella"},
-    "dfrot.hpp": set(ALLOWED) - {"backend/cuda", "linalg/cuda", "optimize/cuda"} | {"umbrella"},
+    "reference.hpp": ALLOWED["backend/reference"] | {"backend/reference"},
+    "cpu.hpp": ALLOWED["backend/cpu"] | {"backend/cpu"},
+    "cuda.cuh": ALLOWED["backend/cuda"] | {"backend/cuda"},
+    "cuda_refinement.cuh": {room for room in ALLOWED if not room.startswith(("backend/cpu", "backend/reference"))} | {"umbrella"},
+    "dfrot.hpp": {room for room in ALLOWED if "cuda" not in room} | {"umbrella"},
 }
 
 # What brings every header, directly or through others: one for each compiler.
@@ -55,13 +69,13 @@ ON_REQUEST = {"linalg/blas.hpp"}
 
 # What is not the standard library, and the only rooms that may include it.
 DEPENDENCIES = {
-    "Eigen/": {"adapt", "linalg", "optimize"},
+    "Eigen/": {"adapt", "linalg", "linalg/detail"},
     "unsupported/Eigen/": set(),
-    "xsimd/": {"backend/cpu"},
-    "immintrin.h": {"backend/cpu"},
-    "arm_neon.h": {"backend/cpu"},
-    "omp.h": {"core", "backend/cpu", "linalg"},
-    "cuda": {"backend/cuda"},
+    "xsimd/": {"backend/cpu/isa"},
+    "immintrin.h": {"backend/cpu/isa", "backend/cpu/gemm"},
+    "arm_neon.h": {"backend/cpu/isa", "backend/cpu/gemm"},
+    "omp.h": {"core", "linalg", "linalg/detail"},
+    "cuda": {"backend/cuda/device", "backend/cuda/codes", "backend/cuda/gemm"},
     "cublas": {"linalg/cuda"},
     "cusolver": {"linalg/cuda"},
 }

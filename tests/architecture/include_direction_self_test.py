@@ -14,17 +14,19 @@ SOUND = {
     "format/int4.hpp": "#include <dfrot/config.hpp>\n",
     "quantize/scheme.hpp": "#include <dfrot/core/view.hpp>\n#include <dfrot/format/int4.hpp>\n",
     "backend/reference/pack.hpp": "#include <dfrot/quantize/scheme.hpp>\n",
-    "backend/cpu/pack.hpp": "#include <xsimd/xsimd.hpp>\n#include <dfrot/quantize/scheme.hpp>\n",
-    "backend/cuda/pack.cuh": "#include <cuda_runtime.h>\n#include <dfrot/quantize/scheme.hpp>\n",
+    "backend/cpu/isa/lanes.hpp": "#include <xsimd/xsimd.hpp>\n#include <dfrot/config.hpp>\n",
+    "backend/cpu/pack.hpp": "#include <dfrot/backend/cpu/isa/lanes.hpp>\n#include <dfrot/quantize/scheme.hpp>\n",
+    "backend/cuda/device/launch.cuh": "#include <cuda_runtime.h>\n",
+    "backend/cuda/pack.cuh": "#include <dfrot/backend/cuda/device/launch.cuh>\n#include <dfrot/quantize/scheme.hpp>\n",
     "linalg/polar.hpp": "#include <Eigen/SVD>\n#include <dfrot/core/matrix.hpp>\n",
     "io/npy.hpp": "#include <sys/stat.h>\n#include <dfrot/core/matrix.hpp>\n",
-    "optimize/refine.hpp": "#include <dfrot/linalg/polar.hpp>\n",
+    "optimize/refine/refine_rotation.hpp": "#include <dfrot/linalg/polar.hpp>\n",
     "reference.hpp": "#include <dfrot/backend/reference/pack.hpp>\n",
     "cpu.hpp": "#include <dfrot/backend/cpu/pack.hpp>\n",
     "cuda.cuh": "#include <dfrot/backend/cuda/pack.cuh>\n",
     "cuda_refinement.cuh": "#include <dfrot/cuda.cuh>\n",
     "dfrot.hpp": "".join(f"#include <dfrot/{header}>\n"
-                         for header in ("reference.hpp", "cpu.hpp", "optimize/refine.hpp", "io/npy.hpp")),
+                         for header in ("reference.hpp", "cpu.hpp", "optimize/refine/refine_rotation.hpp", "io/npy.hpp")),
 }
 
 
@@ -57,7 +59,7 @@ class IncludeDirection(unittest.TestCase):
                           "backend/cpu must not include backend/reference")
 
     def test_room_includes_an_umbrella(self):
-        self.assert_named("optimize/refine.hpp", "#include <dfrot/reference.hpp>", "must not include umbrella")
+        self.assert_named("optimize/refine/refine_rotation.hpp", "#include <dfrot/reference.hpp>", "must not include umbrella")
 
     def test_umbrella_of_a_backend_includes_linalg(self):
         self.assert_named("reference.hpp", "#include <dfrot/linalg/polar.hpp>", "must not include linalg")
@@ -75,17 +77,21 @@ class IncludeDirection(unittest.TestCase):
         self.assert_named("core/matrix.hpp", '#include "view.hpp"', "write <dfrot/...>")
 
     def test_eigen_outside_its_rooms(self):
-        self.assert_named("quantize/scheme.hpp", "#include <Eigen/Core>", "is for adapt, linalg, optimize only")
+        self.assert_named("quantize/scheme.hpp", "#include <Eigen/Core>", "is for adapt, linalg, linalg/detail only")
+
+    def test_registers_include_a_kernel(self):
+        self.assert_named("backend/cpu/isa/lanes.hpp", "#include <dfrot/backend/cpu/pack.hpp>",
+                          "backend/cpu/isa must not include backend/cpu")
 
     def test_xsimd_outside_the_cpu_backend(self):
-        self.assert_named("backend/reference/pack.hpp", "#include <xsimd/xsimd.hpp>", "is for backend/cpu only")
+        self.assert_named("backend/reference/pack.hpp", "#include <xsimd/xsimd.hpp>", "is for backend/cpu/isa only")
 
     def test_the_cuda_backend_includes_the_host_s(self):
         self.assert_named("backend/cuda/pack.cuh", "#include <dfrot/backend/cpu/pack.hpp>",
                           "backend/cuda must not include backend/cpu")
 
     def test_cuda_outside_its_backend(self):
-        self.assert_named("core/view.hpp", "#include <cuda_runtime.h>", "is for backend/cuda only")
+        self.assert_named("core/view.hpp", "#include <cuda_runtime.h>", "is for backend/cuda/codes, backend/cuda/device, backend/cuda/gemm only")
 
     def test_cuda_header_that_the_umbrella_forgets(self):
         self.assert_named("backend/cuda/new.cuh", "#include <dfrot/config.hpp>",

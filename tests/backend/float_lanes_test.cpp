@@ -2,7 +2,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <dfrot/backend/cpu/float_lanes.hpp>
+#include <dfrot/backend/cpu/isa/float_lanes.hpp>
 #include <limits>
 #include <vector>
 

@@ -2,7 +2,7 @@
 // and exits with 77, which ctest takes for "skipped".
 #include <cstdio>
 #include <cstdlib>
-#include <dfrot/backend/cuda/device.cuh>
+#include <dfrot/backend/cuda/device/device.cuh>
 #include <stdexcept>
 
 namespace {

@@ -6,9 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <dfrot/backend/cuda/copy.cuh>
-#include <dfrot/backend/cuda/device_matrix.cuh>
-#include <dfrot/backend/cuda/policy.cuh>
+#include <dfrot/backend/cuda/device/copy.cuh>
+#include <dfrot/backend/cuda/device/device_matrix.cuh>
+#include <dfrot/backend/cuda/device/policy.cuh>
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/quantize/packed_view.hpp>
 #include <dfrot/quantize/scheme.hpp>

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/cuda_refinement.cuh>
-#include <dfrot/optimize/token_source.hpp>
+#include <dfrot/optimize/refine/token_source.hpp>
 #include <limits>
 #include <utility>
 #include <vector>

@@ -17,11 +17,11 @@
 #include <string>
 #include <vector>
 
-#include "../../examples/dfrot_refine/checkpoint.hpp"
-#include "../../examples/dfrot_refine/content_hash.hpp"
-#include "../../examples/dfrot_refine/saved_state.hpp"
-#include "../../examples/dfrot_refine/tensor_file.hpp"
-#include "../../examples/dfrot_refine/visible_text.hpp"
+#include "../../tools/dfrot_refine/checkpoint.hpp"
+#include "../../tools/dfrot_refine/content_hash.hpp"
+#include "../../tools/dfrot_refine/saved_state.hpp"
+#include "../../tools/dfrot_refine/tensor_file.hpp"
+#include "../../tools/dfrot_refine/visible_text.hpp"
 #include "bytes.hpp"
 #include "finding.hpp"
 #include "memory_file.hpp"

@@ -12,8 +12,8 @@
 #include <variant>
 #include <vector>
 
-#include "../../examples/dfrot_refine/number_text.hpp"
-#include "../../examples/dfrot_refine/options.hpp"
+#include "../../tools/dfrot_refine/number_text.hpp"
+#include "../../tools/dfrot_refine/options.hpp"
 #include "bytes.hpp"
 #include "finding.hpp"
 

@@ -9,9 +9,9 @@
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/backend/reference/policy.hpp>
 #include <dfrot/core/matrix.hpp>
+#include <dfrot/linalg/detail/serial_eigen.hpp>
 #include <dfrot/linalg/orthogonal.hpp>
 #include <dfrot/linalg/orthogonality.hpp>
-#include <dfrot/linalg/serial_eigen.hpp>
 #include <stdexcept>
 #include <string>
 #include <vector>

@@ -1,7 +1,7 @@
 #include <cmath>
 #include <cstdio>
-#include <dfrot/linalg/polar_maps.hpp>
-#include <dfrot/linalg/polar_steps.hpp>
+#include <dfrot/linalg/detail/polar_maps.hpp>
+#include <dfrot/linalg/detail/polar_steps.hpp>
 
 #include "support/catch.hpp"
 

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
-#include <dfrot/linalg/serial_eigen.hpp>
+#include <dfrot/linalg/detail/serial_eigen.hpp>
 #include <stdexcept>
 #include <vector>
 

@@ -13,8 +13,8 @@
 #include <dfrot/linalg/orthogonality.hpp>
 #include <dfrot/linalg/polar.hpp>
 #include <dfrot/linalg/products.hpp>
-#include <dfrot/optimize/refine_rotation.hpp>
-#include <dfrot/optimize/refine_short.hpp>
+#include <dfrot/optimize/low_rank/refine_short.hpp>
+#include <dfrot/optimize/refine/refine_rotation.hpp>
 
 #include "support/catch.hpp"
 

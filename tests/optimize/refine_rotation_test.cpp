@@ -10,7 +10,7 @@
 #include <dfrot/linalg/orthogonality.hpp>
 #include <dfrot/loss/rotated_token_error.hpp>
 #include <dfrot/loss/weighted_error.hpp>
-#include <dfrot/optimize/refine_rotation.hpp>
+#include <dfrot/optimize/refine/refine_rotation.hpp>
 #include <limits>
 #include <utility>
 #include <vector>

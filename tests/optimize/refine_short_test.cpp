@@ -4,7 +4,7 @@
 #include <cstring>
 #include <dfrot/cpu.hpp>
 #include <dfrot/io/npy.hpp>
-#include <dfrot/optimize/refine_short.hpp>
+#include <dfrot/optimize/low_rank/refine_short.hpp>
 #include <dfrot/reference.hpp>
 #include <string>
 #include <utility>

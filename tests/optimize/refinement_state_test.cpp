@@ -1,4 +1,4 @@
-#include <dfrot/optimize/refinement_rules.hpp>
+#include <dfrot/optimize/refine/refinement_rules.hpp>
 
 #include <functional>
 #include <limits>

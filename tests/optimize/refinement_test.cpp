@@ -9,7 +9,7 @@
 #include <dfrot/io/npy_rows.hpp>
 #include <dfrot/linalg/orthogonal.hpp>
 #include <dfrot/linalg/orthogonality.hpp>
-#include <dfrot/optimize/refine_rotation.hpp>
+#include <dfrot/optimize/refine/refine_rotation.hpp>
 #include <filesystem>
 #include <limits>
 #include <utility>

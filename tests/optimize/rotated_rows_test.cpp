@@ -10,8 +10,8 @@
 
 #include <dfrot/cpu.hpp>
 #include <dfrot/linalg/dense_rotation.hpp>
-#include <dfrot/optimize/refine_rotation.hpp>
-#include <dfrot/optimize/refine_short.hpp>
+#include <dfrot/optimize/low_rank/refine_short.hpp>
+#include <dfrot/optimize/refine/refine_rotation.hpp>
 #include <dfrot/reference.hpp>
 
 #include "support/catch.hpp"

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <memory>
 
-#include "../../examples/dfrot_refine/cuda_device.cu"
+#include "../../tools/dfrot_refine/cuda_device.cu"
 
 namespace dfrot::program {
 

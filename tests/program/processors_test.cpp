@@ -1,6 +1,6 @@
 // The limit of a container on processors, as dfrot-refine reads it from control groups.
 
-#include "../../examples/dfrot_refine/processors.hpp"
+#include "../../tools/dfrot_refine/processors.hpp"
 
 #include <filesystem>
 #include <fstream>

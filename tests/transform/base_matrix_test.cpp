@@ -5,8 +5,8 @@
 #include <type_traits>
 #include <vector>
 
-#include <dfrot/backend/cpu/base_matrix.hpp>
-#include <dfrot/backend/cpu/isa.hpp>
+#include <dfrot/backend/cpu/isa/isa.hpp>
+#include <dfrot/backend/cpu/walsh/base_matrix.hpp>
 #include <dfrot/core/gaussian.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
 

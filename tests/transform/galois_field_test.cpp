@@ -3,7 +3,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include <dfrot/transform/galois_field.hpp>
+#include <dfrot/transform/construction/galois_field.hpp>
 
 #include "support/catch.hpp"
 

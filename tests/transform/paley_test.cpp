@@ -2,7 +2,7 @@
 #include <initializer_list>
 #include <stdexcept>
 
-#include <dfrot/transform/paley.hpp>
+#include <dfrot/transform/construction/paley.hpp>
 
 #include "support/catch.hpp"
 #include "support/sign_matrices.hpp"

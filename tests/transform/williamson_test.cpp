@@ -2,7 +2,7 @@
 #include <initializer_list>
 #include <stdexcept>
 
-#include <dfrot/transform/williamson.hpp>
+#include <dfrot/transform/construction/williamson.hpp>
 
 #include "support/catch.hpp"
 #include "support/sign_matrices.hpp"

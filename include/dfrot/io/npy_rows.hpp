@@ -23,7 +23,7 @@
 
 namespace dfrot {
 
-/// The rows of an .npy file, read where they are needed: for files larger than memory. A token source (optimize/token_source.hpp).
+/// The rows of an .npy file, read where they are needed: for files larger than memory. A token source (optimize/refine/token_source.hpp).
 ///   npy_rows source("hidden.npy");   source.read(first, block);
 /// float16, float32, float64, and bfloat16 where asked; C order. Read with pread(), not mapped: a limit on the address
 /// space (ulimit -v) counts mappings, and a file that shrinks would end the program. The system's cache keeps what fits.

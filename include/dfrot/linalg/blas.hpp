@@ -7,7 +7,7 @@
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/linalg/dense_product.hpp>
-#include <dfrot/linalg/serial_eigen.hpp>
+#include <dfrot/linalg/detail/serial_eigen.hpp>
 
 // Include this header, and link a BLAS (CMake: dfrot::blas), to have dense products computed by OpenBLAS, MKL, BLIS or
 // another library with the Fortran interface and 32-bit integers. One function of a BLAS is enough, since all dense linear

@@ -11,7 +11,7 @@
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/linalg/dense_product.hpp>
-#include <dfrot/linalg/symmetric.hpp>
+#include <dfrot/linalg/detail/symmetric.hpp>
 
 // Z = L L^T and solutions with it, cut in halves down to blocks of 64, so that nearly all work is in dense_product().
 // Internal to linalg.

@@ -9,7 +9,7 @@
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/linalg/dense_scalar.hpp>
-#include <dfrot/linalg/serial_eigen.hpp>
+#include <dfrot/linalg/detail/serial_eigen.hpp>
 
 // All dense linear algebra of this library is made of the one product below: Gram matrices, Cholesky factors, triangular
 // solutions and Householder reflections are cut into blocks until products are what is left. So these two functions are

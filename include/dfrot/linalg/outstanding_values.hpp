@@ -11,7 +11,7 @@
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/linalg/dense_product.hpp>
-#include <dfrot/linalg/outstanding_steps.hpp>
+#include <dfrot/linalg/detail/outstanding_steps.hpp>
 
 namespace dfrot {
 

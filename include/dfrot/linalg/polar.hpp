@@ -14,8 +14,8 @@
 #include <dfrot/core/random.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/linalg/dense_product.hpp>
+#include <dfrot/linalg/detail/polar_iteration.hpp>
 #include <dfrot/linalg/polar_checks.hpp>
-#include <dfrot/linalg/polar_iteration.hpp>
 
 namespace dfrot {
 

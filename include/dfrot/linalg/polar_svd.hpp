@@ -10,8 +10,8 @@
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/linalg/dense_product.hpp>
+#include <dfrot/linalg/detail/serial_eigen.hpp>
 #include <dfrot/linalg/polar_checks.hpp>
-#include <dfrot/linalg/serial_eigen.hpp>
 
 namespace dfrot {
 

@@ -9,8 +9,8 @@
 
 #include <dfrot/config.hpp>
 #include <dfrot/core/expects.hpp>
-#include <dfrot/transform/hadamard_construction.hpp>
-#include <dfrot/transform/sign_matrix.hpp>
+#include <dfrot/transform/construction/hadamard_construction.hpp>
+#include <dfrot/transform/construction/sign_matrix.hpp>
 
 namespace dfrot {
 

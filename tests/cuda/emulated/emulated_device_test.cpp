@@ -1,10 +1,10 @@
 // The emulated device itself: that it runs kernels, and that it finds the errors that it is there to find.
 #include <cstddef>
 #include <cstring>
-#include <dfrot/backend/cuda/copy.cuh>
-#include <dfrot/backend/cuda/device.cuh>
-#include <dfrot/backend/cuda/device_matrix.cuh>
-#include <dfrot/backend/cuda/launch.cuh>
+#include <dfrot/backend/cuda/device/copy.cuh>
+#include <dfrot/backend/cuda/device/device.cuh>
+#include <dfrot/backend/cuda/device/device_matrix.cuh>
+#include <dfrot/backend/cuda/device/launch.cuh>
 #include <stdexcept>
 #include <string>
 #include <vector>

@@ -8,7 +8,7 @@
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/cuda_refinement.cuh>
 #include <dfrot/linalg/polar.hpp>
-#include <dfrot/optimize/refine_rotation.hpp>
+#include <dfrot/optimize/refine/refine_rotation.hpp>
 #include <type_traits>
 
 #include "cuda/massive_sample.hpp"

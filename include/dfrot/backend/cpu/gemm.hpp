@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <utility>
 
-#include <dfrot/backend/cpu/gemm_plan.hpp>
+#include <dfrot/backend/cpu/gemm/gemm_plan.hpp>
+#include <dfrot/backend/cpu/gemm/gemm_unpack.hpp>
+#include <dfrot/backend/cpu/gemm/gemm_write.hpp>
 #include <dfrot/backend/cpu/gemm_repack.hpp>
-#include <dfrot/backend/cpu/gemm_unpack.hpp>
-#include <dfrot/backend/cpu/gemm_write.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/core/parallel.hpp>
 #include <dfrot/core/view.hpp>

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <dfrot/backend/cpu/gemm_plan.hpp>
+#include <dfrot/backend/cpu/gemm/gemm_plan.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/core/parallel.hpp>
 #include <dfrot/core/view.hpp>

@@ -3,9 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <dfrot/backend/cpu/hadamard_run.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/backend/cpu/row_blocks.hpp>
+#include <dfrot/backend/cpu/walsh/hadamard_run.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/transform/hadamard_order.hpp>

@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <dfrot/backend/cpu/bit_lanes.hpp>
-#include <dfrot/backend/cpu/group_range.hpp>
+#include <dfrot/backend/cpu/codes/group_range.hpp>
+#include <dfrot/backend/cpu/isa/bit_lanes.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/backend/cpu/row_blocks.hpp>
 #include <dfrot/core/numeric.hpp>

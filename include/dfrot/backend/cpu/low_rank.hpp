@@ -4,12 +4,12 @@
 #include <cstddef>
 #include <type_traits>
 
-#include <dfrot/backend/cpu/float_lanes.hpp>
-#include <dfrot/backend/cpu/grid_error.hpp>
-#include <dfrot/backend/cpu/intrinsics.hpp>
+#include <dfrot/backend/cpu/codes/grid_error.hpp>
+#include <dfrot/backend/cpu/isa/float_lanes.hpp>
+#include <dfrot/backend/cpu/isa/intrinsics.hpp>
+#include <dfrot/backend/cpu/isa/unroll.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/backend/cpu/row_blocks.hpp>
-#include <dfrot/backend/cpu/unroll.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/transform/low_rank_rotation.hpp>

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <type_traits>
 
-#include <dfrot/backend/cpu/nibble_bytes.hpp>
+#include <dfrot/backend/cpu/codes/nibble_bytes.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/backend/cpu/row_blocks.hpp>
 #include <dfrot/core/view.hpp>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <dfrot/backend/cpu/isa.hpp>
+#include <dfrot/backend/cpu/isa/isa.hpp>
 #include <dfrot/core/view.hpp>
 
 /// The kernels for the host, for the instruction set that the including translation unit is compiled with.

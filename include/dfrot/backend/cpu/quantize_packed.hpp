@@ -3,10 +3,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <dfrot/backend/cpu/group_quantizer.hpp>
-#include <dfrot/backend/cpu/int4_decode.hpp>
-#include <dfrot/backend/cpu/int4_encode.hpp>
-#include <dfrot/backend/cpu/int4_grid_choice.hpp>
+#include <dfrot/backend/cpu/codes/group_quantizer.hpp>
+#include <dfrot/backend/cpu/codes/int4_decode.hpp>
+#include <dfrot/backend/cpu/codes/int4_encode.hpp>
+#include <dfrot/backend/cpu/codes/int4_grid_choice.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/backend/cpu/row_blocks.hpp>
 #include <dfrot/core/numeric.hpp>

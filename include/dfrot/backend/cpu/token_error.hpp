@@ -3,8 +3,8 @@
 #include <array>
 #include <cstddef>
 
-#include <dfrot/backend/cpu/grid_error.hpp>
-#include <dfrot/backend/cpu/int4_grid_choice.hpp>
+#include <dfrot/backend/cpu/codes/grid_error.hpp>
+#include <dfrot/backend/cpu/codes/int4_grid_choice.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/backend/cpu/row_blocks.hpp>
 #include <dfrot/core/numeric.hpp>

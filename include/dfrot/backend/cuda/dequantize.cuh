@@ -3,11 +3,11 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <dfrot/backend/cuda/int4_codes.cuh>
-#include <dfrot/backend/cuda/launch.cuh>
-#include <dfrot/backend/cuda/policy.cuh>
-#include <dfrot/backend/cuda/row_source.cuh>
-#include <dfrot/backend/cuda/row_teams.cuh>
+#include <dfrot/backend/cuda/codes/int4_codes.cuh>
+#include <dfrot/backend/cuda/codes/row_source.cuh>
+#include <dfrot/backend/cuda/codes/row_teams.cuh>
+#include <dfrot/backend/cuda/device/launch.cuh>
+#include <dfrot/backend/cuda/device/policy.cuh>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/format/int4.hpp>

@@ -3,13 +3,13 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <dfrot/backend/cuda/gemm_activations.cuh>
-#include <dfrot/backend/cuda/gemm_few_tokens.cuh>
-#include <dfrot/backend/cuda/gemm_operands.cuh>
-#include <dfrot/backend/cuda/gemm_plain.cuh>
-#include <dfrot/backend/cuda/gemm_tiles.cuh>
-#include <dfrot/backend/cuda/policy.cuh>
-#include <dfrot/backend/cuda/weight_panels.cuh>
+#include <dfrot/backend/cuda/device/policy.cuh>
+#include <dfrot/backend/cuda/gemm/gemm_activations.cuh>
+#include <dfrot/backend/cuda/gemm/gemm_few_tokens.cuh>
+#include <dfrot/backend/cuda/gemm/gemm_operands.cuh>
+#include <dfrot/backend/cuda/gemm/gemm_plain.cuh>
+#include <dfrot/backend/cuda/gemm/gemm_tiles.cuh>
+#include <dfrot/backend/cuda/gemm/weight_panels.cuh>
 #include <dfrot/config.hpp>
 #include <dfrot/quantize/gemm.hpp>
 #include <dfrot/quantize/repacked_weights.hpp>

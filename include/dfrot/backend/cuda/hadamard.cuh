@@ -4,12 +4,12 @@
 #include <cstdint>
 #include <type_traits>
 
-#include <dfrot/backend/cuda/base_signs.cuh>
-#include <dfrot/backend/cuda/grid.cuh>
-#include <dfrot/backend/cuda/hadamard_kernel.cuh>
-#include <dfrot/backend/cuda/hadamard_plan.cuh>
-#include <dfrot/backend/cuda/launch.cuh>
-#include <dfrot/backend/cuda/policy.cuh>
+#include <dfrot/backend/cuda/device/grid.cuh>
+#include <dfrot/backend/cuda/device/launch.cuh>
+#include <dfrot/backend/cuda/device/policy.cuh>
+#include <dfrot/backend/cuda/walsh/base_signs.cuh>
+#include <dfrot/backend/cuda/walsh/hadamard_kernel.cuh>
+#include <dfrot/backend/cuda/walsh/hadamard_plan.cuh>
 #include <dfrot/config.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>

@@ -3,11 +3,11 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <dfrot/backend/cuda/launch.cuh>
-#include <dfrot/backend/cuda/policy.cuh>
-#include <dfrot/backend/cuda/quantize_kernel.cuh>
-#include <dfrot/backend/cuda/quantized_output.cuh>
-#include <dfrot/backend/cuda/row_source.cuh>
+#include <dfrot/backend/cuda/codes/quantize_kernel.cuh>
+#include <dfrot/backend/cuda/codes/quantized_output.cuh>
+#include <dfrot/backend/cuda/codes/row_source.cuh>
+#include <dfrot/backend/cuda/device/launch.cuh>
+#include <dfrot/backend/cuda/device/policy.cuh>
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>

@@ -3,9 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <dfrot/backend/cuda/convert.cuh>
-#include <dfrot/backend/cuda/launch.cuh>
-#include <dfrot/backend/cuda/policy.cuh>
+#include <dfrot/backend/cuda/device/convert.cuh>
+#include <dfrot/backend/cuda/device/launch.cuh>
+#include <dfrot/backend/cuda/device/policy.cuh>
 #include <dfrot/core/gaussian.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/random.hpp>

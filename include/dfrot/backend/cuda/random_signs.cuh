@@ -3,9 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <dfrot/backend/cuda/grid.cuh>
-#include <dfrot/backend/cuda/launch.cuh>
-#include <dfrot/backend/cuda/policy.cuh>
+#include <dfrot/backend/cuda/device/grid.cuh>
+#include <dfrot/backend/cuda/device/launch.cuh>
+#include <dfrot/backend/cuda/device/policy.cuh>
 #include <dfrot/core/random.hpp>
 #include <dfrot/core/view.hpp>
 

@@ -4,8 +4,8 @@
 #include <type_traits>
 #include <vector>
 
-#include <dfrot/backend/cuda/copy.cuh>
-#include <dfrot/backend/cuda/policy.cuh>
+#include <dfrot/backend/cuda/device/copy.cuh>
+#include <dfrot/backend/cuda/device/policy.cuh>
 #include <dfrot/config.hpp>
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/expects.hpp>

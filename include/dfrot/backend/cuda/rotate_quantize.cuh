@@ -4,13 +4,13 @@
 #include <cstdint>
 #include <type_traits>
 
+#include <dfrot/backend/cuda/codes/quantize_kernel.cuh>
+#include <dfrot/backend/cuda/device/launch.cuh>
+#include <dfrot/backend/cuda/device/policy.cuh>
 #include <dfrot/backend/cuda/hadamard.cuh>
-#include <dfrot/backend/cuda/hadamard_kernel.cuh>
-#include <dfrot/backend/cuda/hadamard_plan.cuh>
-#include <dfrot/backend/cuda/launch.cuh>
-#include <dfrot/backend/cuda/policy.cuh>
 #include <dfrot/backend/cuda/quantize.cuh>
-#include <dfrot/backend/cuda/quantize_kernel.cuh>
+#include <dfrot/backend/cuda/walsh/hadamard_kernel.cuh>
+#include <dfrot/backend/cuda/walsh/hadamard_plan.cuh>
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>

@@ -2,11 +2,11 @@
 
 #include <cstddef>
 
-#include <dfrot/backend/cuda/group_grid.cuh>
-#include <dfrot/backend/cuda/launch.cuh>
-#include <dfrot/backend/cuda/policy.cuh>
-#include <dfrot/backend/cuda/row_source.cuh>
-#include <dfrot/backend/cuda/row_teams.cuh>
+#include <dfrot/backend/cuda/codes/group_grid.cuh>
+#include <dfrot/backend/cuda/codes/row_source.cuh>
+#include <dfrot/backend/cuda/codes/row_teams.cuh>
+#include <dfrot/backend/cuda/device/launch.cuh>
+#include <dfrot/backend/cuda/device/policy.cuh>
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>

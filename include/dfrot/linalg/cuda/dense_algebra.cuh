@@ -8,9 +8,9 @@
 #include <memory>
 #include <type_traits>
 
-#include <dfrot/backend/cuda/device_matrix.cuh>
-#include <dfrot/backend/cuda/error.cuh>
-#include <dfrot/backend/cuda/policy.cuh>
+#include <dfrot/backend/cuda/device/device_matrix.cuh>
+#include <dfrot/backend/cuda/device/error.cuh>
+#include <dfrot/backend/cuda/device/policy.cuh>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/linalg/cuda/library_calls.cuh>

@@ -3,9 +3,9 @@
 #include <cstddef>
 #include <type_traits>
 
-#include <dfrot/backend/cuda/device_matrix.cuh>
-#include <dfrot/backend/cuda/launch.cuh>
-#include <dfrot/backend/cuda/policy.cuh>
+#include <dfrot/backend/cuda/device/device_matrix.cuh>
+#include <dfrot/backend/cuda/device/launch.cuh>
+#include <dfrot/backend/cuda/device/policy.cuh>
 #include <dfrot/core/view.hpp>
 
 // Sums of matrices, element by element, and sums over elements. Internal to linalg/cuda and optimize/cuda.

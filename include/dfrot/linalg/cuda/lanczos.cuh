@@ -5,14 +5,14 @@
 #include <limits>
 #include <vector>
 
-#include <dfrot/backend/cuda/copy.cuh>
-#include <dfrot/backend/cuda/device_matrix.cuh>
-#include <dfrot/backend/cuda/launch.cuh>
-#include <dfrot/backend/cuda/policy.cuh>
+#include <dfrot/backend/cuda/device/copy.cuh>
+#include <dfrot/backend/cuda/device/device_matrix.cuh>
+#include <dfrot/backend/cuda/device/launch.cuh>
+#include <dfrot/backend/cuda/device/policy.cuh>
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/linalg/cuda/elements.cuh>
-#include <dfrot/linalg/tridiagonal.hpp>
+#include <dfrot/linalg/detail/tridiagonal.hpp>
 
 // Lanczos' method with its vectors and its recurrence on the device. Internal to linalg/cuda.
 namespace dfrot::cuda::detail {

@@ -5,7 +5,7 @@
 
 #include <type_traits>
 
-#include <dfrot/backend/cuda/error.cuh>
+#include <dfrot/backend/cuda/device/error.cuh>
 #include <dfrot/core/expects.hpp>
 
 // The calls of cuBLAS and cuSOLVER that dense_algebra makes, one name for both precisions, column-major as theirs.

@@ -2,14 +2,14 @@
 
 #include <cstddef>
 
-#include <dfrot/backend/cuda/copy.cuh>
-#include <dfrot/backend/cuda/device_matrix.cuh>
+#include <dfrot/backend/cuda/device/copy.cuh>
+#include <dfrot/backend/cuda/device/device_matrix.cuh>
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/linalg/cuda/dense_algebra.cuh>
 #include <dfrot/linalg/cuda/elements.cuh>
-#include <dfrot/linalg/outstanding_steps.hpp>
+#include <dfrot/linalg/detail/outstanding_steps.hpp>
 
 namespace dfrot::cuda {
 

@@ -4,9 +4,9 @@
 #include <cstddef>
 #include <type_traits>
 
-#include <dfrot/backend/cuda/copy.cuh>
-#include <dfrot/backend/cuda/device_matrix.cuh>
-#include <dfrot/backend/cuda/policy.cuh>
+#include <dfrot/backend/cuda/device/copy.cuh>
+#include <dfrot/backend/cuda/device/device_matrix.cuh>
+#include <dfrot/backend/cuda/device/policy.cuh>
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/gaussian.hpp>
@@ -18,7 +18,7 @@
 #include <dfrot/linalg/cuda/elements.cuh>
 #include <dfrot/linalg/cuda/polar_matrices.cuh>
 #include <dfrot/linalg/dense_scalar.hpp>
-#include <dfrot/linalg/tridiagonal.hpp>
+#include <dfrot/linalg/detail/tridiagonal.hpp>
 
 namespace dfrot::cuda {
 

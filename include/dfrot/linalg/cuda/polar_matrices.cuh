@@ -3,14 +3,14 @@
 #include <cmath>
 #include <cstddef>
 
-#include <dfrot/backend/cuda/copy.cuh>
-#include <dfrot/backend/cuda/device_matrix.cuh>
+#include <dfrot/backend/cuda/device/copy.cuh>
+#include <dfrot/backend/cuda/device/device_matrix.cuh>
 #include <dfrot/core/view.hpp>
 #include <dfrot/linalg/cuda/dense_algebra.cuh>
 #include <dfrot/linalg/cuda/elements.cuh>
 #include <dfrot/linalg/cuda/lanczos.cuh>
-#include <dfrot/linalg/polar_maps.hpp>
-#include <dfrot/linalg/polar_steps.hpp>
+#include <dfrot/linalg/detail/polar_maps.hpp>
+#include <dfrot/linalg/detail/polar_steps.hpp>
 
 namespace dfrot::cuda::detail {
 

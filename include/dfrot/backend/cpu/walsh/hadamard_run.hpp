@@ -1,0 +1,190 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include <dfrot/backend/cpu/walsh/base_matrix.hpp>
+#include <dfrot/backend/cpu/walsh/hadamard_through_scratch.hpp>
+#include <dfrot/backend/cpu/walsh/signed_run.hpp>
+#include <dfrot/backend/cpu/walsh/walsh_hadamard.hpp>
+#include <dfrot/backend/cpu/walsh/walsh_hadamard_plain.hpp>
+#include <dfrot/core/numeric.hpp>
+#include <dfrot/transform/hadamard_order.hpp>
+
+namespace dfrot::cpu {
+inline namespace DFROT_CPU_ISA {
+
+namespace detail {
+
+/// What is done to a run of n values: H or H^T, with signs before or after it (null: none).
+struct hadamard_task {
+  hadamard_order const& order;
+  bool transpose;
+  std::int8_t const* signs;
+};
+
+/// True for the orders whose H is its own transpose by construction.
+[[nodiscard]] inline bool is_symmetric(hadamard_order const& order) {
+  return order.base() == 1 || order.construction() == hadamard_construction::paley_2;
+}
+
+template <class T>
+void multiply_signs(T* __restrict values, std::int8_t const* signs, std::size_t count) {
+  for (std::size_t i = 0; signs != nullptr && i < count; ++i) {
+    values[i] *= static_cast<T>(signs[i]);
+  }
+}
+
+/// Rounds a run of floats to T.
+template <class Arch, class T>
+void store_run(float const* values, std::size_t count, T* run) {
+  using lanes = float_lanes<Arch>;
+  std::size_t i = 0;
+  for (; i + lanes::width <= count; i += lanes::width) {
+    lanes::load(values + i).store(run + i);
+  }
+  lanes::load(values + i, count - i).store(run + i, count - i);
+}
+
+/// One run in plain code, through a workspace of arithmetic values unless T is one.
+template <class Arch, class T>
+void hadamard_plain(hadamard_task const& task, T* run, arithmetic_t<T>* workspace) {
+  std::size_t const n = task.order.size();
+  arithmetic_t<T>* values = workspace;
+  if constexpr (std::is_same_v<T, arithmetic_t<T>>) {
+    values = run;
+  } else {
+    std::transform(run, run + n, values, [](T value) { return load(value); });
+  }
+  if (!task.transpose) {
+    multiply_signs(values, task.signs, n);
+  }
+  auto const scale = hadamard_scale<arithmetic_t<T>>(task.order);
+  bool const is_walsh = task.order.base() == 1;
+  for (std::size_t a = 0; a < task.order.base(); ++a) {
+    walsh_hadamard_plain(values + a * task.order.rest(), task.order.log2_rest(), is_walsh ? scale : 1);
+  }
+  if (!is_walsh) {
+    base_matrix<Arch>(task.order, task.transpose, values, scale);
+  }
+  if (task.transpose) {
+    multiply_signs(values, task.signs, n);
+  }
+  if constexpr (!std::is_same_v<T, arithmetic_t<T>>) {
+    std::transform(values, values + n, run, [](arithmetic_t<T> value) { return store<T>(value); });
+  }
+}
+
+/// H for a run in registers, signs first: to a row of floats that may be the run itself. The bits depend on neither.
+template <class Arch, class Source, class Target>
+void transform_run(hadamard_order const& order, Source const from, Target const to, float* values) {
+  float const scale = hadamard_scale<float>(order);
+  if (order.base() == 1) {
+    walsh_hadamard<Arch>(order.log2_rest(), 1, scale, from, to, to);
+  } else if (scratch_pays<Arch>(order)) {
+    float const* row = nullptr;
+    if constexpr (requires { from.as_stored(); }) {
+      row = from.as_stored();
+    }
+    for (std::size_t i = 0; row == nullptr && i < order.size(); i += float_lanes<Arch>::width) {
+      from(i).store(values + i);
+    }
+    hadamard_through_scratch<Arch>(order, row == nullptr ? values : row, values);
+  } else {
+    walsh_hadamard<Arch>(order.log2_rest(), order.base(), 1.0F, from, to, to);
+    base_matrix<Arch>(order, false, values, scale);
+  }
+}
+
+/// H or H^T for a run in registers, with signs before or after.
+template <class Arch, class T>
+void hadamard_run(hadamard_task const& task, T* run, float* workspace) {
+  hadamard_order const& order = task.order;
+  signed_run<Arch, T> const from{run, task.transpose ? nullptr : task.signs};
+  float* values = workspace;
+  if constexpr (std::is_same_v<T, float>) {
+    values = run;
+  } else if (order.base() == 1 && (!task.transpose || task.signs == nullptr)) {  // the last pass rounds to T
+    stored_run<Arch, float> const work{workspace};
+    walsh_hadamard<Arch>(order.log2_rest(), 1, hadamard_scale<float>(order), from, work, stored_run<Arch, T>{run});
+    return;
+  }
+  if (task.transpose && !is_symmetric(order)) {
+    walsh_hadamard<Arch>(order.log2_rest(), order.base(), 1.0F, from, stored_run<Arch, float>{values},
+                         stored_run<Arch, float>{values});
+    base_matrix<Arch>(order, true, values, hadamard_scale<float>(order));
+  } else if constexpr (std::is_same_v<T, float>) {
+    transform_run<Arch>(order, from, in_place{}, values);
+  } else {
+    transform_run<Arch>(order, from, stored_run<Arch, float>{values}, values);
+  }
+  multiply_signs(values, task.transpose ? task.signs : nullptr, order.size());
+  if constexpr (!std::is_same_v<T, float>) {
+    store_run<Arch>(values, order.size(), run);
+  }
+}
+
+/// One run, read and left as it is, transformed in a workspace of n values. (H alone, not H^T: the signs come first.)
+template <class Arch, class T>
+void hadamard_to_workspace(hadamard_task const& task, T const* run, arithmetic_t<T>* workspace) {
+  if constexpr (std::is_same_v<Arch, portable> || std::is_same_v<T, double>) {
+    std::transform(run, run + task.order.size(), workspace, [](T value) { return load(value); });
+    hadamard_plain<Arch>(task, workspace, static_cast<arithmetic_t<T>*>(nullptr));
+  } else {
+    transform_run<Arch>(task.order, signed_run<Arch, T const>{run, task.signs}, stored_run<Arch, float>{workspace},
+                        workspace);
+  }
+}
+
+/// Calls body(transform) with transform(run, workspace), which does what hadamard_to_workspace() does. For the powers of 2
+/// that models have, the compiler knows it whole: in the body's loop over rows, nothing is chosen or set up anew.
+template <class Arch, class T, class Body>
+void with_hadamard_to_workspace(hadamard_task const& task, Body const& body) {
+  if constexpr (!std::is_same_v<Arch, portable> && !std::is_same_v<T, double>) {
+    constexpr std::size_t least = 10;
+    constexpr std::size_t largest = walsh_plan<Arch>::small_levels;
+    std::size_t const m = task.order.log2_rest();
+    if (task.order.base() == 1 && m >= least && m <= largest) {
+      float const scale = hadamard_scale<float>(task.order);
+      std::int8_t const* const signs = task.signs;
+      with_constant<least, largest>(m, [&](auto levels) {
+        body([=](T const* run, float* workspace) DFROT_CPU_INLINE {
+          stored_run<Arch, float> const work{workspace};
+          small_transforms<decltype(levels)::value, Arch>(1, scale, signed_run<Arch, T const>{run, signs}, work, work);
+        });
+      });
+      return;
+    }
+  }
+  body([&](T const* run, arithmetic_t<T>* workspace) { hadamard_to_workspace<Arch>(task, run, workspace); });
+}
+
+/// `count` neighbouring runs of n values.
+template <class Arch, class T>
+void hadamard_runs(hadamard_task const& task, T* runs, std::size_t count, arithmetic_t<T>* workspace) {
+  std::size_t const n = task.order.size();
+  if constexpr (std::is_same_v<Arch, portable> || std::is_same_v<T, double>) {
+    for (std::size_t i = 0; i < count; ++i) {
+      hadamard_plain<Arch>(task, runs + i * n, workspace);
+    }
+    return;
+  } else {
+    if constexpr (std::is_same_v<T, float>) {
+      if (task.order.base() == 1 && task.signs == nullptr) {  // in one call: short runs are over in a few nanoseconds
+        walsh_hadamard<Arch>(task.order.log2_rest(), count, hadamard_scale<float>(task.order),
+                             stored_run<Arch, float>{runs}, in_place{}, in_place{});
+        return;
+      }
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      hadamard_run<Arch>(task, runs + i * n, workspace);
+    }
+  }
+}
+
+}  // namespace detail
+
+}  // namespace DFROT_CPU_ISA
+}  // namespace dfrot::cpu

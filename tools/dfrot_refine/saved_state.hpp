@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+#include <dfrot/optimize/refine/refinement_state.hpp>
+
+namespace dfrot::program {
+
+/// What a state holds besides its rotations, as JSON.
+[[nodiscard]] std::string state_text(refinement_progress const& progress);
+
+/// Reads what state_text() wrote. Whether the numbers agree with one another is refinement_rules' to say.
+/// Throws: io_error naming the field that is missing, or no number of its kind.   @param file its name, for messages
+[[nodiscard]] refinement_progress parse_state(std::string const& text, std::string const& file);
+
+}  // namespace dfrot::program
