@@ -52,14 +52,14 @@ int main() {
   int4_scheme const scheme{};  // symmetric, one scale a row, clip 1
   matrix<std::int8_t> codes(1, 7);
   matrix<float> scales(1, 1);
-  quantize(on, scheme, token.view(), quantized_view<std::int8_t, float>{codes.view(), scales.view(), {}});
+  quantize(on, scheme, token.view(), quantized_rows<std::int8_t, float>{codes.view(), scales.view(), {}});
   matrix<std::uint8_t> packed(1, packed_columns(7));
   pack(on, codes.view(), packed.view());
   // [quantize]
   matrix<std::int8_t> unpacked(1, 7);
   unpack(on, scheme, packed.view(), unpacked.view());
   matrix<float> restored(1, 7);
-  dequantize(on, scheme, quantized_view<std::int8_t, float>{unpacked.view(), scales.view(), {}}, restored.view());
+  dequantize(on, scheme, quantized_rows<std::int8_t, float>{unpacked.view(), scales.view(), {}}, restored.view());
   std::printf("  scale %.4f, %zu bytes for 7 codes\n", static_cast<double>(scales(0, 0)), packed.columns());
   double largest_miss = 0;
   for (std::size_t j = 0; j < 7; ++j) {

@@ -41,7 +41,7 @@ struct packed_rows {
   matrix<float> scales;
 
   packed_rows(std::size_t rows, std::size_t columns) : codes(rows, packed_columns(columns)), scales(rows, 1) {}
-  packed_view<std::uint8_t, float> view() { return {codes.view(), scales.view(), {}}; }
+  quantized_rows<std::uint8_t, float> view() { return {codes.view(), scales.view(), {}}; }
 };
 
 /// The product of what the codes of tokens and weights stand for.

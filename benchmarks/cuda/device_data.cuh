@@ -141,13 +141,13 @@ struct code_memory {
         zeros(cuda::policy{}, rows, std::max<std::size_t>(n / 32, 1)),
         columns(n) {}
 
-  [[nodiscard]] packed_view<std::uint8_t, Real, device_space> view(int4_scheme const& scheme) {
+  [[nodiscard]] quantized_rows<std::uint8_t, Real, device_space> view(int4_scheme const& scheme) {
     std::size_t const groups = group_count(scheme, columns);
     return {packed.view(), {scales.data(), packed.rows(), groups}, {zeros.data(), packed.rows(), groups}};
   }
-  [[nodiscard]] packed_view<std::uint8_t const, Real const, device_space> input(int4_scheme const& scheme) {
+  [[nodiscard]] quantized_rows<std::uint8_t const, Real const, device_space> input(int4_scheme const& scheme) {
     auto const codes = view(scheme);
-    return {codes.packed, codes.scales, codes.zero_points};
+    return {codes.codes, codes.scales, codes.zero_points};
   }
 };
 

@@ -37,7 +37,7 @@ struct workbench {
         zeros(count, group_count(scheme, channels)),
         blocks(count * q8_0_bytes(channels)) {}
 
-  packed_view<std::uint8_t, float> q() { return {packed.view(), scales.view(), zeros.view()}; }
+  quantized_rows<std::uint8_t, float> q() { return {packed.view(), scales.view(), zeros.view()}; }
 };
 
 /// Adds ours: run(on, bench) for the policy of every instruction set, and of the reference.

@@ -31,7 +31,7 @@ struct workbench {
   std::vector<float> signs = std::vector<float>(channels);
 
   workbench() { std::copy_n(rotation.signs().data, channels, signs.begin()); }
-  packed_view<std::uint8_t, float> q(std::size_t first, std::size_t count) {
+  quantized_rows<std::uint8_t, float> q(std::size_t first, std::size_t count) {
     return {packed.view().row_block(first, count), scales.view().row_block(first, count), {}};
   }
 };

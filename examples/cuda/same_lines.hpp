@@ -27,8 +27,8 @@ template <class Space>
 struct operands {
   vector_view<std::int8_t const, Space> signs;  ///< of the rotation
   matrix_view<float const, Space> tokens;
-  packed_view<std::uint8_t, float, Space> codes;
-  packed_view<std::uint8_t, float, Space> rotated;
+  quantized_rows<std::uint8_t, float, Space> codes;
+  quantized_rows<std::uint8_t, float, Space> rotated;
   matrix_view<float, Space> values;
   vector_view<token_error, Space> errors;
   vector_view<float, Space> workspace;  ///< rotate_quantize_workspace_size() values

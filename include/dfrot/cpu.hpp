@@ -1,6 +1,7 @@
 #pragma once
 
 /// Everything that runs on the processor: the front doors, and the `cpu` backend. Without Eigen.
+#include <dfrot/backend/cpu/dequantize.hpp>
 #include <dfrot/backend/cpu/gemm.hpp>
 #include <dfrot/backend/cpu/hadamard.hpp>
 #include <dfrot/backend/cpu/isa/float_lanes.hpp>
@@ -9,24 +10,23 @@
 #include <dfrot/backend/cpu/pack.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/backend/cpu/quantize.hpp>
-#include <dfrot/backend/cpu/quantize_packed.hpp>
 #include <dfrot/backend/cpu/rotate_quantize.hpp>
 #include <dfrot/backend/cpu/short_rotation.hpp>
-#include <dfrot/backend/cpu/token_error.hpp>
 #include <dfrot/loss/massive_tokens.hpp>
 #include <dfrot/loss/peak_ratio.hpp>
 #include <dfrot/loss/rotated_token_error.hpp>
 #include <dfrot/loss/token_error.hpp>
 #include <dfrot/loss/weighted_error.hpp>
+#include <dfrot/quantize/block_scheme.hpp>
 #include <dfrot/quantize/dequantize.hpp>
 #include <dfrot/quantize/fake_quantize.hpp>
 #include <dfrot/quantize/gemm.hpp>
+#include <dfrot/quantize/int4_scheme.hpp>
 #include <dfrot/quantize/pack.hpp>
-#include <dfrot/quantize/packed_view.hpp>
 #include <dfrot/quantize/quantize.hpp>
+#include <dfrot/quantize/quantized_rows.hpp>
 #include <dfrot/quantize/repacked_weights.hpp>
 #include <dfrot/quantize/rotate_quantize.hpp>
-#include <dfrot/quantize/scheme.hpp>
 #include <dfrot/transform/hadamard.hpp>
 #include <dfrot/transform/hadamard_heads.hpp>
 #include <dfrot/transform/hadamard_order.hpp>

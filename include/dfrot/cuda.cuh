@@ -24,8 +24,8 @@
 #include <dfrot/quantize/fake_quantize.hpp>
 #include <dfrot/quantize/gemm.hpp>
 #include <dfrot/quantize/pack.hpp>
-#include <dfrot/quantize/packed_view.hpp>
 #include <dfrot/quantize/quantize.hpp>
+#include <dfrot/quantize/quantized_rows.hpp>
 #include <dfrot/quantize/repacked_weights.hpp>
 #include <dfrot/quantize/rotate_quantize.hpp>
 #include <dfrot/transform/hadamard.hpp>

@@ -26,7 +26,8 @@ ALLOWED = {
     "transform/construction": {".", "core"},
     "transform": {".", "core", "format", "transform/construction"},
     "quantize": {".", "core", "format"},
-    "loss": {".", "core"},
+    # The errors of what quantize does.
+    "loss": {".", "core", "quantize"},
     # Backends implement the front doors: they read the data types that those declare (schemes, orders, errors). Registers
     # lie below what is made of them: transforms, codes and products, which know nothing of one another.
     "backend/reference": {"."} | KERNELS,

@@ -12,12 +12,12 @@ SOUND = {
     "core/view.hpp": "#include <cstddef>\n#include <dfrot/config.hpp>\n",
     "core/matrix.hpp": "#include <vector>\n#include <dfrot/core/view.hpp>\n",
     "format/int4.hpp": "#include <dfrot/config.hpp>\n",
-    "quantize/scheme.hpp": "#include <dfrot/core/view.hpp>\n#include <dfrot/format/int4.hpp>\n",
-    "backend/reference/pack.hpp": "#include <dfrot/quantize/scheme.hpp>\n",
+    "quantize/int4_scheme.hpp": "#include <dfrot/core/view.hpp>\n#include <dfrot/format/int4.hpp>\n",
+    "backend/reference/pack.hpp": "#include <dfrot/quantize/int4_scheme.hpp>\n",
     "backend/cpu/isa/lanes.hpp": "#include <xsimd/xsimd.hpp>\n#include <dfrot/config.hpp>\n",
-    "backend/cpu/pack.hpp": "#include <dfrot/backend/cpu/isa/lanes.hpp>\n#include <dfrot/quantize/scheme.hpp>\n",
+    "backend/cpu/pack.hpp": "#include <dfrot/backend/cpu/isa/lanes.hpp>\n#include <dfrot/quantize/int4_scheme.hpp>\n",
     "backend/cuda/device/launch.cuh": "#include <cuda_runtime.h>\n",
-    "backend/cuda/pack.cuh": "#include <dfrot/backend/cuda/device/launch.cuh>\n#include <dfrot/quantize/scheme.hpp>\n",
+    "backend/cuda/pack.cuh": "#include <dfrot/backend/cuda/device/launch.cuh>\n#include <dfrot/quantize/int4_scheme.hpp>\n",
     "linalg/polar.hpp": "#include <Eigen/SVD>\n#include <dfrot/core/matrix.hpp>\n",
     "io/npy.hpp": "#include <sys/stat.h>\n#include <dfrot/core/matrix.hpp>\n",
     "optimize/refine/refine_rotation.hpp": "#include <dfrot/linalg/polar.hpp>\n",
@@ -51,7 +51,7 @@ class IncludeDirection(unittest.TestCase):
         self.assert_named("core/view.hpp", "#include <dfrot/format/int4.hpp>", "core must not include format")
 
     def test_front_door_includes_a_backend(self):
-        self.assert_named("quantize/scheme.hpp", "#  include <dfrot/backend/cpu/pack.hpp>",
+        self.assert_named("quantize/int4_scheme.hpp", "#  include <dfrot/backend/cpu/pack.hpp>",
                           "quantize must not include backend/cpu")
 
     def test_one_backend_includes_another(self):
@@ -77,7 +77,7 @@ class IncludeDirection(unittest.TestCase):
         self.assert_named("core/matrix.hpp", '#include "view.hpp"', "write <dfrot/...>")
 
     def test_eigen_outside_its_rooms(self):
-        self.assert_named("quantize/scheme.hpp", "#include <Eigen/Core>", "is for adapt, linalg, linalg/detail only")
+        self.assert_named("quantize/int4_scheme.hpp", "#include <Eigen/Core>", "is for adapt, linalg, linalg/detail only")
 
     def test_registers_include_a_kernel(self):
         self.assert_named("backend/cpu/isa/lanes.hpp", "#include <dfrot/backend/cpu/pack.hpp>",

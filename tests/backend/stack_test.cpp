@@ -132,7 +132,7 @@ void check_rotate_quantize(stack_check& check, std::string const& kind, std::siz
   aligned_vector<real> memory(n);
   std::vector<std::uint8_t> bytes(2 * packed_columns(n));
   std::vector<real> scales(2);
-  packed_view<std::uint8_t, real> const out{{bytes.data(), 2, packed_columns(n)}, {scales.data(), 2, 1}, {}};
+  quantized_rows<std::uint8_t, real> const out{{bytes.data(), 2, packed_columns(n)}, {scales.data(), 2, 1}, {}};
   check.door("rotate_quantize, " + kind, n,
              [&] { rotate_quantize(on, rotation, int4_scheme{}, x.view(), out, vector_view<real>(memory.data(), n)); });
 }
@@ -207,11 +207,11 @@ TEST_CASE("quantizers and products take 64 KiB of stack") {
         std::vector<std::int8_t> zeros(rows * groups);
         matrix_view<float> const scale_view(scales.data(), rows, groups);
         matrix_view<std::int8_t> const zero_view(zeros.data(), rows, groups);
-        quantized_view<std::int8_t, float> const q{{codes.data(), rows, n}, scale_view, zero_view};
-        packed_view<std::uint8_t, float> const p{{bytes.data(), rows, packed_columns(n)}, scale_view, zero_view};
+        quantized_rows<std::int8_t, float> const q{{codes.data(), rows, n}, scale_view, zero_view};
+        quantized_rows<std::uint8_t, float> const p{{bytes.data(), rows, packed_columns(n)}, scale_view, zero_view};
         check.door("quantize", n, [&] { quantize(on, scheme, x.view(), q); });
         check.door("quantize of half", n, [&] { quantize(on, scheme, h.view(), q); });
-        check.door("pack", n, [&] { pack(on, q.codes, p.packed); });
+        check.door("pack", n, [&] { pack(on, q.codes, p.codes); });
         check.door("quantize to packed codes", n, [&] { quantize(on, scheme, x.view(), p); });
         check.door("dequantize", n, [&] { dequantize(on, scheme, p, y.view()); });
         check.door("fake_quantize", n, [&] { fake_quantize(on, scheme, x.view(), y.view()); });
@@ -221,7 +221,7 @@ TEST_CASE("quantizers and products take 64 KiB of stack") {
           std::vector<std::byte> memory(gemm_workspace_size(on, scheme, rows, n));
           std::vector<float> out(rows * rows);
           check.door("gemm", n, [&] {
-            auto const w = repack_weights(on, matrix_view<std::uint8_t const>(p.packed), n,
+            auto const w = repack_weights(on, matrix_view<std::uint8_t const>(p.codes), n,
                                           vector_view<std::uint8_t>(codes_of.data(), codes_of.size()));
             gemm(on, scheme, p, scaled_weights<cpu::policy>{w, matrix_view<float const>(scale_view)},
                  matrix_view<float>(out.data(), rows, rows), vector_view<std::byte>(memory.data(), memory.size()));

@@ -65,7 +65,7 @@ std::vector<std::uint8_t> rotated_codes(int threads) {
   auto const x = numbers<float>(rows * n);
   std::vector<std::uint8_t> bytes(rows * n / 2);
   std::vector<float> scales(rows);
-  packed_view<std::uint8_t, float> const out{{bytes.data(), rows, n / 2}, {scales.data(), rows, 1}, {}};
+  quantized_rows<std::uint8_t, float> const out{{bytes.data(), rows, n / 2}, {scales.data(), rows, 1}, {}};
   rotate_quantize(cpu::policy{threads}, randomized_hadamard(n, 3), int4_scheme{},
                   matrix_view<float const>(x.data(), rows, n), out);
   return bytes;

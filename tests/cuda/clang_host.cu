@@ -9,7 +9,7 @@ namespace dfrot::test {
 
 template <class T>
 void rotate_and_quantize(cuda::policy const& on, randomized_hadamard const& rotation, matrix_view<T, device_space> x,
-                         packed_view<std::uint8_t, arithmetic_t<T>, device_space> const& codes) {
+                         quantized_rows<std::uint8_t, arithmetic_t<T>, device_space> const& codes) {
   cuda::device_matrix<std::int8_t> signs(on, 1, rotation.size());
   cuda::random_signs(on, 1, signs.values());
   vector_view<std::int8_t const, device_space> const all = signs.values();
@@ -20,7 +20,7 @@ void rotate_and_quantize(cuda::policy const& on, randomized_hadamard const& rota
 }
 
 template void rotate_and_quantize(cuda::policy const&, randomized_hadamard const&, matrix_view<half, device_space>,
-                                  packed_view<std::uint8_t, float, device_space> const&);
+                                  quantized_rows<std::uint8_t, float, device_space> const&);
 
 void multiply(cuda::policy const& on, packed_activations<device_space> const& x,
               scaled_weights<cuda::policy> const& weights, matrix_view<float, device_space> out,

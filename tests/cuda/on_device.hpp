@@ -10,8 +10,8 @@
 #include <dfrot/backend/cuda/device/device_matrix.cuh>
 #include <dfrot/backend/cuda/device/policy.cuh>
 #include <dfrot/core/matrix.hpp>
-#include <dfrot/quantize/packed_view.hpp>
-#include <dfrot/quantize/scheme.hpp>
+#include <dfrot/quantize/int4_scheme.hpp>
+#include <dfrot/quantize/quantized_rows.hpp>
 #include <dfrot/transform/randomized_hadamard.hpp>
 
 #include "support/catch.hpp"
@@ -76,7 +76,7 @@ template <class Real, class Write>
   std::size_t const groups = group_count(scheme, n);
   packed_rows<Real> out{matrix<std::uint8_t>(rows, packed_columns(n)), matrix<Real>(rows, groups),
                         matrix<std::int8_t>(rows, scheme.symmetric ? 0 : groups)};
-  write(packed_view<std::uint8_t, Real>{out.packed.view(), out.scales.view(), out.zero_points.view()});
+  write(quantized_rows<std::uint8_t, Real>{out.packed.view(), out.scales.view(), out.zero_points.view()});
   return out;
 }
 
@@ -89,7 +89,7 @@ template <class Real, class Write>
   cuda::device_matrix<std::uint8_t> packed(on, rows, packed_columns(n));
   cuda::device_matrix<Real> scales(on, rows, groups);
   cuda::device_matrix<std::int8_t> zeros(on, rows, scheme.symmetric ? 0 : groups);
-  write(packed_view<std::uint8_t, Real, device_space>{packed.view(), scales.view(), zeros.view()});
+  write(quantized_rows<std::uint8_t, Real, device_space>{packed.view(), scales.view(), zeros.view()});
   return {to_host(packed), to_host(scales), to_host(zeros)};
 }
 

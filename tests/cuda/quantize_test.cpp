@@ -4,7 +4,6 @@
 #include <cstring>
 #include <dfrot/backend/reference/pack.hpp>
 #include <dfrot/backend/reference/quantize.hpp>
-#include <dfrot/backend/reference/quantize_packed.hpp>
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/cuda.cuh>
 #include <initializer_list>
@@ -31,7 +30,7 @@ quantized_rows<arithmetic_t<T>> quantized_here(int4_scheme const& scheme, matrix
   reference::policy const on{};
   matrix<std::int8_t> codes(x.rows(), x.columns());
   auto rows = packed_here<real>(scheme, x.rows(), x.columns(), [&](auto const& out) {
-    quantize(on, scheme, x.view(), quantized_view<std::int8_t, real>{codes.view(), out.scales, out.zero_points});
+    quantize(on, scheme, x.view(), quantized_rows<std::int8_t, real>{codes.view(), out.scales, out.zero_points});
     quantize(on, scheme, x.view(), out);
   });
   return {std::move(rows), std::move(codes)};
@@ -46,7 +45,7 @@ quantized_rows<arithmetic_t<T>> quantized_there(int4_scheme const& scheme, matri
   cuda::device_matrix<std::int8_t> codes(on, x.rows(), x.columns());
   auto const beside = packed_there<real>(scheme, x.rows(), x.columns(), [&](auto const& out) {
     quantize(on, scheme, there.view(),
-             quantized_view<std::int8_t, real, device_space>{codes.view(), out.scales, out.zero_points});
+             quantized_rows<std::int8_t, real, device_space>{codes.view(), out.scales, out.zero_points});
   });
   auto rows = packed_there<real>(scheme, x.rows(), x.columns(),
                                  [&](auto const& out) { quantize(on, scheme, there.view(), out); });
@@ -198,12 +197,12 @@ void check_values(int4_scheme const& scheme, matrix<T> const& x) {
   auto const zeros = to_device(q.zero_points);
   cuda::device_matrix<T> values(on, x.rows(), x.columns());
   dequantize(on, scheme,
-             quantized_view<std::int8_t const, real const, device_space>{codes.view(), scales.view(), zeros.view()},
+             quantized_rows<std::int8_t const, real const, device_space>{codes.view(), scales.view(), zeros.view()},
              values.view());
   CHECK(same_bits(to_host(values), expected));
   cuda::device_matrix<T> unpacked(on, x.rows(), x.columns());
   dequantize(on, scheme,
-             packed_view<std::uint8_t const, real const, device_space>{packed.view(), scales.view(), zeros.view()},
+             quantized_rows<std::uint8_t const, real const, device_space>{packed.view(), scales.view(), zeros.view()},
              unpacked.view());
   CHECK(same_bits(to_host(unpacked), expected));
 }
@@ -282,7 +281,7 @@ TEST_CASE("strides and addresses of any alignment; padding is left alone", "[sma
     cuda::device_matrix<std::int8_t> zeros(on, 5, 5);
     cuda::check_status(cudaMemsetAsync(packed.data(), 77, 5 * 51, on.stream), "cudaMemsetAsync");
     quantize(on, scheme, matrix_view<float const, device_space>(there.data() + first, 5, 96, 101),
-             packed_view<std::uint8_t, float, device_space>{
+             quantized_rows<std::uint8_t, float, device_space>{
                  {packed.data() + 1, 5, 48, 51}, {scales.data(), 5, 3, 4}, {zeros.data(), 5, 3, 5}});
     auto const bytes = to_host(packed);
     auto const steps = to_host(scales);
@@ -304,9 +303,9 @@ TEST_CASE("no rows and no columns are no error") {
   cuda::policy const on{};
   cuda::device_matrix<float> none(on, 0, 64);
   quantize(on, int4_scheme{}, none.view(),
-           packed_view<std::uint8_t, float, device_space>{{nullptr, 0, 32}, {nullptr, 0, 1}, {}});
+           quantized_rows<std::uint8_t, float, device_space>{{nullptr, 0, 32}, {nullptr, 0, 1}, {}});
   fake_quantize(on, int4_scheme{}, none.view(), none.view());
   CHECK_THROWS_WITH(quantize(on, int4_scheme{}, none.view(),
-                             packed_view<std::uint8_t, float, device_space>{{nullptr, 0, 31}, {nullptr, 0, 1}, {}}),
+                             quantized_rows<std::uint8_t, float, device_space>{{nullptr, 0, 31}, {nullptr, 0, 1}, {}}),
                     contains_text("packed codes is 0 x 31, expected 0 x 32"));
 }

@@ -143,7 +143,7 @@ TEST_CASE("wrong numbers of signs and small workspaces are refused") {
   vector_view<std::int8_t const, device_space> const signs_there = signs.values();
   cuda::device_matrix<std::uint8_t> packed(on, 1, 342);
   cuda::device_matrix<float> scales(on, 1, 1);
-  packed_view<std::uint8_t, float, device_space> const out{packed.view(), scales.view(), {}};
+  quantized_rows<std::uint8_t, float, device_space> const out{packed.view(), scales.view(), {}};
   CHECK(rotate_quantize_workspace_size(on, hadamard_order(4096)) == 0);
   CHECK_THROWS_WITH(
       rotate_quantize(on, rotation, signs_there, scheme, x.view(), out, vector_view<float, device_space>{}),

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <dfrot/backend/reference/token_error.hpp>
+#include <dfrot/backend/reference/quantize.hpp>
 #include <dfrot/core/gaussian.hpp>
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/cuda.cuh>

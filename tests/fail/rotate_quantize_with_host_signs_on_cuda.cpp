@@ -7,7 +7,7 @@ int main() {
   dfrot::randomized_hadamard const rotation(64, 1);
   dfrot::int4_scheme const scheme{};
   dfrot::matrix_view<float, device_space> const x{};
-  dfrot::packed_view<unsigned char, float, device_space> const out{};
+  dfrot::quantized_rows<unsigned char, float, device_space> const out{};
   dfrot::vector_view<float, device_space> const workspace{};
   dfrot::vector_view<signed char const, device_space> const signs{};
   dfrot::rotate_quantize(dfrot::cuda::policy{}, rotation, signs, scheme, x, out, workspace);

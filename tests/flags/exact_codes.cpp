@@ -12,13 +12,12 @@
 #include <string>
 #include <vector>
 
+#include <dfrot/backend/cpu/dequantize.hpp>
 #include <dfrot/backend/cpu/gemm.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/backend/cpu/quantize.hpp>
-#include <dfrot/backend/cpu/quantize_packed.hpp>
 #include <dfrot/backend/reference/gemm.hpp>
 #include <dfrot/backend/reference/quantize.hpp>
-#include <dfrot/backend/reference/quantize_packed.hpp>
 #include <dfrot/core/gaussian.hpp>
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/core/random.hpp>
@@ -154,8 +153,8 @@ void check_codes(Policy const& on, bool symmetric, std::size_t group, std::strin
       x(0, j) = static_cast<float>(steps[j]) * 0x1p-10F;
     }
     dfrot::quantize(on, scheme, read(),
-                    dfrot::quantized_view<std::int8_t, float>{codes.view(), scales.view(), zeros.view()});
-    dfrot::packed_view<std::uint8_t, float> const out{packed.view(), scales.view(), zeros.view()};
+                    dfrot::quantized_rows<std::int8_t, float>{codes.view(), scales.view(), zeros.view()});
+    dfrot::quantized_rows<std::uint8_t, float> const out{packed.view(), scales.view(), zeros.view()};
     dfrot::quantize(on, scheme, read(), out);
     dfrot::dequantize(on, scheme, out, decoded.view());
     dfrot::fake_quantize(on, scheme, read(), values.view());
@@ -206,12 +205,12 @@ void check_refusal(Policy const& on, bool symmetric, Bits bits, std::string cons
       auto const read = std::as_const(x).view();
       check(refused([&] {
               dfrot::quantize(on, scheme, read,
-                              dfrot::quantized_view<std::int8_t, float>{codes.view(), scales.view(), zeros.view()});
+                              dfrot::quantized_rows<std::int8_t, float>{codes.view(), scales.view(), zeros.view()});
             }),
             "quantize takes what is not finite", name);
       check(refused([&] {
               dfrot::quantize(on, scheme, read,
-                              dfrot::packed_view<std::uint8_t, float>{packed.view(), scales.view(), zeros.view()});
+                              dfrot::quantized_rows<std::uint8_t, float>{packed.view(), scales.view(), zeros.view()});
             }),
             "packed quantize takes what is not finite", name);
       check(refused([&] { dfrot::fake_quantize(on, scheme, read, values.view()); }),
@@ -245,11 +244,11 @@ std::uint64_t hash_of_products(Policy const& on) {
                                              dfrot::vector_view<std::uint8_t>(bytes.data(), bytes.size()));
   std::vector<std::byte> workspace(dfrot::gemm_workspace_size(on, scheme, 3, columns));
   dfrot::matrix<float> out(3, 40);
-  dfrot::gemm(
-      on, scheme,
-      dfrot::packed_view<std::uint8_t const, float const>{std::as_const(x).view(), std::as_const(x_scales).view(), {}},
-      dfrot::scaled_weights<Policy>{weights, std::as_const(w_scales).view()}, out.view(),
-      dfrot::vector_view<std::byte>(workspace.data(), workspace.size()));
+  dfrot::gemm(on, scheme,
+              dfrot::quantized_rows<std::uint8_t const, float const>{
+                  std::as_const(x).view(), std::as_const(x_scales).view(), {}},
+              dfrot::scaled_weights<Policy>{weights, std::as_const(w_scales).view()}, out.view(),
+              dfrot::vector_view<std::byte>(workspace.data(), workspace.size()));
   std::uint64_t hash = 0;
   for (std::size_t i = 0; i < 120; ++i) {
     hash = hash * 0x9E3779B97F4A7C15U + std::bit_cast<std::uint32_t>(out.data()[i]);

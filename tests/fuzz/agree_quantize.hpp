@@ -4,14 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <dfrot/backend/cpu/dequantize.hpp>
 #include <dfrot/backend/cpu/pack.hpp>
 #include <dfrot/backend/cpu/quantize.hpp>
-#include <dfrot/backend/cpu/quantize_packed.hpp>
-#include <dfrot/backend/cpu/token_error.hpp>
 #include <dfrot/backend/reference/pack.hpp>
 #include <dfrot/backend/reference/quantize.hpp>
-#include <dfrot/backend/reference/quantize_packed.hpp>
-#include <dfrot/backend/reference/token_error.hpp>
 #include <dfrot/loss/token_error.hpp>
 #include <dfrot/quantize/dequantize.hpp>
 #include <dfrot/quantize/fake_quantize.hpp>
@@ -94,8 +91,8 @@ template <class P, class T>
   using Real = arithmetic_t<T>;
   quantize_result<T> r(p);
   auto const x = p.x.view();
-  quantized_view<std::int8_t, Real> const q{r.codes.view(), r.scales.view(), r.zeros.view()};
-  packed_view<std::uint8_t, Real> const packed{r.packed.view(), r.packed_scales.view(), r.packed_zeros.view()};
+  quantized_rows<std::int8_t, Real> const q{r.codes.view(), r.scales.view(), r.zeros.view()};
+  quantized_rows<std::uint8_t, Real> const packed{r.packed.view(), r.packed_scales.view(), r.packed_zeros.view()};
   r.refused = refusal<std::invalid_argument>([&] { quantize(on, p.scheme, x, q); });
   auto const same = [&](std::string const& text, char const* what) {
     require(text == r.refused, what, " says '", text, "', quantize() '", r.refused, "'");
@@ -146,7 +143,7 @@ void require_good_search(quantize_problem<T> const& p, quantize_result<T> const&
       std::size_t const first = g * group;
       std::size_t const count = std::min(group, p.columns - first);
       auto const grid_of = [&](quantize_result<T> const& r) {
-        return grid_from_scale(p.scheme, r.scales.view()(i, g), p.scheme.symmetric ? 0 : r.zeros.view()(i, g));
+        return p.scheme.grid(r.scales.view()(i, g), p.scheme.symmetric ? 0 : r.zeros.view()(i, g));
       };
       auto const grid = grid_of(found);
       T const* const x = p.x.view().row(i) + first;
@@ -162,8 +159,7 @@ void require_good_search(quantize_problem<T> const& p, quantize_result<T> const&
         require(found.codes.view()(i, first + j) == grid.encode(load(x[j])), "a code is not the nearest");
       }
       for (int candidate = 0; candidate < clip_search::candidates; ++candidate) {
-        auto const tried = grid_from_range(p.scheme, minimum, maximum,
-                                           static_cast<Real>(p.scheme.clip) * clip_search::ratio<Real>(candidate));
+        auto const tried = p.scheme.candidate(minimum, maximum, candidate);
         is_candidate = is_candidate || (tried.scale == grid.scale && tried.zero_point == grid.zero_point);
       }
       require(is_candidate, "a search found a scale that is no candidate: ", grid.scale);

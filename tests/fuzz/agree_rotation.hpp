@@ -147,7 +147,7 @@ void rotate_quantize_on(P const& on, rotation_problem<T> const& p) {
         : codes(q.rows, packed_columns(q.n), q.layout),
           scales(q.rows, q.groups(), q.layout),
           zeros(q.rows, q.scheme.symmetric ? 0 : q.groups(), q.layout) {}
-    packed_view<std::uint8_t, Real> view() { return {codes.view(), scales.view(), zeros.view()}; }
+    quantized_rows<std::uint8_t, Real> view() { return {codes.view(), scales.view(), zeros.view()}; }
   };
   packed_rows expected(p);
   packed_rows found(p);

@@ -1,9 +1,8 @@
+#include <dfrot/backend/cpu/dequantize.hpp>
 #include <dfrot/backend/cpu/gemm.hpp>
 #include <dfrot/backend/cpu/quantize.hpp>
-#include <dfrot/backend/cpu/quantize_packed.hpp>
 #include <dfrot/backend/reference/gemm.hpp>
 #include <dfrot/backend/reference/quantize.hpp>
-#include <dfrot/backend/reference/quantize_packed.hpp>
 #include <dfrot/core/random.hpp>
 #include <dfrot/quantize/dequantize.hpp>
 #include <dfrot/quantize/fake_quantize.hpp>
@@ -52,12 +51,12 @@ void check_scheme_bytes(P const& on, int4_scheme const& scheme) {
     matrix<std::int8_t> bytes(rows, n);
     matrix<Real> found(rows, groups);
     matrix<std::int8_t> zeros(rows, scheme.symmetric ? 0 : groups);
-    quantize(on, scheme, x.view(), quantized_view<std::int8_t, Real>{bytes.view(), found.view(), zeros.view()});
+    quantize(on, scheme, x.view(), quantized_rows<std::int8_t, Real>{bytes.view(), found.view(), zeros.view()});
     codes.add(bytes.view());
     codes.add(zeros.view());
     scales.add(found.view());
     matrix<std::uint8_t> packed(rows, packed_columns(n));
-    packed_view<std::uint8_t, Real> const out{packed.view(), found.view(), zeros.view()};
+    quantized_rows<std::uint8_t, Real> const out{packed.view(), found.view(), zeros.view()};
     quantize(on, scheme, x.view(), out);
     codes.add(packed.view());
     codes.add(zeros.view());
@@ -87,11 +86,11 @@ void check_product_bytes(P const& on, int4_scheme const& scheme) {
     matrix<float> const x = golden_rows<float>(rows, k);
     matrix<std::uint8_t> packed_w(n, packed_columns(k));
     matrix<float> scales_w(n, groups);
-    quantize(on, weight_scheme, w.view(), packed_view<std::uint8_t, float>{packed_w.view(), scales_w.view(), {}});
+    quantize(on, weight_scheme, w.view(), quantized_rows<std::uint8_t, float>{packed_w.view(), scales_w.view(), {}});
     matrix<std::uint8_t> packed_x(rows, packed_columns(k));
     matrix<float> scales_x(rows, groups);
     matrix<std::int8_t> zeros(rows, scheme.symmetric ? 0 : groups);
-    packed_view<std::uint8_t, float> const quantized{packed_x.view(), scales_x.view(), zeros.view()};
+    quantized_rows<std::uint8_t, float> const quantized{packed_x.view(), scales_x.view(), zeros.view()};
     quantize(on, scheme, x.view(), quantized);
     aligned_vector<std::uint8_t> memory(repacked_weights_size(on, n, k));
     auto const weights =

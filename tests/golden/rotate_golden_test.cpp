@@ -1,6 +1,6 @@
+#include <dfrot/backend/cpu/dequantize.hpp>
 #include <dfrot/backend/cpu/hadamard.hpp>
 #include <dfrot/backend/cpu/quantize.hpp>
-#include <dfrot/backend/cpu/quantize_packed.hpp>
 #include <dfrot/backend/cpu/rotate_quantize.hpp>
 #include <dfrot/quantize/fake_quantize.hpp>
 #include <dfrot/quantize/rotate_quantize.hpp>
@@ -47,7 +47,7 @@ TEST_CASE("rows that are rotated and quantized have the recorded bytes") {
       matrix<float> scales(rows, groups);
       matrix<std::int8_t> zeros(rows, scheme.symmetric ? 0 : groups);
       rotate_quantize(cpu::policy{2}, randomized_hadamard(n, 3), scheme, x.view(),
-                      packed_view<std::uint8_t, float>{packed.view(), scales.view(), zeros.view()});
+                      quantized_rows<std::uint8_t, float>{packed.view(), scales.view(), zeros.view()});
       bytes.add(packed.view());
       bytes.add(scales.view());
       bytes.add(zeros.view());

@@ -7,8 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <dfrot/core/matrix.hpp>
+#include <dfrot/quantize/int4_scheme.hpp>
 #include <dfrot/quantize/quantize.hpp>
-#include <dfrot/quantize/scheme.hpp>
 #include <vector>
 
 #include "support/catch.hpp"

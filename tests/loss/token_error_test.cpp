@@ -1,7 +1,6 @@
 #include <cmath>
-#include <dfrot/backend/cpu/token_error.hpp>
+#include <dfrot/backend/cpu/quantize.hpp>
 #include <dfrot/backend/reference/quantize.hpp>
-#include <dfrot/backend/reference/token_error.hpp>
 #include <dfrot/linalg/dense_rotation.hpp>
 #include <dfrot/linalg/orthogonal.hpp>
 #include <dfrot/loss/rotated_token_error.hpp>
@@ -43,7 +42,7 @@ TEMPLATE_TEST_CASE("a token error is the distance to the dequantized codes, in f
           matrix<Real> scales(7, group_count(scheme, columns));
           matrix<std::int8_t> zeros(7, group_count(scheme, columns));
           quantize(reference::policy{}, scheme, x.view(),
-                   quantized_view<std::int8_t, Real>{codes.view(), scales.view(), zeros.view()});
+                   quantized_rows<std::int8_t, Real>{codes.view(), scales.view(), zeros.view()});
           auto const slow = errors_of(reference::policy{}, scheme, x.view());
           auto const fast = errors_of(cpu::policy{2}, scheme, x.view());
           for (std::size_t i = 0; i < 7; ++i) {

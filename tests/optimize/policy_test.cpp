@@ -36,10 +36,10 @@ struct operands {
       x(i, i) = 1;
     }
   }
-  quantized_view<std::int8_t, float> quantized() {
+  quantized_rows<std::int8_t, float> quantized() {
     return {{codes.data(), n, n}, {scales.data(), n, 1}, {zeros.data(), n, 1}};
   }
-  packed_view<std::uint8_t, float> packed() {
+  quantized_rows<std::uint8_t, float> packed() {
     return {{bytes.data(), n, n / 2}, {scales.data(), n, 1}, {zeros.data(), n, 1}};
   }
   repacked_weights<cpu::policy> weights() { return {{storage.data(), storage.size()}, n, n}; }
@@ -83,15 +83,15 @@ std::vector<door> doors_of_kernels(operands& o) {
       {"dequantize", [&](auto& on) { dequantize(on, o.scheme, o.quantized(), o.y.view()); }},
       {"dequantize packed", [&](auto& on) { dequantize(on, o.scheme, o.packed(), o.y.view()); }},
       {"fake_quantize", [&](auto& on) { fake_quantize(on, o.scheme, o.x.view(), o.y.view()); }},
-      {"pack", [&](auto& on) { pack(on, o.quantized().codes, o.packed().packed); }},
-      {"unpack", [&](auto& on) { unpack(on, o.scheme, o.packed().packed, o.quantized().codes); }},
+      {"pack", [&](auto& on) { pack(on, o.quantized().codes, o.packed().codes); }},
+      {"unpack", [&](auto& on) { unpack(on, o.scheme, o.packed().codes, o.quantized().codes); }},
       {"repack_weights",
        [&](auto& on) {
-         repack_weights(on, o.packed().packed, n, vector_view<std::uint8_t>(o.storage.data(), o.storage.size()));
+         repack_weights(on, o.packed().codes, n, vector_view<std::uint8_t>(o.storage.data(), o.storage.size()));
        }},
       {"integer_gemm",
        [&](auto& on) {
-         integer_gemm(on, o.packed().packed, o.weights(), matrix_view<std::int32_t>(o.sums.data(), n, n),
+         integer_gemm(on, o.packed().codes, o.weights(), matrix_view<std::int32_t>(o.sums.data(), n, n),
                       o.workspace());
        }},
       {"gemm",

@@ -2,9 +2,7 @@
 #include <cmath>
 #include <cstring>
 #include <dfrot/backend/cpu/quantize.hpp>
-#include <dfrot/backend/cpu/token_error.hpp>
 #include <dfrot/backend/reference/quantize.hpp>
-#include <dfrot/backend/reference/token_error.hpp>
 #include <dfrot/linalg/dense_rotation.hpp>
 #include <dfrot/linalg/orthogonal.hpp>
 #include <dfrot/linalg/orthogonality.hpp>

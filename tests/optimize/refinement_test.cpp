@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstring>
 #include <dfrot/backend/cpu/quantize.hpp>
-#include <dfrot/backend/cpu/token_error.hpp>
 #include <dfrot/io/npy_rows.hpp>
 #include <dfrot/linalg/orthogonal.hpp>
 #include <dfrot/linalg/orthogonality.hpp>

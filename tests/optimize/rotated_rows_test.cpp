@@ -135,7 +135,7 @@ TEST_CASE("rotate_quantize names the row that overflows") {
     rows_with_a_huge_one const x(token_count, bad);
     std::vector<std::uint8_t> bytes(token_count * channels / 2);
     std::vector<float> scales(token_count);
-    packed_view<std::uint8_t, float> const out{
+    quantized_rows<std::uint8_t, float> const out{
         {bytes.data(), token_count, channels / 2}, {scales.data(), token_count, 1}, {}};
     CHECK(error_of([&] {
             rotate_quantize(cpu::policy{2}, randomized_hadamard(channels, 1), int4_scheme{}, x.view(), out);

@@ -2,12 +2,11 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <dfrot/backend/cpu/dequantize.hpp>
 #include <dfrot/backend/cpu/pack.hpp>
 #include <dfrot/backend/cpu/quantize.hpp>
-#include <dfrot/backend/cpu/quantize_packed.hpp>
 #include <dfrot/backend/reference/pack.hpp>
 #include <dfrot/backend/reference/quantize.hpp>
-#include <dfrot/backend/reference/quantize_packed.hpp>
 #include <dfrot/quantize/dequantize.hpp>
 #include <dfrot/quantize/fake_quantize.hpp>
 #include <dfrot/quantize/pack.hpp>
@@ -78,9 +77,9 @@ struct quantized {
         zeros(row_count, scheme.symmetric ? 0 : group_count(scheme, columns)) {}
   auto view() {
     if constexpr (std::is_same_v<Code, std::uint8_t>) {
-      return packed_view<Code, Real>{codes.view(), scales.view(), zeros.view()};
+      return quantized_rows<Code, Real>{codes.view(), scales.view(), zeros.view()};
     } else {
-      return quantized_view<Code, Real>{codes.view(), scales.view(), zeros.view()};
+      return quantized_rows<Code, Real>{codes.view(), scales.view(), zeros.view()};
     }
   }
   bool outside_is_untouched() const {

@@ -1,5 +1,6 @@
 #include <cmath>
 #include <cstdint>
+#include <dfrot/backend/cpu/dequantize.hpp>
 #include <dfrot/backend/cpu/pack.hpp>
 #include <dfrot/backend/cpu/quantize.hpp>
 #include <dfrot/backend/reference/pack.hpp>
@@ -33,7 +34,7 @@ struct quantized {
       : codes(rows, columns),
         scales(rows, group_count(scheme, columns)),
         zeros(rows, scheme.symmetric ? 0 : group_count(scheme, columns)) {}
-  quantized_view<std::int8_t, Real> view() { return {codes.view(), scales.view(), zeros.view()}; }
+  quantized_rows<std::int8_t, Real> view() { return {codes.view(), scales.view(), zeros.view()}; }
   int zero(int4_scheme const& scheme, std::size_t i, std::size_t g) const { return scheme.symmetric ? 0 : zeros(i, g); }
 };
 

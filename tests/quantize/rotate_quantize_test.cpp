@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <dfrot/backend/cpu/quantize.hpp>
 #include <dfrot/backend/cpu/rotate_quantize.hpp>
+#include <dfrot/backend/reference/quantize.hpp>
 #include <dfrot/backend/reference/rotate_quantize.hpp>
 #include <dfrot/quantize/dequantize.hpp>
 #include <dfrot/quantize/quantize.hpp>
@@ -38,7 +40,7 @@ struct packed {
         zeros(rows, scheme.symmetric ? 0 : group_count(scheme, columns)) {
     std::fill_n(bytes.data(), bytes.rows() * bytes.columns(), std::uint8_t{0xA5});
   }
-  packed_view<std::uint8_t, Real> view() { return {bytes.view(), scales.view(), zeros.view()}; }
+  quantized_rows<std::uint8_t, Real> view() { return {bytes.view(), scales.view(), zeros.view()}; }
 };
 
 template <class T>

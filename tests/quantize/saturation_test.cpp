@@ -1,12 +1,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <dfrot/backend/cpu/dequantize.hpp>
 #include <dfrot/backend/cpu/quantize.hpp>
-#include <dfrot/backend/cpu/quantize_packed.hpp>
-#include <dfrot/backend/cpu/token_error.hpp>
 #include <dfrot/backend/reference/quantize.hpp>
-#include <dfrot/backend/reference/quantize_packed.hpp>
-#include <dfrot/backend/reference/token_error.hpp>
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/quantize/dequantize.hpp>
 #include <dfrot/quantize/fake_quantize.hpp>
@@ -77,10 +74,10 @@ void check(Policy const& on, int4_scheme const& scheme) {
   std::vector<token_error> errors(x.rows());
 
   fake_quantize(on, scheme, x.view(), rounded.view());
-  quantized_view<std::int8_t, real> const bytes{codes.view(), scales.view(), zeros.view()};
+  quantized_rows<std::int8_t, real> const bytes{codes.view(), scales.view(), zeros.view()};
   quantize(on, scheme, x.view(), bytes);
   dequantize(on, scheme, bytes, decoded.view());
-  packed_view<std::uint8_t, real> const nibbles{packed.view(), scales.view(), zeros.view()};
+  quantized_rows<std::uint8_t, real> const nibbles{packed.view(), scales.view(), zeros.view()};
   quantize(on, scheme, x.view(), nibbles);
   dequantize(on, scheme, nibbles, unpacked.view());
   token_errors(on, scheme, x.view(), vector_view<token_error>(errors.data(), errors.size()));

@@ -26,7 +26,7 @@ inline constexpr double rounds_to_integers = 0x1.8p52;
 ///   encode(x) = clamp(round(x / scale) + zero_point, lowest, highest),   round half to even
 /// The division is a multiplication by the rounded reciprocal, and their product is not rounded before round() (it is
 /// exact in double for float x): this fixes every code to the bit, with or without fused multiply-add. Real is float or
-/// double. Trivially copyable.
+/// double. Trivially copyable. A scale may be negative (see signed_range).
 template <class Real>
 struct int4_grid {
   Real scale = 1;
@@ -34,6 +34,9 @@ struct int4_grid {
   int zero_point = 0;
   int lowest = -8;
   int highest = 7;
+
+  /// What is written for the scale: itself.
+  [[nodiscard]] DFROT_HOST_DEVICE constexpr Real stored() const { return scale; }
 
   /// The code nearest to x. @pre x finite
   [[nodiscard]] DFROT_HOST_DEVICE constexpr std::int8_t encode(Real x) const {
@@ -49,7 +52,9 @@ struct int4_grid {
   [[nodiscard]] DFROT_HOST_DEVICE constexpr Real decode(int code) const {
     constexpr Real most = largest_finite<Real>;
     Real const value = decode_unbounded(code);
-    if (scale <= most) {  // not so if it is infinite or NaN, and was not found by symmetric_grid() or asymmetric_grid()
+    if (scale <= most &&
+        scale >=
+            -most) {  // not so if it is infinite or NaN, and was not found by symmetric_grid() or asymmetric_grid()
       return value > most ? most : (value < -most ? -most : value);
     }
     return value;
@@ -66,7 +71,7 @@ struct int4_grid {
     constexpr auto most = static_cast<double>(largest_finite<T>) < static_cast<double>(largest_finite<Real>)
                               ? static_cast<Real>(largest_finite<T>)
                               : largest_finite<Real>;
-    return scale * static_cast<Real>(highest + 1) > most;
+    return (scale < 0 ? -scale : scale) * static_cast<Real>(highest + 1) > most;
   }
 };
 
@@ -80,6 +85,15 @@ inline constexpr Real smallest_normal = std::numeric_limits<Real>::min();
 template <class Real>
 [[nodiscard]] DFROT_HOST_DEVICE constexpr Real usable_scale(Real scale) {
   return scale >= smallest_normal<Real> ? scale : Real{1};
+}
+
+/// round(-low / scale), of a product that is rounded once, as encode() does for float: written as a product and a sum,
+/// compilers fuse the two in double or do not.
+template <class Real>
+[[nodiscard]] DFROT_HOST_DEVICE constexpr int zero_point_for(Real low, Real inverse_scale) {
+  double const zero =
+      std::fma(-static_cast<double>(low), static_cast<double>(inverse_scale), rounds_to_integers) - rounds_to_integers;
+  return static_cast<int>(zero);
 }
 
 }  // namespace detail
@@ -111,10 +125,7 @@ template <class Real>
   // Halved before the subtraction: max - min of large numbers would overflow.
   grid.scale = detail::usable_scale((high * Real(0.5) - low * Real(0.5)) / Real(7.5));
   grid.inverse_scale = Real{1} / grid.scale;
-  // Rounded once, as encode() does for float: written as a product and a sum, compilers fuse the two in double or do not.
-  constexpr double magic = detail::rounds_to_integers;
-  double const zero = std::fma(-static_cast<double>(low), static_cast<double>(grid.inverse_scale), magic) - magic;
-  grid.zero_point = static_cast<int>(zero);
+  grid.zero_point = detail::zero_point_for(low, grid.inverse_scale);
   grid.lowest = 0;
   grid.highest = 15;
   return grid;

@@ -8,6 +8,7 @@
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
+#include <dfrot/quantize/can_quantize.hpp>
 
 namespace dfrot {
 
@@ -22,23 +23,14 @@ struct token_error {
   [[nodiscard]] DFROT_PER_ISA double relative() const { return squared_norm > 0 ? squared_error / squared_norm : 0; }
 };
 
-/// True if policy P can measure the error of rows of T under a quantization scheme.
-template <class P, class Scheme, class T, class Space = typename P::memory_space>
-concept can_token_error = requires(P const& on, Scheme const& scheme, matrix_view<T const, Space> x,
-                                   vector_view<token_error, Space> out) {
-  { token_error_rows(on, scheme, x, out) } -> std::same_as<std::size_t>;
-};
-
 namespace detail {
 
 /// Checks the arguments of token_errors().
-template <execution_policy P, class Scheme, class T, class Space>
+template <execution_policy P, class Scheme = int4_scheme, class T, class Space>
 void check_token_errors(P const& on, Scheme const& scheme, matrix_view<T, Space> x,
                         vector_view<token_error, Space> out) {
-  check_policy<Space>(on);
-  static_assert(can_token_error<P, Scheme, std::remove_const_t<T>>,
-                "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
-  check_scheme(scheme);
+  check_quantizes<T, Space>(on, scheme, out);
+  scheme.check();
   check_stride("activations", x);
   expects(out.size == x.rows, "token errors: room for ", out.size, " tokens, but there are ", x.rows);
 }
@@ -47,7 +39,7 @@ void check_token_errors(P const& on, Scheme const& scheme, matrix_view<T, Space>
 
 /// Measures, per token, the error of quantizing it: squared_error = sum_j (x_j - Q(x)_j)^2, squared_norm = sum_j x_j^2.
 /// For the error under a rotation, rotate first, or call rotated_token_errors().
-/// @param on where to run   @param scheme any quantizer with a hook token_error_rows, such as int4_scheme
+/// @param on where to run   @param scheme as for quantize()
 /// @param x (m x n), tokens x channels   @param out (m)
 /// Precision: differences are rounded to T's arithmetic type by Q alone; sums are in double, relative error about n
 /// 2^-53.
@@ -55,20 +47,20 @@ void check_token_errors(P const& on, Scheme const& scheme, matrix_view<T, Space>
 /// Throws: std::invalid_argument on a shape, or a non-finite value (naming its row; on a device, which is not waited for, its
 /// error is NaN instead).
 /// Source: Xiang, Zhang, arXiv 2412.00648, section 3.   Example: examples/03_massive_tokens.cpp
-template <execution_policy P, class Scheme, class T, class Space>
+template <execution_policy P, class Scheme = int4_scheme, class T, class Space>
 void token_errors(P const& on, Scheme const& scheme, matrix_view<T, Space> x, vector_view<token_error, Space> out) {
   detail::check_token_errors(on, scheme, x, out);
   matrix_view<T const, Space> const read = x;
-  reject_non_finite(read, token_error_rows(on, scheme, read, out));
+  reject_non_finite(read, quantize_rows(on, detail::kernel_scheme(scheme), read, out));
 }
 
 /// The same for a block of rows that were rotated, and were finite before that.
 /// @param name name(row): what the caller calls a row of the block in errors, such as "row 2500"; a std::string
 /// Throws: std::invalid_argument on a shape, or where the rotation made a value overflow (naming the row); on the host only.
-template <execution_policy P, class Scheme, class T, class Name>
+template <execution_policy P, class Scheme = int4_scheme, class T, class Name>
 void token_errors(P const& on, Scheme const& scheme, matrix_view<T> x, vector_view<token_error> out, Name const& name) {
   detail::check_token_errors(on, scheme, x, out);
-  reject_overflow(token_error_rows(on, scheme, matrix_view<T const>(x), out), name);
+  reject_overflow(quantize_rows(on, detail::kernel_scheme(scheme), matrix_view<T const>(x), out), name);
 }
 
 }  // namespace dfrot

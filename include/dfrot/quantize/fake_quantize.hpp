@@ -3,28 +3,19 @@
 #include <cstddef>
 
 #include <dfrot/core/checks.hpp>
-#include <dfrot/core/numeric.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
-#include <dfrot/quantize/scheme.hpp>
+#include <dfrot/quantize/can_quantize.hpp>
 
 namespace dfrot {
-
-/// True if policy P has a kernel for fake_quantize() of rows of T.
-template <class P, class T, class Space = typename P::memory_space>
-concept can_fake_quantize = requires(P const& on, int4_scheme scheme, matrix_view<T const, Space> x,
-                                     matrix_view<T, Space> out) {
-  { fake_quantize_rows(on, scheme, x, out) } -> std::same_as<std::size_t>;
-};
 
 namespace detail {
 
 /// Checks the arguments of fake_quantize().
-template <execution_policy P, class T, class U, class Space>
-void check_fake_quantize(P const& on, int4_scheme const& scheme, matrix_view<T, Space> x, matrix_view<U, Space> out) {
-  check_policy<Space>(on);
-  static_assert(can_fake_quantize<P, U>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
-  check_scheme(scheme);
+template <execution_policy P, class Scheme = int4_scheme, class T, class U, class Space>
+void check_fake_quantize(P const& on, Scheme const& scheme, matrix_view<T, Space> x, matrix_view<U, Space> out) {
+  check_quantizes<T, Space>(on, scheme, out);
+  scheme.check();
   check_stride("activations", x);
   check_shape("output", out, x.rows, x.columns);
 }
@@ -32,25 +23,25 @@ void check_fake_quantize(P const& on, int4_scheme const& scheme, matrix_view<T, 
 }  // namespace detail
 
 /// Rounds each row to the values that its codes stand for: out = dequantize(quantize(x)), without writing codes.
-///   Q(x) = scale * (clamp(round(x / scale) + zero_point) - zero_point)
+///   Q(x) = scale * value(encode(x / scale)),   for INT4 scale * (clamp(round(x / scale) + zero_point) - zero_point)
 /// @param on where to run   @param scheme as for quantize()   @param x (m x n)   @param out (m x n), may be x itself
 /// Complexity: as quantize().   Determinism: as quantize().
 /// Throws: std::invalid_argument on a shape, a clip, or a non-finite value (naming its row; on a device, which is not
 /// waited for, all values of its group become NaN instead).
-template <execution_policy P, class T, class U, class Space>
-void fake_quantize(P const& on, int4_scheme const& scheme, matrix_view<T, Space> x, matrix_view<U, Space> out) {
+template <execution_policy P, class Scheme = int4_scheme, class T, class U, class Space>
+void fake_quantize(P const& on, Scheme const& scheme, matrix_view<T, Space> x, matrix_view<U, Space> out) {
   detail::check_fake_quantize(on, scheme, x, out);
   matrix_view<T const, Space> const read = x;
-  reject_non_finite(read, fake_quantize_rows(on, scheme, read, out));
+  reject_non_finite(read, quantize_rows(on, detail::kernel_scheme(scheme), read, out));
 }
 
 /// The same for a block of rows that were rotated, and were finite before that.
 /// @param name name(row): what the caller calls a row of the block in errors, such as "row 2500"; a std::string
 /// Throws: std::invalid_argument on a shape, or where the rotation made a value overflow (naming the row); on the host only.
-template <execution_policy P, class T, class U, class Name>
-void fake_quantize(P const& on, int4_scheme const& scheme, matrix_view<T> x, matrix_view<U> out, Name const& name) {
+template <execution_policy P, class Scheme = int4_scheme, class T, class U, class Name>
+void fake_quantize(P const& on, Scheme const& scheme, matrix_view<T> x, matrix_view<U> out, Name const& name) {
   detail::check_fake_quantize(on, scheme, x, out);
-  reject_overflow(fake_quantize_rows(on, scheme, matrix_view<T const>(x), out), name);
+  reject_overflow(quantize_rows(on, detail::kernel_scheme(scheme), matrix_view<T const>(x), out), name);
 }
 
 }  // namespace dfrot

@@ -8,15 +8,15 @@
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/format/int4.hpp>
-#include <dfrot/quantize/packed_view.hpp>
+#include <dfrot/quantize/int4_scheme.hpp>
+#include <dfrot/quantize/quantized_rows.hpp>
 #include <dfrot/quantize/repacked_weights.hpp>
-#include <dfrot/quantize/scheme.hpp>
 
 namespace dfrot {
 
 /// Activations X (m tokens x k channels) as the products read them.
 template <class Space = host_space>
-using packed_activations = packed_view<std::uint8_t const, float const, Space>;
+using packed_activations = quantized_rows<std::uint8_t const, float const, Space>;
 
 /// Repacked weights W (n x k) with their scales, n x group_count: one for each output channel, or one for each of its
 /// groups.
@@ -32,7 +32,7 @@ concept can_gemm = can_repack_weights<P> &&
     requires(P const& on, int4_scheme scheme, packed_activations<Space> x, scaled_weights<P> w, std::size_t count,
              matrix_view<std::int32_t, Space> sums, matrix_view<float, Space> out, std::byte* workspace) {
   { gemm_workspace_bytes(on, count, count, count) } -> std::same_as<std::size_t>;
-  integer_gemm_rows(on, x.packed, w.codes, sums, workspace);
+  integer_gemm_rows(on, x.codes, w.codes, sums, workspace);
   gemm_rows(on, scheme, x, w, out, workspace);
 };
 
@@ -89,12 +89,12 @@ void integer_gemm(P const& on, matrix_view<Byte, Space> activations, repacked_we
 /// Complexity: m n k multiplications.   Determinism: bitwise on every backend, for any thread count.
 /// Throws: std::invalid_argument on a shape, or for k > longest_gemm_row.   Source: arXiv 2404.00456, section 4.
 template <execution_policy P, class Q, class Byte, class Real, class Space>
-void gemm(P const& on, int4_scheme const& scheme, packed_view<Byte, Real, Space> const& activations,
+void gemm(P const& on, int4_scheme const& scheme, quantized_rows<Byte, Real, Space> const& activations,
           scaled_weights<Q> const& weights, matrix_view<float, Space> out, vector_view<std::byte, Space> workspace) {
   check_policy<Space>(on);
   static_assert(can_gemm<P>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   static_assert(std::is_same_v<P, Q>, "these weights were repacked for another policy");
-  detail::check_gemm(on, scheme, matrix_view<std::uint8_t const, Space>(activations.packed), weights.codes, out,
+  detail::check_gemm(on, scheme, matrix_view<std::uint8_t const, Space>(activations.codes), weights.codes, out,
                      workspace);
   std::size_t const groups = group_count(scheme, weights.codes.columns);
   check_shape("activation scales", activations.scales, out.rows, groups);
@@ -102,7 +102,7 @@ void gemm(P const& on, int4_scheme const& scheme, packed_view<Byte, Real, Space>
   if (!scheme.symmetric) {
     check_shape("zero points", activations.zero_points, out.rows, groups);
   }
-  gemm_rows(on, scheme, packed_activations<Space>{activations.packed, activations.scales, activations.zero_points},
+  gemm_rows(on, scheme, packed_activations<Space>{activations.codes, activations.scales, activations.zero_points},
             weights, out, workspace.data);
 }
 

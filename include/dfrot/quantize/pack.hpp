@@ -6,7 +6,7 @@
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/format/int4.hpp>
-#include <dfrot/quantize/scheme.hpp>
+#include <dfrot/quantize/int4_scheme.hpp>
 
 namespace dfrot {
 
@@ -34,19 +34,18 @@ void pack(P const& on, matrix_view<Code, Space> codes, matrix_view<std::uint8_t,
   pack_rows(on, matrix_view<std::int8_t const, Space>(codes), packed);
 }
 
-/// Unpacks codes: the inverse of pack(). The sign is extended for a symmetric scheme.
+/// Unpacks codes: the inverse of pack(). The sign is extended for a scheme whose codes have one.
 /// @param on where to run   @param scheme says whether codes are signed   @param packed (m x ceil(n / 2))
 /// @param codes (m x n)
 /// Complexity: O(m n), no workspace.   Determinism: bitwise on every backend.   Throws: std::invalid_argument on a
 /// shape.
-template <execution_policy P, class Byte, class Space>
-void unpack(P const& on, int4_scheme const& scheme, matrix_view<Byte, Space> packed,
-            matrix_view<std::int8_t, Space> codes) {
+template <execution_policy P, quantization_scheme Scheme = int4_scheme, class Byte, class Space>
+void unpack(P const& on, Scheme const& scheme, matrix_view<Byte, Space> packed, matrix_view<std::int8_t, Space> codes) {
   check_policy<Space>(on);
   static_assert(can_pack<P>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   check_stride("codes", codes);
   check_shape("packed codes", packed, codes.rows, packed_columns(codes.columns));
-  unpack_rows(on, matrix_view<std::uint8_t const, Space>(packed), codes, scheme.symmetric);
+  unpack_rows(on, matrix_view<std::uint8_t const, Space>(packed), codes, scheme.code_of(8) < 0);
 }
 
 }  // namespace dfrot

@@ -1,89 +1,69 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include <dfrot/config.hpp>
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
-#include <dfrot/quantize/packed_view.hpp>
+#include <dfrot/quantize/block_scheme.hpp>
+#include <dfrot/quantize/can_quantize.hpp>
+#include <dfrot/quantize/quantized_rows.hpp>
 #include <dfrot/quantize/scheme.hpp>
 
 namespace dfrot {
 
-namespace detail {
-
-/// Checks that codes, scales and zero points fit to m x n activations under a scheme.
-template <class Code, class Real, class Space>
-DFROT_PER_ISA void check_quantized(int4_scheme const& scheme, quantized_view<Code, Real, Space> const& q,
-                                   std::size_t rows, std::size_t columns) {
-  check_scheme(scheme);
-  check_shape("codes", q.codes, rows, columns);
-  check_shape("scales", q.scales, rows, group_count(scheme, columns));
-  if (!scheme.symmetric) {
-    check_shape("zero points", q.zero_points, rows, group_count(scheme, columns));
-  }
-}
-
-}  // namespace detail
-
-/// True if policy P has a kernel for quantize() of rows of T.
-template <class P, class T, class Space = typename P::memory_space>
-concept can_quantize = requires(P const& on, int4_scheme scheme, matrix_view<T const, Space> x,
-                                quantized_view<std::int8_t, arithmetic_t<T>, Space> out) {
-  { quantize_rows(on, scheme, x, out) } -> std::same_as<std::size_t>;
-};
-
 /// Quantizes each row to 4-bit codes.
-///   code = clamp(round(x / scale) + zero_point),   scale and zero_point per group as int4_scheme says (see
-///   int4_grid.hpp)
-/// @param on where to run   @param scheme symmetric or not, group, clip, scale rule
-/// @param x (m x n) float, double, half or bfloat16   @param out codes (m x n), scales and zero points (m x groups)
-/// @post |x - scale (code - zero_point)| <= scale / 2 (1 + 4 eps) wherever clip does not cut (clip 1 and
+///   code = encode(x / scale),   the scale of each group (and its zero point) as the scheme says
+/// For INT4, code = clamp(round(x / scale) + zero_point); see int4_grid.hpp, and block_scheme.hpp for other formats.
+/// @param on where to run   @param scheme element, scales, groups: int4_scheme, or a block_scheme
+/// @param x (m x n) float, double, half or bfloat16
+/// @param out codes (two or one a byte, as their type says), scales and zero points (m x groups). Packed groups of an odd
+/// number of columns may share a byte; the last high nibble of an odd row is 0.
+/// @post |x - scale (code - zero_point)| <= scale / 2 (1 + 4 eps) for INT4 wherever clip does not cut (clip 1 and
 /// scale_rule::max)
-/// Complexity: O(m n), O(17 m n) with a scale search; no workspace.   Determinism: bitwise on every backend with
-/// scale_rule::max, for any thread count with both.
+/// Complexity: O(k m n) for a scheme of k candidates, such as 17 for a scale search; no workspace.
+/// Determinism: bitwise on every backend for schemes of one candidate, for any thread count with all.
 /// Throws: std::invalid_argument on a shape, a clip, or a non-finite value (naming its row; that row's codes are not
 /// written, other rows' may be). A device is not waited for: there, the groups that hold such a value get scales of NaN
 /// and codes of 0, see cuda::reject_non_finite().   Source: arXiv 2412.00648, section 3; arXiv 2404.00456, section 4.   Example:
 /// examples/02_int4.cpp
-template <execution_policy P, class T, class Code, class Real, class Space>
-void quantize(P const& on, int4_scheme const& scheme, matrix_view<T, Space> x,
-              quantized_view<Code, Real, Space> const& out) {
-  check_policy<Space>(on);
-  static_assert(can_quantize<P, std::remove_const_t<T>>,
-                "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
+template <execution_policy P, class Scheme = int4_scheme, class T, class Code, class Scale, class Space>
+void quantize(P const& on, Scheme const& scheme, matrix_view<T, Space> x,
+              quantized_rows<Code, Scale, Space> const& out) {
+  detail::check_quantizes<T, Space>(on, scheme, out);
   check_stride("activations", x);
   detail::check_quantized(scheme, out, x.rows, x.columns);
   matrix_view<T const, Space> const read = x;
-  reject_non_finite(read, quantize_rows(on, scheme, read, out));
+  reject_non_finite(read, quantize_rows(on, detail::kernel_scheme(scheme), read, out));
 }
 
-/// True if policy P has a kernel for quantize() of rows of T to packed codes.
-template <class P, class T, class Space = typename P::memory_space>
-concept can_quantize_packed = requires(P const& on, int4_scheme scheme, matrix_view<T const, Space> x,
-                                       packed_view<std::uint8_t, arithmetic_t<T>, Space> out) {
-  { quantize_packed_rows(on, scheme, x, out) } -> std::same_as<std::size_t>;
+/// Codes to be written by encode(), and the scales and zero points that they are for, as in quantized_rows.
+template <class Code, class Scale, class Space = host_space>
+struct codes_for_grids {
+  matrix_view<Code, Space> codes;
+  matrix_view<Scale const, Space> scales;
+  matrix_view<std::int8_t const, Space> zero_points;
 };
 
-/// Quantizes each row to 4-bit codes, two a byte: the bytes that quantize() to codes and pack() give, in one step.
-/// Groups of an odd number of columns may share a byte; the last high nibble of an odd row is 0.
-/// @param on where to run   @param scheme symmetric or not, group, clip, scale rule
-/// @param x (m x n) float, double, half or bfloat16
-/// @param out packed (m x ceil(n / 2)), scales and zero points (m x groups)
-/// Complexity, Determinism, Throws: as quantize() to codes.   Example: examples/02_int4.cpp
-template <execution_policy P, class T, class Byte, class Real, class Space>
-void quantize(P const& on, int4_scheme const& scheme, matrix_view<T, Space> x,
-              packed_view<Byte, Real, Space> const& out) {
-  check_policy<Space>(on);
-  static_assert(can_quantize_packed<P, std::remove_const_t<T>>,
-                "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
+/// Encodes each row with scales (and zero points) that are known: codes alone are written. A quantizer that moves values while
+/// it encodes others, such as GPTQ, keeps its scales this way; they may come from anywhere.
+/// @pre scales finite, not 0, with a finite reciprocal
+/// Complexity: O(m n), no workspace.   Determinism: bitwise on every backend.   Throws: as quantize().
+template <execution_policy P, class Scheme = int4_scheme, class T, class Code, class Scale, class Space>
+void encode(P const& on, Scheme const& scheme, matrix_view<T, Space> x,
+            codes_for_grids<Code, Scale, Space> const& out) {
+  detail::check_quantizes<T, Space>(on, scheme, out);
   check_stride("activations", x);
-  detail::check_packed(scheme, out, x.rows, x.columns);
+  detail::check_quantized(scheme,
+                          quantized_rows<Code const, Scale const, Space>{out.codes, out.scales, out.zero_points},
+                          x.rows, x.columns);
   matrix_view<T const, Space> const read = x;
-  reject_non_finite(read, quantize_packed_rows(on, scheme, read, out));
+  reject_non_finite(read, quantize_rows(on, detail::kernel_scheme(scheme), read, out));
 }
 
 }  // namespace dfrot

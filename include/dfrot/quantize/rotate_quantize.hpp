@@ -11,7 +11,8 @@
 #include <dfrot/core/parallel.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
-#include <dfrot/quantize/packed_view.hpp>
+#include <dfrot/quantize/can_quantize.hpp>
+#include <dfrot/quantize/quantized_rows.hpp>
 #include <dfrot/quantize/scheme.hpp>
 
 namespace dfrot {
@@ -48,8 +49,8 @@ concept has_low_rank_part = requires(Rotation const& rotation) {
 };
 
 /// Calls the hook with the parts of a rotation. Returns what the hook returns.
-template <class P, class Rotation, class T, class Out, class Workspace>
-[[nodiscard]] std::size_t rotate_quantize_parts(P const& on, Rotation const& rotation, int4_scheme const& scheme, T x,
+template <class P, class Rotation, class Scheme, class T, class Out, class Workspace>
+[[nodiscard]] std::size_t rotate_quantize_parts(P const& on, Rotation const& rotation, Scheme const& scheme, T x,
                                                 Out const& out, Workspace workspace) {
   if constexpr (has_low_rank_part<Rotation>) {
     auto const g = rotation.low_rank_part().template view<typename Workspace::value_type>();
@@ -66,11 +67,12 @@ using order_type = std::remove_cvref_t<decltype(order_of(std::declval<Rotation c
 }  // namespace detail
 
 /// True if policy P has a kernel for rotate_quantize() of rows of T.
-template <class P, class Order, class T, class Space = typename P::memory_space>
-concept can_rotate_quantize = requires(P const& on, Order const& order, vector_view<std::int8_t const, Space> signs,
-                                       int4_scheme scheme, matrix_view<T const, Space> x,
-                                       packed_view<std::uint8_t, arithmetic_t<T>, Space> out,
-                                       vector_view<arithmetic_t<T>, Space> workspace) {
+template <class P, class Order, class Scheme, class T, class Space = typename P::memory_space>
+concept can_rotate_quantize = quantization_scheme<Scheme> && storage<T> &&
+    requires(P const& on, Order const& order, vector_view<std::int8_t const, Space> signs,
+             kernel_scheme_t<Scheme> const& scheme, matrix_view<T const, Space> x,
+             quantized_rows<std::uint8_t, typename Scheme::template scale_type<arithmetic_t<T>>, Space> out,
+             vector_view<arithmetic_t<T>, Space> workspace) {
   { rotate_quantize_rows(on, order, signs, scheme, x, out, workspace) } -> std::same_as<std::size_t>;
 };
 
@@ -99,16 +101,22 @@ template <execution_policy P, class Rotation>
 namespace detail {
 
 /// Checks the arguments of rotate_quantize().
-template <execution_policy P, class Rotation, class T, class Byte, class Real, class Space>
-void check_rotate_quantize(P const& on, Rotation const& rotation, int4_scheme const& scheme, matrix_view<T, Space> x,
-                           packed_view<Byte, Real, Space> const& out, std::size_t workspace_size) {
+template <execution_policy P, class Rotation, class Scheme = int4_scheme, class T, class Byte, class Scale, class Space>
+void check_rotate_quantize(P const& on, Rotation const& rotation, Scheme const& scheme, matrix_view<T, Space> x,
+                           quantized_rows<Byte, Scale, Space> const& out, std::size_t workspace_size) {
   check_policy<Space>(on);
-  static_assert(can_rotate_quantize<P, order_type<Rotation>, std::remove_const_t<T>>,
+  static_assert(quantization_scheme<Scheme>,
+                "this scheme lacks a part of the concept quantization_scheme: see dfrot/quantize/scheme.hpp");
+  static_assert(can_rotate_quantize<P, hadamard_order, int4_scheme, float>,
                 "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
+  static_assert(
+      !can_rotate_quantize<P, hadamard_order, int4_scheme, float> ||
+          can_rotate_quantize<P, order_type<Rotation>, Scheme, std::remove_const_t<T>>,
+      "this backend cannot rotate and quantize rows of this type by this rotation to this scheme in one step");
   expects(x.columns == rotation.size(), "a rotation of order ", rotation.size(), " on rows of ", x.columns,
           " values: the two must be equal");
   check_stride("activations", x);
-  check_packed(scheme, out, x.rows, x.columns);
+  check_quantized(scheme, out, x.rows, x.columns);
   std::size_t const needed = least_rotate_quantize_workspace(on, rotation);
   expects(workspace_size >= needed, "rotate_quantize of order ", rotation.size(), " needs a workspace of ", needed,
           " values, this one has ", workspace_size);
@@ -138,37 +146,38 @@ DFROT_PER_ISA void reject_rotation(matrix_view<T const, Space> const& x, std::si
 /// (naming the row; its codes are not written, other rows' may be). A device is not waited for: there, such a row gets scales
 /// of NaN and codes of 0, see cuda::reject_non_finite().
 /// Source: Ashkboos et al. (QuaRot), arXiv 2404.00456, section 4 (online Hadamard transforms).
-template <execution_policy P, class Rotation, class T, class Byte, class Real, class Space>
-void rotate_quantize(P const& on, Rotation const& rotation, int4_scheme const& scheme, matrix_view<T, Space> x,
-                     packed_view<Byte, Real, Space> const& out, vector_view<Real, Space> workspace) {
+template <execution_policy P, class Rotation, class Scheme = int4_scheme, class T, class Byte, class Scale, class Space>
+void rotate_quantize(P const& on, Rotation const& rotation, Scheme const& scheme, matrix_view<T, Space> x,
+                     quantized_rows<Byte, Scale, Space> const& out, vector_view<arithmetic_t<T>, Space> workspace) {
   detail::check_rotate_quantize(on, rotation, scheme, x, out, workspace.size);
   matrix_view<std::remove_const_t<T> const, Space> const read = x;
-  detail::reject_rotation(read, detail::rotate_quantize_parts(on, rotation, scheme, read, out, workspace));
+  detail::reject_rotation(
+      read, detail::rotate_quantize_parts(on, rotation, detail::kernel_scheme(scheme), read, out, workspace));
 }
 
 /// The same for rows in the memory of any policy, which does not hold the signs of the rotation.
 /// @param signs_there a copy of rotation.signs() in that memory
-template <execution_policy P, class Rotation, class T, class Byte, class Real, class Space>
+template <execution_policy P, class Rotation, class Scheme = int4_scheme, class T, class Byte, class Scale, class Space>
 void rotate_quantize(P const& on, Rotation const& rotation, vector_view<std::int8_t const, Space> signs_there,
-                     int4_scheme const& scheme, matrix_view<T, Space> x, packed_view<Byte, Real, Space> const& out,
-                     vector_view<Real, Space> workspace) {
+                     Scheme const& scheme, matrix_view<T, Space> x, quantized_rows<Byte, Scale, Space> const& out,
+                     vector_view<arithmetic_t<T>, Space> workspace) {
   static_assert(!detail::has_low_rank_part<Rotation>, "a short rotation has more than signs");
   detail::check_rotate_quantize(on, rotation, scheme, x, out, workspace.size);
   expects(signs_there.size == rotation.size(), "a rotation of ", rotation.size(), " channels with ", signs_there.size,
           " signs");
   matrix_view<std::remove_const_t<T> const, Space> const read = x;
-  detail::reject_rotation(
-      read, rotate_quantize_rows(on, detail::order_of(rotation), signs_there, scheme, read, out, workspace));
+  detail::reject_rotation(read, rotate_quantize_rows(on, detail::order_of(rotation), signs_there,
+                                                     detail::kernel_scheme(scheme), read, out, workspace));
 }
 
 /// The same with a workspace that this call allocates, on the host only. Errors: std::bad_alloc.
-template <execution_policy P, class Rotation, class T, class Byte, class Real, class Space>
-void rotate_quantize(P const& on, Rotation const& rotation, int4_scheme const& scheme, matrix_view<T, Space> x,
-                     packed_view<Byte, Real, Space> const& out) {
+template <execution_policy P, class Rotation, class Scheme = int4_scheme, class T, class Byte, class Scale, class Space>
+void rotate_quantize(P const& on, Rotation const& rotation, Scheme const& scheme, matrix_view<T, Space> x,
+                     quantized_rows<Byte, Scale, Space> const& out) {
   check_policy<Space>(on);
   static_assert(std::is_same_v<Space, host_space>, "give a workspace: only the host's is allocated here");
-  aligned_vector<Real> workspace(rotate_quantize_workspace_size(on, rotation));
-  rotate_quantize(on, rotation, scheme, x, out, vector_view<Real>(workspace.data(), workspace.size()));
+  aligned_vector<arithmetic_t<T>> workspace(rotate_quantize_workspace_size(on, rotation));
+  rotate_quantize(on, rotation, scheme, x, out, vector_view<arithmetic_t<T>>(workspace.data(), workspace.size()));
 }
 
 }  // namespace dfrot

@@ -24,7 +24,7 @@ int main() {
 
   std::vector<std::uint8_t> packed(tokens * channels / 2);
   std::vector<float> scales(tokens);
-  dfrot::packed_view<std::uint8_t, float> const codes{
+  dfrot::quantized_rows<std::uint8_t, float> const codes{
       dfrot::matrix_view<std::uint8_t>(packed.data(), tokens, channels / 2),
       dfrot::matrix_view<float>(scales.data(), tokens, 1),
       {}};

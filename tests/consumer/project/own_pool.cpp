@@ -30,11 +30,11 @@ void work(std::uint64_t seed, result& out) {
   dfrot::matrix_view<float> const rows(out.values.data(), tokens, channels);
   dfrot::randomized_hadamard const rotation(channels, seed);
   rotation.apply(on, rows);
-  dfrot::quantize(
-      on, dfrot::int4_scheme{}, rows,
-      dfrot::packed_view<std::uint8_t, float>{dfrot::matrix_view<std::uint8_t>(out.packed.data(), tokens, channels / 2),
-                                              dfrot::matrix_view<float>(out.scales.data(), tokens, 1),
-                                              {}});
+  dfrot::quantize(on, dfrot::int4_scheme{}, rows,
+                  dfrot::quantized_rows<std::uint8_t, float>{
+                      dfrot::matrix_view<std::uint8_t>(out.packed.data(), tokens, channels / 2),
+                      dfrot::matrix_view<float>(out.scales.data(), tokens, 1),
+                      {}});
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstddef>
 #include <dfrot/backend/cpu/quantize.hpp>
-#include <dfrot/backend/cpu/token_error.hpp>
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/cuda_refinement.cuh>
 #include <dfrot/linalg/polar.hpp>

@@ -37,7 +37,7 @@ void quantize_to(P const& on, matrix<T> const& x, int4_scheme const& scheme, lin
   matrix<real> scales(rows, group_count(scheme, columns));
   matrix<std::int8_t> zeros(rows, group_count(scheme, columns));
   matrix_view<std::int8_t> const codes(&out.codes[0][0], rows, columns);
-  quantized_view<std::int8_t, real> const quantized{codes, scales.view(), zeros.view()};
+  quantized_rows<std::int8_t, real> const quantized{codes, scales.view(), zeros.view()};
   quantize(on, scheme, x.view(), quantized);
   matrix<T> decoded(rows, columns);
   dequantize(on, scheme, quantized, decoded.view());
@@ -51,7 +51,7 @@ void quantize_to(P const& on, matrix<T> const& x, int4_scheme const& scheme, lin
   matrix_view<std::uint8_t> const packed(&out.packed[0][0], rows, columns / 2);
   pack(on, codes, packed);
   unpack(on, scheme, packed, codes);
-  packed_view<std::uint8_t, real> const at_once{packed, scales.view(), zeros.view()};
+  quantized_rows<std::uint8_t, real> const at_once{packed, scales.view(), zeros.view()};
   quantize(on, scheme, x.view(), at_once);
   dequantize(on, scheme, at_once, decoded.view());
   out.decoded[0][0] += static_cast<float>(load(decoded(0, 0)));
@@ -72,7 +72,7 @@ void multiply(P const& on, link_test::outcome& out) {
   integer_gemm(on, packed, weights, matrix_view<std::int32_t>(&out.sums[0][0], rows, rows), work);
   matrix<float> scales(rows, 1);
   matrix<float> products(rows, rows);
-  gemm(on, scheme, packed_view<std::uint8_t const, float>{packed, scales.view(), {}},
+  gemm(on, scheme, quantized_rows<std::uint8_t const, float>{packed, scales.view(), {}},
        scaled_weights<P>{weights, scales.view()}, products.view(), work);
 }
 

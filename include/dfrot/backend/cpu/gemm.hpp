@@ -13,7 +13,7 @@
 #include <dfrot/core/parallel.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/quantize/gemm.hpp>
-#include <dfrot/quantize/scheme.hpp>
+#include <dfrot/quantize/int4_scheme.hpp>
 
 namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {

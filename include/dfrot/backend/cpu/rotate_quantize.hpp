@@ -6,13 +6,13 @@
 
 #include <dfrot/backend/cpu/hadamard.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
-#include <dfrot/backend/cpu/quantize_packed.hpp>
 #include <dfrot/backend/cpu/row_blocks.hpp>
 #include <dfrot/backend/cpu/short_rotation.hpp>
+#include <dfrot/backend/cpu/sinks.hpp>
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>
-#include <dfrot/quantize/packed_view.hpp>
+#include <dfrot/quantize/quantized_rows.hpp>
 #include <dfrot/quantize/scheme.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
 #include <dfrot/transform/low_rank_rotation.hpp>
@@ -24,17 +24,17 @@ namespace detail {
 
 /// rotate_quantize() with any way to rotate a row: rotate(row, workspace of n values). Each part of the rows has a row of the
 /// workspace, small enough for the first or second cache: the rotation writes there, and the codes are made from there.
-template <class Arch, storage T, class Rotate>
-[[nodiscard]] std::size_t rotate_quantize_in_parts(basic_policy<Arch> const& on, int4_scheme const& scheme,
-                                                   matrix_view<T const> x,
-                                                   packed_view<std::uint8_t, arithmetic_t<T>> const& out,
+template <class Arch, quantization_scheme Scheme, storage T, class Sink, class Rotate>
+[[nodiscard]] std::size_t rotate_quantize_in_parts(basic_policy<Arch> const& on, Scheme const& scheme,
+                                                   matrix_view<T const> x, Sink const& out,
                                                    vector_view<arithmetic_t<T>> workspace, Rotate const& rotate) {
   using Real = arithmetic_t<T>;
   first_row bad_row;
   for_row_ranges(on, x.rows, x.columns, x.columns, workspace, [&](std::size_t first, std::size_t last, Real* rotated) {
     for (std::size_t i = first; i < last; ++i) {
       rotate(x.row(i), rotated);
-      if (!quantize_packed_row<Arch, Real>(scheme, rotated, x.columns, i, out, nullptr)) [[unlikely]] {
+      if (!quantize_row<Arch>(scheme, static_cast<Real const*>(rotated), x.columns, i, out,
+                              static_cast<Real const*>(nullptr))) [[unlikely]] {
         bad_row.note(i);
       }
     }
@@ -46,11 +46,10 @@ template <class Arch, storage T, class Rotate>
 
 /// Hook of rotate_quantize(): the transform's last pass writes to the workspace.
 /// Returns the first row whose rotation has a non-finite value, or all_finite; such rows' codes are not written.
-template <class Arch, storage T>
+template <class Arch, quantization_scheme Scheme, storage T, class Sink>
 std::size_t rotate_quantize_rows(basic_policy<Arch> const& on, hadamard_order const& order,
-                                 vector_view<std::int8_t const> signs, int4_scheme const& scheme,
-                                 matrix_view<T const> x, packed_view<std::uint8_t, arithmetic_t<T>> const& out,
-                                 vector_view<arithmetic_t<T>> workspace) noexcept {
+                                 vector_view<std::int8_t const> signs, Scheme const& scheme, matrix_view<T const> x,
+                                 Sink const& out, vector_view<arithmetic_t<T>> workspace) noexcept {
   detail::hadamard_task const task{order, false, signs.size == 0 ? nullptr : signs.data};
   std::size_t bad_row = all_finite;
   detail::with_hadamard_to_workspace<float_isa<Arch>, T>(task, [&](auto const& rotate) {
@@ -60,11 +59,10 @@ std::size_t rotate_quantize_rows(basic_policy<Arch> const& on, hadamard_order co
 }
 
 /// The same for a short_rotation: the row is copied, then turned and transformed in the first cache. @param g of G
-template <class Arch, storage T>
+template <class Arch, quantization_scheme Scheme, storage T, class Sink>
 std::size_t rotate_quantize_rows(basic_policy<Arch> const& on, low_rank_view<arithmetic_t<T>> const& g,
                                  hadamard_order const& order, vector_view<std::int8_t const> signs,
-                                 int4_scheme const& scheme, matrix_view<T const> x,
-                                 packed_view<std::uint8_t, arithmetic_t<T>> const& out,
+                                 Scheme const& scheme, matrix_view<T const> x, Sink const& out,
                                  vector_view<arithmetic_t<T>> workspace) noexcept {
   detail::hadamard_task const task{order, false, signs.data};
   return detail::rotate_quantize_in_parts(on, scheme, x, out, workspace, [&](T const* row, arithmetic_t<T>* rotated) {

@@ -11,8 +11,8 @@
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/format/int4.hpp>
-#include <dfrot/quantize/packed_view.hpp>
-#include <dfrot/quantize/scheme.hpp>
+#include <dfrot/quantize/int4_scheme.hpp>
+#include <dfrot/quantize/quantized_rows.hpp>
 
 namespace dfrot::cuda {
 
@@ -77,7 +77,7 @@ __global__ void __launch_bounds__(1024) dequantize_codes(__grid_constant__ dequa
 
 namespace detail {
 
-/// @param q a quantized_view or a packed_view
+/// @param q a quantized_rows or a quantized_rows
 template <class T, class View>
 void launch_dequantize(policy const& on, int4_scheme const& scheme, code_input const& codes, View const& q,
                        matrix_view<T, device_space> out) {
@@ -110,17 +110,17 @@ void launch_dequantize(policy const& on, int4_scheme const& scheme, code_input c
 /// Throws: std::runtime_error as check_status().
 template <storage T>
 void dequantize_rows(policy const& on, int4_scheme const& scheme,
-                     quantized_view<std::int8_t const, arithmetic_t<T> const, device_space> const& q,
+                     quantized_rows<std::int8_t const, arithmetic_t<T> const, device_space> const& q,
                      matrix_view<T, device_space> out) {
   detail::launch_dequantize(on, scheme, detail::input_of(q.codes), q, out);
 }
 
-/// dequantize() of packed codes on the device; contract as dequantize_rows().
+/// dequantize() of packed codes on the device; contract as above.
 template <storage T>
-void dequantize_packed_rows(policy const& on, int4_scheme const& scheme,
-                            packed_view<std::uint8_t const, arithmetic_t<T> const, device_space> const& q,
-                            matrix_view<T, device_space> out) {
-  code_input const codes{q.packed.data, q.packed.row_stride, true, scheme.symmetric, false};
+void dequantize_rows(policy const& on, int4_scheme const& scheme,
+                     quantized_rows<std::uint8_t const, arithmetic_t<T> const, device_space> const& q,
+                     matrix_view<T, device_space> out) {
+  code_input const codes{q.codes.data, q.codes.row_stride, true, scheme.symmetric, false};
   detail::launch_dequantize(on, scheme, codes, q, out);
 }
 

@@ -12,8 +12,8 @@
 #include <dfrot/backend/cuda/gemm/weight_panels.cuh>
 #include <dfrot/config.hpp>
 #include <dfrot/quantize/gemm.hpp>
+#include <dfrot/quantize/int4_scheme.hpp>
 #include <dfrot/quantize/repacked_weights.hpp>
-#include <dfrot/quantize/scheme.hpp>
 
 namespace dfrot::cuda {
 
@@ -106,7 +106,7 @@ DFROT_PER_ISA inline void gemm_rows(policy const& on, int4_scheme const& scheme,
                                     packed_activations<device_space> const& x, scaled_weights<policy> const& weights,
                                     matrix_view<float, device_space> out, std::byte* workspace) {
   std::size_t const group = group_size(scheme, weights.codes.columns);
-  gemm_operands of = detail::operands_of(x.packed, weights.codes, group);
+  gemm_operands of = detail::operands_of(x.codes, weights.codes, group);
   if (!scheme.symmetric) {
     of.zero_points = x.zero_points;
   }

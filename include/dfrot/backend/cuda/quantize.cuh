@@ -11,8 +11,8 @@
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>
-#include <dfrot/quantize/packed_view.hpp>
-#include <dfrot/quantize/scheme.hpp>
+#include <dfrot/quantize/int4_scheme.hpp>
+#include <dfrot/quantize/quantized_rows.hpp>
 
 namespace dfrot::cuda {
 
@@ -35,7 +35,7 @@ void launch_quantize(policy const& on, group_pass<T> const& pass, Output const& 
 /// every run with both rules.   Throws: std::runtime_error as check_status().
 template <storage T>
 std::size_t quantize_rows(policy const& on, int4_scheme const& scheme, matrix_view<T const, device_space> x,
-                          quantized_view<std::int8_t, arithmetic_t<T>, device_space> const& out) {
+                          quantized_rows<std::int8_t, arithmetic_t<T>, device_space> const& out) {
   if (x.rows != 0 && x.columns != 0) {
     auto const pass = make_group_pass<T>(scheme, x);
     code_output<arithmetic_t<T>> codes{make_grid_output(scheme, out.scales, out.zero_points)};
@@ -49,8 +49,8 @@ std::size_t quantize_rows(policy const& on, int4_scheme const& scheme, matrix_vi
 
 /// quantize() to packed codes on the device; contract as quantize_rows().
 template <storage T>
-std::size_t quantize_packed_rows(policy const& on, int4_scheme const& scheme, matrix_view<T const, device_space> x,
-                                 packed_view<std::uint8_t, arithmetic_t<T>, device_space> const& out) {
+std::size_t quantize_rows(policy const& on, int4_scheme const& scheme, matrix_view<T const, device_space> x,
+                          quantized_rows<std::uint8_t, arithmetic_t<T>, device_space> const& out) {
   if (x.rows != 0 && x.columns != 0) {
     auto const pass = make_group_pass<T>(scheme, x);
     detail::launch_quantize(on, pass, make_packed_output(scheme, pass.teams, out));
@@ -61,8 +61,8 @@ std::size_t quantize_packed_rows(policy const& on, int4_scheme const& scheme, ma
 /// fake_quantize() on the device: the values of groups with a NaN or an infinity become NaN. Contract as
 /// quantize_rows().
 template <storage T, storage U>
-std::size_t fake_quantize_rows(policy const& on, int4_scheme const& scheme, matrix_view<T const, device_space> x,
-                               matrix_view<U, device_space> out) {
+std::size_t quantize_rows(policy const& on, int4_scheme const& scheme, matrix_view<T const, device_space> x,
+                          matrix_view<U, device_space> out) {
   if (x.rows != 0 && x.columns != 0) {
     auto const pass = make_group_pass<T>(scheme, x);
     value_output<arithmetic_t<T>, U> const values{out.data, out.row_stride,

@@ -14,8 +14,8 @@
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>
-#include <dfrot/quantize/packed_view.hpp>
-#include <dfrot/quantize/scheme.hpp>
+#include <dfrot/quantize/int4_scheme.hpp>
+#include <dfrot/quantize/quantized_rows.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
 
 namespace dfrot::cuda {
@@ -85,7 +85,7 @@ struct rotate_quantize_call {
   hadamard_rows_call<arithmetic_t<T>> rotation;
   int4_scheme const& scheme;
   matrix_view<T const, device_space> x;
-  packed_view<std::uint8_t, arithmetic_t<T>, device_space> const& out;
+  quantized_rows<std::uint8_t, arithmetic_t<T>, device_space> const& out;
 };
 
 /// Values of Real that a block may have in its tiles beside the reductions' and the words.
@@ -135,11 +135,8 @@ void rotate_quantize_by_workspace(rotate_quantize_call<T> const& call, hadamard_
     for (std::size_t number = 1; number < plan.passes(); ++number) {
       launch_pass(call.rotation, plan, number, hadamard_pass<real, real>{workspace, workspace, n, n, n, 1, 0, {}}, 1);
     }
-    packed_view<std::uint8_t, real, device_space> const row{
-        out.packed.row_block(i, 1), out.scales.row_block(i, 1),
-        call.scheme.symmetric ? matrix_view<std::int8_t, device_space>{} : out.zero_points.row_block(i, 1)};
-    quantize_packed_rows<real>(call.rotation.on, call.scheme, matrix_view<real const, device_space>(workspace, 1, n),
-                               row);
+    quantize_rows(call.rotation.on, call.scheme, matrix_view<real const, device_space>(workspace, 1, n),
+                  out.row_block(i, 1));
   }
 }
 
@@ -155,7 +152,7 @@ DFROT_PER_ISA inline std::size_t rotate_quantize_workspace_values(policy const& 
 
 /// rotate_quantize() on the device: a row is read once, rotated in shared memory and quantized from there; only codes,
 /// scales and zero points are written. Rows too long for shared memory are rotated in the workspace, one after the
-/// other. The same bytes as hadamard_rows() and quantize_packed_rows(), one after the other (in float for half and
+/// other. The same bytes as hadamard_rows() and quantize_rows(), one after the other (in float for half and
 /// bfloat16).
 /// Returns all_finite: a row whose rotation is not finite has scales of NaN, see quantize_rows().
 /// Determinism: the same bits in every run.   Throws: std::runtime_error as check_status().
@@ -163,7 +160,7 @@ template <storage T>
 std::size_t rotate_quantize_rows(policy const& on, hadamard_order const& order,
                                  vector_view<std::int8_t const, device_space> signs, int4_scheme const& scheme,
                                  matrix_view<T const, device_space> x,
-                                 packed_view<std::uint8_t, arithmetic_t<T>, device_space> const& out,
+                                 quantized_rows<std::uint8_t, arithmetic_t<T>, device_space> const& out,
                                  vector_view<arithmetic_t<T>, device_space> workspace) {
   using real = arithmetic_t<T>;
   if (x.rows == 0) {

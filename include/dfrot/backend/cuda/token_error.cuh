@@ -11,7 +11,7 @@
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/loss/token_error.hpp>
-#include <dfrot/quantize/scheme.hpp>
+#include <dfrot/quantize/int4_scheme.hpp>
 
 namespace dfrot::cuda {
 
@@ -40,7 +40,7 @@ __device__ inline void measure_rows(group_pass<T> const& pass, Error* out, Use c
   double norm = 0;
   for (unsigned round = 0; round < pass.teams.rounds(); ++round) {
     group_span const span = span_of_round(pass.teams, place, round);
-    auto const grid = choose_grid(pass.scheme, source, span, scratch);
+    auto const grid = find_grid(pass.scheme, source, span, scratch);
     error += error_of_thread(source, span, grid);
     norm += norm_of_thread(source, span);
     use(place, source, span, grid);
@@ -65,8 +65,8 @@ __global__ void __launch_bounds__(1024) measure_token_errors(__grid_constant__ g
 /// Precision: sums are in double, in a fixed order that is not the reference's: relative error about n 2^-53.
 /// Determinism: the same bits in every run.   Throws: std::runtime_error as check_status().
 template <storage T>
-std::size_t token_error_rows(policy const& on, int4_scheme const& scheme, matrix_view<T const, device_space> x,
-                             vector_view<token_error, device_space> out) {
+std::size_t quantize_rows(policy const& on, int4_scheme const& scheme, matrix_view<T const, device_space> x,
+                          vector_view<token_error, device_space> out) {
   if (x.rows != 0) {
     auto const pass = make_group_pass<T>(scheme, x);
     launch(on, shape_of("measure_token_errors", pass.teams, pass.shared_bytes()), measure_token_errors<T, token_error>,

@@ -10,8 +10,8 @@
 #include <dfrot/core/view.hpp>
 #include <dfrot/format/int4.hpp>
 #include <dfrot/quantize/gemm.hpp>
+#include <dfrot/quantize/int4_scheme.hpp>
 #include <dfrot/quantize/repacked_weights.hpp>
-#include <dfrot/quantize/scheme.hpp>
 
 namespace dfrot::reference {
 
@@ -72,7 +72,7 @@ inline void gemm_rows(policy const& /*on*/, int4_scheme const& scheme, packed_ac
       for (std::size_t g = 0; g < group_count(scheme, k); ++g) {
         int const zero = scheme.symmetric ? 0 : x.zero_points(i, g);
         std::int32_t const product =
-            integer_dot(x.packed.row(i), scheme.symmetric, zero, w.row(j), g * group, std::min(k, (g + 1) * group));
+            integer_dot(x.codes.row(i), scheme.symmetric, zero, w.row(j), g * group, std::min(k, (g + 1) * group));
         float const scale = x.scales(i, g) * weights.scales(j, g);
         sum = g == 0 ? static_cast<float>(product) * scale : std::fma(static_cast<float>(product), scale, sum);
       }

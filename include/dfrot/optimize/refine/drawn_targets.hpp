@@ -1,5 +1,6 @@
 #pragma once
 
+#include <dfrot/quantize/int4_scheme.hpp>
 #include <dfrot/quantize/scheme.hpp>
 
 namespace dfrot {
@@ -15,6 +16,15 @@ namespace dfrot {
 [[nodiscard]] constexpr int4_scheme drawn_in(int4_scheme scheme, float clip) {
   scheme.scale = scale_rule::max;
   scheme.clip *= clip;
+  return scheme;
+}
+
+/// The same for any scheme: one that has a clip is clipped, its range rule stays; for others, the nearest points are drawn to.
+template <quantization_scheme Scheme>
+[[nodiscard]] constexpr Scheme drawn_in(Scheme scheme, float clip) {
+  if constexpr (requires { scheme.clip *= clip; }) {
+    scheme.clip *= clip;
+  }
   return scheme;
 }
 

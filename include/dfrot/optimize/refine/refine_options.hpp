@@ -9,7 +9,7 @@
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/loss/weighted_error.hpp>
-#include <dfrot/quantize/scheme.hpp>
+#include <dfrot/quantize/int4_scheme.hpp>
 
 namespace dfrot {
 

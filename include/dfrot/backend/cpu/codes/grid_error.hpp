@@ -8,6 +8,7 @@
 
 #include <dfrot/backend/cpu/codes/grid_lanes.hpp>
 #include <dfrot/backend/cpu/codes/int4_encode.hpp>
+#include <dfrot/backend/cpu/codes/plain_codes.hpp>
 #include <dfrot/backend/cpu/isa/double_lanes.hpp>
 #include <dfrot/backend/cpu/isa/float_lanes.hpp>
 #include <dfrot/backend/cpu/isa/unroll.hpp>
@@ -45,9 +46,10 @@ template <class Term>
 }
 
 /// The plain loops. @tparam Saturated whether a grid may reach beyond the largest number of Real
-template <bool WithNorm, bool Saturated, std::size_t Grids, class Real, storage T>
-[[nodiscard]] grid_sums<Grids> sum_errors_in_loops(std::array<int4_grid<Real>, Grids> const& grids, T const* x,
+template <bool WithNorm, bool Saturated, class Grid, std::size_t Grids, storage T>
+[[nodiscard]] grid_sums<Grids> sum_errors_in_loops(std::array<Grid, Grids> const& grids, T const* x,
                                                    std::size_t count) {
+  using Real = arithmetic_t<T>;
   grid_sums<Grids> sums;
   for (std::size_t g = 0; g < Grids; ++g) {
     sums.squared_error[g] = lane_sum(count, [&grid = grids[g], x](std::size_t j) {
@@ -129,6 +131,13 @@ template <class Arch, bool WithNorm, std::size_t Grids, class Real, storage T>
   } else {
     return detail::sum_errors_in_loops<WithNorm, false>(grids, x, count);
   }
+}
+
+/// The same for grids of other kinds, in plain loops.
+template <class Arch, bool WithNorm, class Grid, std::size_t Grids, storage T>
+requires(!is_int4_grid<Grid>)
+    [[nodiscard]] grid_sums<Grids> sum_errors(std::array<Grid, Grids> const& grids, T const* x, std::size_t count) {
+  return detail::sum_errors_in_loops<WithNorm, true>(grids, x, count);
 }
 
 }  // namespace DFROT_CPU_ISA

@@ -12,7 +12,7 @@
 #include <dfrot/backend/cpu/isa/unroll.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/format/int4_grid.hpp>
-#include <dfrot/quantize/scheme.hpp>
+#include <dfrot/quantize/int4_scheme.hpp>
 
 namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
@@ -25,7 +25,7 @@ enum class grouped_row : std::uint8_t { packed, not_finite, declined };
 [[nodiscard]] inline bool suits_group_quantizer(int4_scheme const& scheme, std::size_t columns) {
   return scheme.group >= 32 && std::has_single_bit(scheme.group) && scheme.group < columns &&
          columns % scheme.group == 0 && columns % wide_block == 0 && scheme.scale == scale_rule::max &&
-         grid_reach(scheme) < 120;
+         scheme.reach() < 120;
 }
 
 /// Quantizes and packs a row whose groups are many and short: sixteen grids at once, one a lane, in place of one after the
@@ -49,7 +49,7 @@ requires(has<Arch, avx512>) struct group_quantizer<Arch> {
     if (!scheme.symmetric) {
       return quantize_as<false, true>(scheme, row, columns, scales, zero_points, packed, next_row);
     }
-    return may_clip({}, grid_reach(scheme))
+    return may_clip({}, scheme.reach())
                ? quantize_as<true, true>(scheme, row, columns, scales, zero_points, packed, next_row)
                : quantize_as<true, false>(scheme, row, columns, scales, zero_points, packed, next_row);
   }

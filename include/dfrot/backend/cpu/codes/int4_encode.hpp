@@ -114,7 +114,7 @@ void encode_packed_blocks(int4_grid<float> const& grid, T const* x, std::size_t 
 /// Rounds a run of values to a grid and packs their codes, the first one into a low nibble; the last high nibble of an
 /// odd run is 0. The bytes are those of int4_grid::encode() and pack_int4().
 /// @param out packed_columns(count) bytes   @param reach no |x| exceeds reach * scale: below 120, this is faster, and
-/// more so if it excludes values beyond the grid's ends (see grid_reach() for what a scheme knows)
+/// more so if it excludes values beyond the grid's ends (see quantization_scheme::reach())
 /// @param upcoming as many values that are read next: they are brought to the cache meanwhile; or null
 template <class Arch, storage T>
 void encode_packed(int4_grid<arithmetic_t<T>> const& grid, T const* x, std::size_t count, std::uint8_t* out,

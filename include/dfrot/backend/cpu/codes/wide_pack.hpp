@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -53,7 +54,9 @@ struct wide_pack<avx512, Grids> {
 
   /// False for a scale whose reciprocal times 256 is not finite, and where codes do not fit into a byte before they are
   /// clamped. @param reach no |x| exceeds reach * scale
-  static bool fits(int4_grid<float> const& grid, float reach) { return grid.inverse_scale < 0x1p118F && reach < 120; }
+  static bool fits(int4_grid<float> const& grid, float reach) {
+    return std::abs(grid.inverse_scale) < 0x1p118F && reach < 120;
+  }
 
   explicit wide_pack(int4_grid<float> const& grid) requires(Grids == 1)
       : inverse_scale{lanes::broadcast(grid.inverse_scale)},

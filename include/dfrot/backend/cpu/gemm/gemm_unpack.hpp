@@ -75,7 +75,7 @@ inline void unpack_tile(packed_activations<> const& x, bool is_signed, gemm_grou
   for (std::size_t r = 0; r < tile.rows; ++r) {
     for (std::size_t g = 0; g < groups.count(); ++g) {
       int const zero = is_signed ? 0 : x.zero_points(first_row + r, g);
-      unpack_group(x.packed.row(first_row + r), is_signed, zero, groups, g, tile, r);
+      unpack_group(x.codes.row(first_row + r), is_signed, zero, groups, g, tile, r);
     }
   }
 }

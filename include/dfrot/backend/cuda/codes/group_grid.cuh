@@ -3,7 +3,7 @@
 #include <dfrot/backend/cuda/codes/int4_codes.cuh>
 #include <dfrot/backend/cuda/codes/row_teams.cuh>
 #include <dfrot/format/int4_grid.hpp>
-#include <dfrot/quantize/scheme.hpp>
+#include <dfrot/quantize/int4_scheme.hpp>
 
 namespace dfrot::cuda {
 
@@ -66,18 +66,16 @@ template <class Source, class Real>
   return sum;
 }
 
-/// The best of the grids that a scale search tries, by squared error; the larger ratio wins a tie.
+/// The best of a scheme's candidates, by squared error; the first of equals wins.
 template <class Source, class Real>
 [[nodiscard]] __device__ inline int4_grid<Real> search_grid(int4_scheme const& scheme, Source const& source,
                                                             group_span const& span, Real minimum, Real maximum,
                                                             double* scratch) {
   auto const add = [](double a, double b) { return a + b; };
-  Real const clip = static_cast<Real>(scheme.clip);
   int4_grid<Real> best;
   double least = __builtin_huge_val();
-  for (int candidate = 0; candidate < clip_search::candidates; ++candidate) {
-    Real const ratio = clip_search::ratio<Real>(candidate);
-    int4_grid<Real> const grid = grid_from_range(scheme, minimum, maximum, clip * ratio);
+  for (int candidate = 0; candidate < scheme.candidates(); ++candidate) {
+    int4_grid<Real> const grid = scheme.candidate(minimum, maximum, candidate);
     double const error = team_reduce(span.threads, error_of_thread(source, span, grid), scratch, add);
     if (candidate == 0 || error < least) {
       least = error;
@@ -90,8 +88,8 @@ template <class Source, class Real>
 /// The grid that a scheme gives to the team's group; grid_of_nothing() where a value is not finite.
 /// @param scratch as team_reduce()   @pre every thread of the block calls it
 template <class Source>
-[[nodiscard]] __device__ inline auto choose_grid(int4_scheme const& scheme, Source const& source,
-                                                 group_span const& span, double* scratch) {
+[[nodiscard]] __device__ inline auto find_grid(int4_scheme const& scheme, Source const& source, group_span const& span,
+                                               double* scratch) {
   using real = typename Source::real;
   value_range<real> const range = range_of_thread(source, span);
   real minimum = team_reduce(span.threads, range.minimum, scratch, [](real a, real b) { return a < b ? a : b; });
@@ -100,9 +98,8 @@ template <class Source>
   if (!finite) {  // the team goes on, since others of its block may wait for it
     minimum = maximum = 0;
   }
-  int4_grid<real> const grid = scheme.scale == scale_rule::search
-                                   ? search_grid(scheme, source, span, minimum, maximum, scratch)
-                                   : grid_from_range(scheme, minimum, maximum, static_cast<real>(scheme.clip));
+  int4_grid<real> const grid = scheme.candidates() > 1 ? search_grid(scheme, source, span, minimum, maximum, scratch)
+                                                       : scheme.candidate(minimum, maximum, 0);
   return finite ? grid : grid_of_nothing<real>();
 }
 

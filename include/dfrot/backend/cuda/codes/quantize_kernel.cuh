@@ -5,7 +5,7 @@
 #include <dfrot/backend/cuda/codes/row_source.cuh>
 #include <dfrot/backend/cuda/codes/row_teams.cuh>
 #include <dfrot/backend/cuda/device/launch.cuh>
-#include <dfrot/quantize/scheme.hpp>
+#include <dfrot/quantize/int4_scheme.hpp>
 
 namespace dfrot::cuda {
 
@@ -16,7 +16,7 @@ __device__ inline void quantize_row(row_teams const& teams, int4_scheme const& s
                                     Source const& source, Output const& out, double* scratch) {
   for (unsigned round = 0; round < teams.rounds(); ++round) {
     group_span const span = span_of_round(teams, place, round);
-    auto const grid = choose_grid(scheme, source, span, scratch);
+    auto const grid = find_grid(scheme, source, span, scratch);
     if (span.count != 0 && span.lane == 0) {
       out.write_grid(place.row, span.index, grid);
     }

@@ -10,8 +10,8 @@
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/format/int4.hpp>
 #include <dfrot/format/int4_grid.hpp>
-#include <dfrot/quantize/packed_view.hpp>
-#include <dfrot/quantize/scheme.hpp>
+#include <dfrot/quantize/int4_scheme.hpp>
+#include <dfrot/quantize/quantized_rows.hpp>
 
 namespace dfrot::cuda {
 
@@ -33,7 +33,7 @@ struct grid_output {
   [[nodiscard]] __device__ int4_grid<Real> read_grid(int4_scheme const& scheme, std::size_t row, unsigned group) const {
     Real const scale = scales[row * scale_stride + group];
     int const zero_point = zero_points == nullptr ? 0 : zero_points[row * zero_point_stride + group];
-    return scale == scale ? grid_from_scale(scheme, scale, zero_point) : grid_of_nothing<Real>();
+    return scale == scale ? scheme.grid(scale, zero_point) : grid_of_nothing<Real>();
   }
 };
 
@@ -111,14 +111,14 @@ struct packed_output : grid_output<Real> {
 
 template <class Real>
 [[nodiscard]] packed_output<Real> make_packed_output(int4_scheme const& scheme, row_teams const& teams,
-                                                     packed_view<std::uint8_t, Real, device_space> const& out) {
+                                                     quantized_rows<std::uint8_t, Real, device_space> const& out) {
   packed_output<Real> result{make_grid_output(scheme, out.scales, out.zero_points)};
-  result.packed = out.packed.data;
-  result.stride = out.packed.row_stride;
+  result.packed = out.codes.data;
+  result.stride = out.codes.row_stride;
   result.shares_bytes = teams.groups > 1 && teams.group % 2 != 0;
   // Every quad is whole then, and starts at an even byte.
-  result.in_pairs = reinterpret_cast<std::uintptr_t>(out.packed.data) % alignof(byte_pair) == 0 &&
-                    out.packed.row_stride % 2 == 0 && teams.columns % 4 == 0 &&
+  result.in_pairs = reinterpret_cast<std::uintptr_t>(out.codes.data) % alignof(byte_pair) == 0 &&
+                    out.codes.row_stride % 2 == 0 && teams.columns % 4 == 0 &&
                     (teams.groups == 1 || teams.group % 4 == 0);
   return result;
 }

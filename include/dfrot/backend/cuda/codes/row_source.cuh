@@ -9,7 +9,7 @@
 #include <dfrot/backend/cuda/device/device.cuh>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>
-#include <dfrot/quantize/scheme.hpp>
+#include <dfrot/quantize/int4_scheme.hpp>
 
 namespace dfrot::cuda {
 

@@ -13,7 +13,7 @@
 #include <dfrot/optimize/refine/cuda/token_pass.cuh>
 #include <dfrot/optimize/refine/error_sums.hpp>
 #include <dfrot/optimize/refine/token_kinds.hpp>
-#include <dfrot/quantize/scheme.hpp>
+#include <dfrot/quantize/int4_scheme.hpp>
 
 namespace dfrot::cuda {
 
@@ -59,7 +59,7 @@ void accumulate_tokens(policy const& on, int4_scheme const& scheme, Source const
                        matrix_view<T const, device_space> rotation, round_request const& request, round_sums<T>& sums) {
   std::size_t const n = source.channels();
   std::size_t const rows = source.rows();
-  check_scheme(scheme);
+  scheme.check();
   check_shape("rotation", rotation, n, n);
   expects(sums.problem.channels() == n, "refine: sums of ", sums.problem.channels(), " channels, but tokens of ", n);
   expects(on.stream == sums.problem.algebra().on().stream, "refine: the sums belong to another stream");

@@ -14,7 +14,7 @@
 #include <dfrot/backend/cuda/token_error.cuh>
 #include <dfrot/core/view.hpp>
 #include <dfrot/loss/token_error.hpp>
-#include <dfrot/quantize/scheme.hpp>
+#include <dfrot/quantize/int4_scheme.hpp>
 
 // Rounding of rotated tokens on the device, with their errors. Internal to optimize/cuda.
 namespace dfrot::cuda::detail {

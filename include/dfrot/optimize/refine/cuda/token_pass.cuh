@@ -21,7 +21,7 @@
 #include <dfrot/optimize/refine/error_sums.hpp>
 #include <dfrot/optimize/refine/token_kinds.hpp>
 #include <dfrot/optimize/refine/token_source.hpp>
-#include <dfrot/quantize/scheme.hpp>
+#include <dfrot/quantize/int4_scheme.hpp>
 
 namespace dfrot::cuda::detail {
 

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <cstdint>
+#include <type_traits>
+
+#include <dfrot/config.hpp>
+
+namespace dfrot {
+
+/// A 4-bit element: sixteen values, each with a code, that a group's scale multiplies. An object may hold a table; most are
+/// empty.
+///   lowest(), highest()   the ends of its values; highest() > 0
+///   encode(ratio)         the code of the value nearest to ratio = x / scale, which is finite; beyond the ends, of the end
+///   value(code)           what a code stands for, times the scale: exact in float
+///   code_of(nibble)       the code whose last four bits are 0 … 15: how packed codes are read
+/// Codes lie in -8 … 15. All of these are constexpr, and run on host and device.
+template <class F>
+concept element_format = std::is_trivially_copyable_v<F> && requires(F const& f, double ratio, int code) {
+  { f.lowest() } -> std::same_as<float>;
+  { f.highest() } -> std::same_as<float>;
+  { f.encode(ratio) } -> std::same_as<int>;
+  { f.value(code) } -> std::same_as<float>;
+  { F::code_of(code) } -> std::same_as<int>;
+};
+
+/// An element whose values are integers times a unit: products of any two of them are exact sums of small integers.
+///   value(code_of(nibble)) = unit * integers[nibble],   integers in -128 … 127
+template <class F>
+concept integer_element = element_format<F> && requires {
+  { F::unit } -> std::convertible_to<float>;
+  { F::integers } -> std::convertible_to<std::array<std::int8_t, 16>>;
+};
+
+/// An element of whose codes one, the zero point, stands for 0: it is chosen for each group.
+template <class F>
+concept element_with_zero_point = element_format<F> && F::has_zero_point;
+
+}  // namespace dfrot
