@@ -3,14 +3,14 @@
 /// Everything that runs on the plain loops: the front doors with their formulas, and the `reference` backend. Without Eigen.
 #include <dfrot/backend/reference/gemm.hpp>
 #include <dfrot/backend/reference/hadamard.hpp>
-#include <dfrot/backend/reference/large_peak.hpp>
 #include <dfrot/backend/reference/low_rank.hpp>
+#include <dfrot/backend/reference/massive_candidates.hpp>
 #include <dfrot/backend/reference/pack.hpp>
 #include <dfrot/backend/reference/policy.hpp>
 #include <dfrot/backend/reference/quantize.hpp>
 #include <dfrot/backend/reference/rotate_quantize.hpp>
-#include <dfrot/loss/massive_tokens.hpp>
-#include <dfrot/loss/peak_ratio.hpp>
+#include <dfrot/loss/massive_detector.hpp>
+#include <dfrot/loss/max_to_median.hpp>
 #include <dfrot/loss/rotated_token_error.hpp>
 #include <dfrot/loss/token_error.hpp>
 #include <dfrot/loss/weighted_error.hpp>

@@ -91,8 +91,7 @@ std::vector<door> doors_of_kernels(operands& o) {
        }},
       {"integer_gemm",
        [&](auto& on) {
-         integer_gemm(on, o.packed().codes, o.weights(), matrix_view<std::int32_t>(o.sums.data(), n, n),
-                      o.workspace());
+         integer_gemm(on, o.packed().codes, o.weights(), matrix_view<std::int32_t>(o.sums.data(), n, n), o.workspace());
        }},
       {"gemm",
        [&](auto& on) {
@@ -102,7 +101,7 @@ std::vector<door> doors_of_kernels(operands& o) {
       {"token_errors", [&, errors](auto& on) { token_errors(on, o.scheme, o.x.view(), errors); }},
       {"rotated_token_errors",
        [&, errors](auto& on) { rotated_token_errors(on, o.scheme, o.rotation, o.x.view(), errors); }},
-      {"massive_scan", [&](auto& on) { massive_scan().add(on, o.x.view()); }},
+      {"massive_detector", [&](auto& on) { massive_detector().add(on, o.x.view()); }},
       {"massive_automatic", [&](auto& on) { static_cast<void>(massive_automatic(on, o.x.view())); }},
   };
 }

@@ -39,7 +39,7 @@ matrix<T> sample(std::size_t rows, std::size_t channels) {
 }
 
 massive_tokens every_20th(std::size_t rows) {
-  return detail::mark_massive(rows, "planted", 0, [](std::size_t i) { return i % 20 == 0; });
+  return mark_massive(rows, "planted", 0, [](std::size_t i) { return i % 20 == 0; });
 }
 
 /// Every fourth token, massive ones among them.
@@ -275,7 +275,7 @@ TEST_CASE("tokens held out decide: never a rotation that is worse on them than t
     for (std::size_t j = 0; j < n; ++j) {
       start(j, j) = 1;
     }
-    auto const none = detail::mark_massive(60, "none", 0, [](std::size_t) { return false; });
+    auto const none = mark_massive(60, "none", 0, [](std::size_t) { return false; });
     auto const result = refine_rotation(cpu::policy{}, int4_scheme{}, x.view(), none, start.view(), options, go_on);
     CHECK(result.best_round == 0);
     CHECK(same_bytes(result.rotation, start));

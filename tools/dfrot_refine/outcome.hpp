@@ -57,7 +57,7 @@ struct outcome {
   token_split split;
   std::vector<file_findings> files;        ///< where the rows came from, in order
   massive_tokens massive;                  ///< over all rows
-  std::vector<token_peak> peaks;           ///< of all rows with a peak ratio above 100
+  std::vector<token_peak> peaks;           ///< of all rows with a max-to-median ratio above 100
   std::vector<std::string> warnings;       ///< what the user should know before using the rotation
   std::uint64_t start_seed = 0;            ///< of the Hadamard that was chosen
   rotation_errors none;                    ///< without a rotation

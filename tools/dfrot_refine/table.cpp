@@ -32,7 +32,7 @@ std::string channel_rule_text(massive_tokens const& massive) {
   for (std::size_t const channel : massive.channels) {
     channels += message(channels.empty() ? "" : ", ", channel);
   }
-  return message("auto: max / median of |x| above ", largest_ordinary_ratio, " and ", least_massive_share,
+  return message("auto: max / median of |x| above ", massive_ratio_floor, " and ", least_massive_share,
                  " of the energy in four channels, the largest ", channels,
                  std::isfinite(massive.threshold) ? message("; or a ratio of ", std::lround(massive.threshold)) : "");
 }
