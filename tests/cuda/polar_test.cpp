@@ -173,7 +173,7 @@ TEST_CASE("products of the device follow the row-major convention, strides and t
   CHECK(worst < 1e-13);
 }
 
-TEST_CASE("the device lowers outstanding singular values, and the polar factor stays") {
+TEST_CASE("the device lowers dominant singular values, and the polar factor stays") {
   std::size_t const n = 96;
   auto const u = polar_factor(gaussian_matrix<double>(n, n, 1));
   auto const v = polar_factor(gaussian_matrix<double>(n, n, 2));
@@ -183,7 +183,7 @@ TEST_CASE("the device lowers outstanding singular values, and the polar factor s
   });
   auto there = to_device(c);
   cuda::policy const on{};
-  CHECK(cuda::lower_outstanding_values(cuda::dense_algebra(on), there.view()) == 3);
+  CHECK(cuda::deflate_dominant(cuda::dense_algebra(on), there.view()) == 3);
   auto const lowered = to_host(there);
   double squares = 0;
   for (std::size_t i = 0; i < n * n; ++i) {

@@ -133,18 +133,18 @@ TEMPLATE_TEST_CASE("a short rotation lowers the massive rows' error tenfold, als
   }
 }
 
-TEST_CASE("the corner of the cube is reached in one step, and is exact for the prototype itself") {
+TEST_CASE("the pinned vertex is reached in one step, and is exact for the centroid itself") {
   std::size_t const n = 128;
   randomized_hadamard const start(n, 1);
   auto const x = massive_sample<double>(1, n, 1);
   short_options options;
-  options.target = short_target::corner;
+  options.target = short_target::vertex;
   for (auto const& scheme :
        {int4_scheme{}, int4_scheme{false}, int4_scheme{true, 48}, int4_scheme{true, 0, 1.0F, scale_rule::search}}) {
     CAPTURE(scheme.symmetric, scheme.group);
     auto const found = refine_short(cpu::policy{}, scheme, x.view(), start, options, go_on);
     REQUIRE(found.rounds.size() == 2);
-    CHECK(found.rounds[1].corner);
+    CHECK(found.rounds[1].vertex);
     CHECK(found.rounds[1].massive < 1e-20);
     auto y = x;
     found.rotation.apply(cpu::policy{}, y.view());
@@ -164,7 +164,7 @@ TEST_CASE("the corner of the cube is reached in one step, and is exact for the p
   }
 }
 
-TEST_CASE("an anchored corner rounds the noise of a token away: what is left is hardly more than the noise") {
+TEST_CASE("a pinned vertex rounds the noise of a token away: what is left is hardly more than the noise") {
   std::size_t const n = 1024;
   randomized_hadamard const start(n, 1);
   auto const x = massive_sample<float>(24, n, 1, 0.01);  // noise: 1e-4 of the energy
@@ -177,7 +177,7 @@ TEST_CASE("an anchored corner rounds the noise of a token away: what is left is 
     auto const found = refine_short(cpu::policy{2}, scheme, seen.view(), start, {}, go_on);
     double const error = mean_error(scheme, found.rotation, unseen);
     CAPTURE(scheme.symmetric, scheme.group, error);
-    CHECK(error < 2.8e-4);  // without an anchor: 9e-4 to 1.5e-3, and 2e-4 with a searched scale
+    CHECK(error < 2.8e-4);  // without a pinned channel: 9e-4 to 1.5e-3, and 2e-4 with a searched scale
   }
 }
 

@@ -14,7 +14,7 @@
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
-#include <dfrot/optimize/low_rank/anchored_corner.hpp>
+#include <dfrot/optimize/low_rank/pinned_vertex.hpp>
 #include <dfrot/optimize/low_rank/prototypes.hpp>
 #include <dfrot/optimize/low_rank/short_rounds.hpp>
 #include <dfrot/optimize/low_rank/short_turn.hpp>
@@ -28,7 +28,7 @@ namespace dfrot {
 /// What the rotated prototypes of massive tokens are drawn to.
 enum class short_target : std::uint8_t {
   quantized,  ///< what they are quantized to, by alternation
-  corner,     ///< the nearest corner of the cube, all channels +-a but for an anchor: closed form, no alternation
+  vertex,     ///< the nearest pinned vertex of the hypercube, in closed form: all channels +-a, one pinned a group
   best,       ///< both are tried, and the one with the smaller error on the rows at hand is kept
 };
 
@@ -45,7 +45,7 @@ struct short_options {
 /// What a round reached.
 struct short_round {
   int round = 0;        ///< 0 is the Hadamard alone
-  bool corner = false;  ///< not a round of the alternation, but the corner of the cube
+  bool vertex = false;  ///< the pinned vertex, not a round of the alternation
   double massive = 0;   ///< mean relative squared error of the massive rows that are looked at
   double seconds = 0;   ///< since the call
 };
@@ -74,7 +74,7 @@ inline void check_short_options(short_options const& options) {
 /// Refines a randomized Hadamard for the massive tokens alone, and moves nothing else: R = G R_0, G of rank 2 a kind of token.
 ///   Y_0 = A R_0, A a prototype a kind;   round: B = Q(Y);   C = mu (tr(Y^T W B) / n) I + Y^T W B;   Y <- Y polar(C)
 ///   G: the rotation of low rank with A G R_0 = Y of the best round (turn_between()), W = the kinds' sizes
-/// The closed form takes for B the corner of the cube nearest to Y_0, with an anchor in each group that fixes its scale.
+/// The closed form takes for B the vertex of the hypercube nearest to Y_0, with one pinned channel a group that fixes its scale.
 /// Massive tokens of one kind are nearly one vector: so few directions turn, and ordinary tokens keep the Hadamard's error.
 /// @param on where to run (host)   @param scheme the quantizer, such as int4_scheme   @param massive_rows (m x n) RMS-normalised
 /// massive tokens, as they enter the rotation; any m, also 0: the result is then the start   @param start R_0
@@ -110,7 +110,7 @@ requires std::predicate<Callback&, short_round const&>
   start.apply(on, y.view());
   matrix<double> const first = y;
   // Measures the rotation that leads to y, and keeps it if it is the best; false if the callback has had enough.
-  auto const measure = [&](bool corner) {
+  auto const measure = [&](bool vertex) {
     matrix<double> target = y;
     start.apply_transpose(on, target.view());
     bool const is_start = result.rounds.empty();
@@ -119,7 +119,7 @@ requires std::predicate<Callback&, short_round const&>
     double const error = detail::error_of(on, scheme, sample, rotation);
     std::chrono::duration<double> const elapsed = std::chrono::steady_clock::now() - began;
     int const round = static_cast<int>(result.rounds.size());
-    result.rounds.push_back({round, corner, error, elapsed.count()});
+    result.rounds.push_back({round, vertex, error, elapsed.count()});
     if (error < result.rounds[static_cast<std::size_t>(result.best_round)].massive) {
       result.best_round = round;
       result.rotation = std::move(rotation);
@@ -129,7 +129,7 @@ requires std::predicate<Callback&, short_round const&>
   };
   bool go_on = measure(false);
   matrix<double> b(y.rows(), y.columns());
-  bool const alternate = options.target != short_target::corner;
+  bool const alternate = options.target != short_target::vertex;
   for (int round = 1; go_on && alternate && round <= options.rounds; ++round) {
     fake_quantize(on, scheme, y.view(), b.view(),
                   [](std::size_t kind) { return message("the mean of massive kind ", kind); });
@@ -138,7 +138,7 @@ requires std::predicate<Callback&, short_round const&>
   }
   if (!result.stopped && options.rounds > 0 && options.target != short_target::quantized) {
     y = first;
-    detail::step_towards(on, y, detail::anchored_corners(scheme, first), result.prototypes.counts, 0);
+    detail::step_towards(on, y, detail::pinned_vertices(scheme, first), result.prototypes.counts, 0);
     measure(true);
   }
   return result;

@@ -15,7 +15,7 @@
 #include <dfrot/core/view.hpp>
 #include <dfrot/linalg/products.hpp>
 #include <dfrot/loss/token_error.hpp>
-#include <dfrot/optimize/refine/drawn_targets.hpp>
+#include <dfrot/optimize/refine/clipped_targets.hpp>
 #include <dfrot/optimize/refine/round_sums.hpp>
 #include <dfrot/optimize/refine/token_kinds.hpp>
 #include <dfrot/optimize/refine/token_source.hpp>
@@ -95,7 +95,7 @@ class token_pass {
   void add_ordinary(P const& on, Scheme const& scheme, matrix_view<T> y, matrix_view<T> b, token_kinds const& kinds,
                     round_request const& request, weighted_procrustes& problem) {
     if (request.target_clip < 1) {
-      fake_quantize(on, drawn_in(scheme, static_cast<float>(request.target_clip)), y, b);
+      fake_quantize(on, clipped_targets(scheme, static_cast<float>(request.target_clip)), y, b);
     }
     for (std::size_t i = 0; i < b.rows; ++i) {
       if (kinds.massive[tokens_[i]] != 0 || is_held_out(kinds, tokens_[i])) {
@@ -149,7 +149,7 @@ class token_pass {
 
 /// One pass over the tokens of a source under a rotation: adds their errors and their part of the Procrustes problem to sums.
 ///   Y = X R;   B = Q(Y);   errors ||y - b||^2;   C += w^2 Y^T B over the tokens that are not held out
-/// For ordinary tokens, the B of the products is what drawn_in() makes of it where request.target_clip is below 1.
+/// For ordinary tokens, the B of the products is what clipped_targets() makes of it where request.target_clip is below 1.
 /// Tokens go through in blocks of 1024 (numbers with the same token / 1024); Y and B are never there for more than a block.
 /// @param on where to run (host)   @param scheme the quantizer   @param source (m x n)   @param kinds what its tokens are
 /// @param rotation R (n x n) float or double   @param request which share of the ordinary tokens takes part (in blocks;

@@ -29,7 +29,7 @@ concept refines_from = token_source<Source, T> ||
 ///   Y = X Z;   B = Q(Y);   C = sum_i w_i^2 y_i^T b_i = U S V^T;   R <- Z U V^T;   Z <- polar(R + beta (R - R_before))
 /// Quantizing finds the nearest B for fixed R, the Procrustes step the nearest R for fixed B: with target_clip 1, both can only
 /// lower the weighted loss (up to the clamping of the quantizer). Below 1, ordinary tokens are drawn to points of a smaller
-/// range instead of the nearest ones, which lowers their largest values (see drawn_in()). Momentum beta is dropped for a
+/// range instead of the nearest ones, which lowers their largest values (see clipped_targets()). Momentum beta is dropped for a
 /// step when the loss has risen. The best rotation measured is returned, judged on the tokens held out if there are any:
 /// it is never worse on them than the start.
 /// Who calls includes optimize/refine/refine_rotation.hpp to run on the host, or cuda_refinement.cuh for a device.

@@ -32,7 +32,7 @@ struct refine_options {
   int rounds = 30;     ///< alternations at most; the paper has 100
   /// beta in [0, 1): how far a round goes on in the direction of the last; 0: the paper's iteration
   double momentum = recommended_momentum(scale_rule::max);
-  /// in (0, 1]: the points that ordinary tokens are drawn to have a range of this ratio (see drawn_in()); 1: the nearest
+  /// in (0, 1]: the points that ordinary tokens are drawn to have a range of this ratio (see clipped_targets()); 1: the nearest
   /// ones, as in the paper
   double target_clip = 0.5;
   double tolerance = 1e-3;    ///< rounds gain something when the loss has fallen by more than this share of it, on the

@@ -40,7 +40,7 @@ class round_sums {
 
 /// One pass over the tokens of a source under a rotation, on a device: the twin of dfrot::accumulate_tokens().
 ///   Y = X R;   B = Q(Y);   errors ||y - b||^2;   C += w^2 Y^T B over the tokens that are not held out
-/// For ordinary tokens, the B of the products is what drawn_in() makes of it where request.target_clip is below 1.
+/// For ordinary tokens, the B of the products is what clipped_targets() makes of it where request.target_clip is below 1.
 /// Tokens go through in the host's blocks of 1024. Codes are those of every backend for the same Y; Y itself is a
 /// product in another order of sums than the host's. A token's errors are those of token_errors() for Y; those of
 /// the tokens are added one after the other.

@@ -9,9 +9,9 @@
 #include <dfrot/backend/cuda/device/device_matrix.cuh>
 #include <dfrot/backend/cuda/device/policy.cuh>
 #include <dfrot/core/view.hpp>
+#include <dfrot/linalg/cuda/deflate_dominant.cuh>
 #include <dfrot/linalg/cuda/dense_algebra.cuh>
 #include <dfrot/linalg/cuda/elements.cuh>
-#include <dfrot/linalg/cuda/outstanding_values.cuh>
 #include <dfrot/linalg/cuda/polar.cuh>
 
 namespace dfrot::cuda {
@@ -121,7 +121,7 @@ class procrustes_sums {
   void turn_in(matrix_view<T, device_space> r, bool shared) {
     if constexpr (std::is_same_v<Real, float>) {  // as weighted_procrustes::turn()
       for (std::size_t first = 0; first < channels() && !shared; first += block_) {
-        lower_outstanding_values(*algebra_, sums_.view().row_block(first, block_));
+        deflate_dominant(*algebra_, sums_.view().row_block(first, block_));
       }
     }
     device_matrix<Real> q(on(), channels(), block_);

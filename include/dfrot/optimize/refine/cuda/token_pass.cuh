@@ -14,10 +14,10 @@
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/loss/token_error.hpp>
+#include <dfrot/optimize/refine/clipped_targets.hpp>
 #include <dfrot/optimize/refine/cuda/procrustes_sums.cuh>
 #include <dfrot/optimize/refine/cuda/round_tokens.cuh>
 #include <dfrot/optimize/refine/cuda/staging.cuh>
-#include <dfrot/optimize/refine/drawn_targets.hpp>
 #include <dfrot/optimize/refine/error_sums.hpp>
 #include <dfrot/optimize/refine/token_kinds.hpp>
 #include <dfrot/optimize/refine/token_source.hpp>
@@ -91,7 +91,7 @@ class token_pass {
         rounded_tokens<T>{b, place_.data(), massive_y_.view(), massive_b_.view(), errors_.data() + block_first_});
     if (request.with_products) {
       if (request.target_clip < 1) {
-        draw_block(on_, drawn_in(scheme, static_cast<float>(request.target_clip)), y, b, place_.data());
+        draw_block(on_, clipped_targets(scheme, static_cast<float>(request.target_clip)), y, b, place_.data());
       }
       problem.add_ordinary(y, b);
     }

@@ -9,14 +9,14 @@
 #include <dfrot/core/view.hpp>
 #include <dfrot/linalg/cuda/dense_algebra.cuh>
 #include <dfrot/linalg/cuda/elements.cuh>
-#include <dfrot/linalg/detail/outstanding_steps.hpp>
+#include <dfrot/linalg/detail/subspace_iteration.hpp>
 
 namespace dfrot::cuda {
 
 namespace detail {
 
-/// The matrix of outstanding_steps, on a device. @pre c without gaps between its rows
-struct outstanding_matrix {
+/// The matrix of subspace_iteration, on a device. @pre c without gaps between its rows
+struct dominated_matrix {
   dense_algebra const& algebra;
   matrix_view<double, device_space> c;
 
@@ -55,18 +55,18 @@ struct outstanding_matrix {
 
 }  // namespace detail
 
-/// Lowers the singular values of C that stand out, on a device: the twin of the host's lower_outstanding_values(), with the
-/// same rules; see there. The products run on the device, what is done to 16 vectors on the host, which waits for each.
+/// Deflates the dominant singular values of C on a device: the twin of the host's deflate_dominant(), with the same rules; see
+/// there. Products run on the device. Work on the 16 vectors runs on the host, which waits for each product.
 /// @param algebra where to run   @param c (n x n) without gaps between its rows, finite, not rank-deficient
 /// @return how many values were lowered   Complexity: 64 n^2 operations a step on the device, 10^4 n on the host.
 /// Determinism: as dense_algebra.   Throws: std::invalid_argument on shape; std::runtime_error as check_status().
-inline std::size_t lower_outstanding_values(dense_algebra const& algebra, matrix_view<double, device_space> c) {
+inline std::size_t deflate_dominant(dense_algebra const& algebra, matrix_view<double, device_space> c) {
   check_shape("C", c, c.columns, c.columns);
   check_stride("C", c);
-  expects(c.rows <= 1 || c.row_stride == c.columns, "outstanding values of a matrix whose rows are ", c.row_stride,
+  expects(c.rows <= 1 || c.row_stride == c.columns, "deflation of a matrix whose rows are ", c.row_stride,
           " values apart, not ", c.columns);
-  detail::outstanding_matrix here{algebra, c};
-  return dfrot::detail::outstanding_steps<detail::outstanding_matrix>(here).run();
+  detail::dominated_matrix here{algebra, c};
+  return dfrot::detail::subspace_iteration<detail::dominated_matrix>(here).run();
 }
 
 }  // namespace dfrot::cuda
