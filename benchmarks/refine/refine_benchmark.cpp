@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <dfrot/cpu.hpp>
 #include <dfrot/optimize/refine/refine_rotation.hpp>
+#include <dfrot/optimize/refine/refinement.hpp>
 #include <utility>
 
 #include "support/sample.hpp"

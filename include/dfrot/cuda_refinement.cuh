@@ -6,7 +6,7 @@
 #include <dfrot/linalg/cuda/deflate_dominant.cuh>
 #include <dfrot/linalg/cuda/dense_algebra.cuh>
 #include <dfrot/linalg/cuda/polar.cuh>
-#include <dfrot/optimize/refine/alternation.hpp>
 #include <dfrot/optimize/refine/cuda/accumulate_tokens.cuh>
 #include <dfrot/optimize/refine/cuda/device_tokens.cuh>
 #include <dfrot/optimize/refine/cuda/refinement.cuh>
+#include <dfrot/optimize/refine/refine_rotation.hpp>

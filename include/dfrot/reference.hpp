@@ -9,11 +9,11 @@
 #include <dfrot/backend/reference/policy.hpp>
 #include <dfrot/backend/reference/quantize.hpp>
 #include <dfrot/backend/reference/rotate_quantize.hpp>
+#include <dfrot/loss/error_summary.hpp>
 #include <dfrot/loss/massive_detector.hpp>
 #include <dfrot/loss/max_to_median.hpp>
 #include <dfrot/loss/rotated_token_error.hpp>
 #include <dfrot/loss/token_error.hpp>
-#include <dfrot/loss/weighted_error.hpp>
 #include <dfrot/quantize/block_scheme.hpp>
 #include <dfrot/quantize/dequantize.hpp>
 #include <dfrot/quantize/fake_quantize.hpp>

@@ -4,8 +4,8 @@
 #include <dfrot/backend/cpu/massive_candidates.hpp>
 #include <dfrot/backend/reference/massive_candidates.hpp>
 #include <dfrot/io/npy.hpp>
+#include <dfrot/loss/error_summary.hpp>
 #include <dfrot/loss/massive_detector.hpp>
-#include <dfrot/loss/weighted_error.hpp>
 #include <dfrot/transform/rms_norm.hpp>
 #include <limits>
 #include <string>

@@ -15,6 +15,7 @@
 #include <dfrot/linalg/products.hpp>
 #include <dfrot/optimize/low_rank/refine_short.hpp>
 #include <dfrot/optimize/refine/refine_rotation.hpp>
+#include <dfrot/optimize/refine/refinement.hpp>
 
 #include "support/catch.hpp"
 
@@ -128,7 +129,7 @@ std::vector<door> doors_of_matrices(operands& o) {
       {"accumulate_tokens",
        [&, identity](auto& on) {
          auto sums = begin_refinement(cpu::policy{}, identity, {}, n).empty_sums();
-         accumulate_tokens(on, o.scheme, memory_tokens(identity), token_kinds{{o.massive.is_massive.data(), n}, {}, 0},
+         accumulate_tokens(on, o.scheme, memory_tokens(identity), token_flags{{o.massive.is_massive.data(), n}, {}, 0},
                            identity, {}, sums);
        }},
       {"refine_short",

@@ -6,9 +6,10 @@
 #include <dfrot/linalg/dense_rotation.hpp>
 #include <dfrot/linalg/orthogonal.hpp>
 #include <dfrot/linalg/orthogonality.hpp>
+#include <dfrot/loss/error_summary.hpp>
 #include <dfrot/loss/rotated_token_error.hpp>
-#include <dfrot/loss/weighted_error.hpp>
 #include <dfrot/optimize/refine/refine_rotation.hpp>
+#include <dfrot/optimize/refine/refinement.hpp>
 #include <limits>
 #include <utility>
 #include <vector>

@@ -9,6 +9,7 @@
 #include <dfrot/linalg/orthogonal.hpp>
 #include <dfrot/linalg/orthogonality.hpp>
 #include <dfrot/optimize/refine/refine_rotation.hpp>
+#include <dfrot/optimize/refine/refinement.hpp>
 #include <filesystem>
 #include <limits>
 #include <utility>
@@ -255,7 +256,7 @@ TEST_CASE("tokens held out decide: never a rotation that is worse on them than t
     options.held_out = every_fourth(200);
     auto const result =
         refine_rotation(cpu::policy{2}, int4_scheme{}, x.view(), every_20th(200), start.view(), options, go_on);
-    CHECK(result.few_tokens == false);
+    CHECK(result.too_few_tokens == false);
     for (auto const& round : result.rounds) {
       CHECK(result.rounds[static_cast<std::size_t>(result.best_round)].held_out.weighted_loss <=
             round.held_out.weighted_loss);
@@ -280,7 +281,7 @@ TEST_CASE("tokens held out decide: never a rotation that is worse on them than t
     CHECK(result.best_round == 0);
     CHECK(same_bytes(result.rotation, start));
     CHECK(result.overfitted);
-    CHECK(result.few_tokens);
+    CHECK(result.too_few_tokens);
     CHECK(result.rounds.back().loss < result.rounds.front().loss);
   }
 }

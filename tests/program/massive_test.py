@@ -127,9 +127,9 @@ def dominated_of(folder, layers):
 
 
 def check_worse_than_hadamard(folder):
-    """Pure rows, not marked, are left worse than they were, file by file: measured on rows used and on rows held out."""
+    """Pure rows, not marked, are left worse than they were, file by file: measured on calibration rows and on held-out rows."""
     layers = [layer(0, massive=0), layer(6, massive=20, rows=400), layer(30, massive=20, rows=400)]
-    words = ["for tokens used that few channels dominate, in 2 of 2 files", "for tokens held out that few channels dominate, in 2 of 2 files"]
+    words = ["for calibration tokens that few channels dominate, in 2 of 2 files", "for held-out tokens that few channels dominate, in 2 of 2 files"]
     report = warned(folder, *save(folder, layers), "--massive", 1e-6, "--rounds", 20, "--holdout", 0.4, warnings=[
         ["no token is massive by the rule 'threshold'", "try --massive compare"], [words[0]], [words[1]]])
     for text, part in zip(report["warnings"][1:], ("used", "held_out")):

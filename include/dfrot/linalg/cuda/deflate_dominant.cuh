@@ -24,9 +24,9 @@ struct dominated_matrix {
   [[nodiscard]] double sum_of_squares() const {
     return squared_norm(algebra.on(), vector_view<double, device_space>{c.data, c.rows * c.columns});
   }
-  [[nodiscard]] matrix<double> times(matrix<double> const& rows) const { return multiply(rows, taken::as_is); }
+  [[nodiscard]] matrix<double> times(matrix<double> const& rows) const { return multiply(rows, op::none); }
   [[nodiscard]] matrix<double> times_transposed(matrix<double> const& rows) const {
-    return multiply(rows, taken::transposed);
+    return multiply(rows, op::transpose);
   }
   void subtract(matrix<double> const& left, matrix<double> const& right) const {
     auto const on_device = [&](matrix<double> const& rows) {
@@ -36,16 +36,16 @@ struct dominated_matrix {
     };
     auto const there_left = on_device(left);
     auto const there_right = on_device(right);
-    algebra.multiply(-1.0, taken::transposed, there_left.view(), taken::as_is, there_right.view(), 1.0, c);
+    algebra.multiply(-1.0, op::transpose, there_left.view(), op::none, there_right.view(), 1.0, c);
     synchronize(algebra.on());  // the host's rows may go now
   }
 
  private:
-  [[nodiscard]] matrix<double> multiply(matrix<double> const& rows, taken how) const {
+  [[nodiscard]] matrix<double> multiply(matrix<double> const& rows, op how) const {
     device_matrix<double> from(algebra.on(), rows.rows(), c.rows);
     device_matrix<double> to(algebra.on(), rows.rows(), c.rows);
     copy(algebra.on(), rows.view(), from.view());
-    algebra.multiply(1.0, taken::as_is, from.view(), how, c, 0.0, to.view());
+    algebra.multiply(1.0, op::none, from.view(), how, c, 0.0, to.view());
     matrix<double> product(rows.rows(), c.rows);
     copy(algebra.on(), matrix_view<double const, device_space>(to.view()), product.view());
     synchronize(algebra.on());
