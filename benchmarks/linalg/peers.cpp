@@ -4,7 +4,6 @@
 // the orthogonality error ||Q^T Q - I||_F / sqrt(n) of the result. The BLAS belongs to this program, so that it may set its
 // threads. Gaussian matrices, whose condition is about 2 n, are the hard case; "near" is a rotation plus 10 % noise.
 #include <Eigen/Core>
-#include <Eigen/SVD>
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -22,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "linalg/eigen_polar.hpp"
 #if defined(DFROT_BENCH_OPENBLAS)
 #include "linalg/lapack.hpp"
 #endif
@@ -57,13 +57,8 @@ matrix<float> polar(Policy const& on, matrix<float> const& c) {
 
 matrix<float> polar_by_eigen(matrix<float> const& c) {
   Eigen::MatrixXf const copy = dfrot::as_eigen(c.view());
-#if EIGEN_VERSION_AT_LEAST(3, 4, 90)
-  Eigen::BDCSVD<Eigen::MatrixXf, Eigen::ComputeFullU | Eigen::ComputeFullV> const svd(copy);
-#else
-  Eigen::BDCSVD<Eigen::MatrixXf> const svd(copy, Eigen::ComputeFullU | Eigen::ComputeFullV);
-#endif
   matrix<float> q(c.rows(), c.rows());
-  dfrot::as_eigen(q.view()).noalias() = svd.matrixU() * svd.matrixV().transpose();
+  dfrot::as_eigen(q.view()) = dfrot::polar_by_eigen(copy);
   return q;
 }
 

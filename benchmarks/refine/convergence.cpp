@@ -7,7 +7,6 @@
 #include <dfrot/cpu.hpp>
 #include <dfrot/io/npy.hpp>
 #include <dfrot/linalg/orthogonal.hpp>
-#include <dfrot/linalg/polar_svd.hpp>
 #include <dfrot/optimize/refine/refine_rotation.hpp>
 #include <dfrot/optimize/refine/refinement.hpp>
 #include <exception>
@@ -17,6 +16,8 @@
 
 #if defined(DFROT_BENCH_OPENBLAS)
 #include "linalg/lapack.hpp"
+#else
+#include "linalg/eigen_polar.hpp"
 #endif
 #include "support/sample.hpp"
 
@@ -75,7 +76,7 @@ void paper_step(Policy const& on, matrix_view<double const> sums, matrix<float>&
 template <class Policy>
 void paper_step(Policy const&, matrix_view<double const> sums, matrix<float>& rotation) {
   Eigen::MatrixXd const c = as_eigen(sums);
-  Eigen::MatrixXd const next = as_eigen(rotation.view()).cast<double>() * detail::orthogonal_factor(c);
+  Eigen::MatrixXd const next = as_eigen(rotation.view()).cast<double>() * polar_by_eigen(c);
   Eigen::HouseholderQR<Eigen::MatrixXd> const decomposition(next);
   Eigen::MatrixXd q = decomposition.householderQ();
   for (Eigen::Index j = 0; j < q.cols(); ++j) {  // the signs that keep an orthogonal matrix what it is

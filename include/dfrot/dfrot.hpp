@@ -10,7 +10,6 @@
 #include <dfrot/linalg/orthogonal.hpp>
 #include <dfrot/linalg/orthogonality.hpp>
 #include <dfrot/linalg/polar.hpp>
-#include <dfrot/linalg/polar_svd.hpp>
 #include <dfrot/linalg/products.hpp>
 #include <dfrot/optimize/low_rank/centroids.hpp>
 #include <dfrot/optimize/low_rank/refine_short.hpp>

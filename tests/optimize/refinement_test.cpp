@@ -177,12 +177,6 @@ TEST_CASE("streams, files and threads: the same bytes") {
     check_same(run(2, memory_tokens(x.view())));
     check_same(run(5, memory_tokens(x.view())));
   }
-  SECTION("several sources, one after the other") {
-    auto const parts = x.view();
-    check_same(
-        run(2, joined_tokens(std::vector{memory_tokens(parts.row_block(0, 700)), memory_tokens(parts.row_block(700, 1)),
-                                         memory_tokens(parts.row_block(701, rows - 701))})));
-  }
   SECTION("files") {
     auto const path = std::filesystem::temp_directory_path() / message("dfrot_refinement_", ::getpid(), ".npy");
     write_npy(path, x.view());
