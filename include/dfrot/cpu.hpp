@@ -13,6 +13,7 @@
 #include <dfrot/backend/cpu/rotate_quantize.hpp>
 #include <dfrot/backend/cpu/short_rotation.hpp>
 #include <dfrot/format/e1m2.hpp>
+#include <dfrot/format/e3m0.hpp>
 #include <dfrot/loss/massive_tokens.hpp>
 #include <dfrot/loss/peak_ratio.hpp>
 #include <dfrot/loss/rotated_token_error.hpp>
