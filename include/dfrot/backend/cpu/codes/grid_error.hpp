@@ -55,9 +55,13 @@ template <bool WithNorm, bool Saturated, class Grid, std::size_t Grids, storage 
   for (std::size_t g = 0; g < Grids; ++g) {
     sums.squared_error[g] = lane_sum(count, [&grid = grids[g], x](std::size_t j) {
       auto const value = load(x[j]);
+      Real nearest = 0;
       // In double, the bounds also keep the compiler from fusing the product with the difference below.
-      constexpr bool bounded = Saturated || std::is_same_v<Real, double>;
-      Real const nearest = bounded ? grid.decode(grid.encode(value)) : grid.decode_unbounded(grid.encode(value));
+      if constexpr (Saturated || std::is_same_v<Real, double>) {
+        nearest = grid.decode(grid.encode(value));
+      } else {
+        nearest = grid.decode_unbounded(grid.encode(value));
+      }
       double const difference = static_cast<double>(value) - static_cast<double>(nearest);
       return difference * difference;
     });
