@@ -113,6 +113,10 @@ void check_rotate_quantize(P const& on, Rotation const& rotation, Scheme const& 
       !can_rotate_quantize<P, hadamard_order, int4_scheme, float> ||
           can_rotate_quantize<P, order_type<Rotation>, Scheme, std::remove_const_t<T>>,
       "this backend cannot rotate and quantize rows of this type by this rotation to this scheme in one step");
+  if constexpr (quantization_scheme<Scheme> && storage<T>) {
+    static_assert(std::is_same_v<Scale, typename Scheme::template scale_type<arithmetic_t<T>>>,
+                  "these scales are not of the scheme's scale_type");
+  }
   expects(x.columns == rotation.size(), "a rotation of order ", rotation.size(), " on rows of ", x.columns,
           " values: the two must be equal");
   check_stride("activations", x);

@@ -2,17 +2,31 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <type_traits>
 
 #include <dfrot/config.hpp>
 
 namespace dfrot {
 
+/// The values of one group, in arithmetic of Real.
+///   scale, zero_point   decode(code) is about scale times (code - zero_point), or times the value of the code
+///   stored()            what is written for the scale
+///   encode(x)           the code of a finite x: std::int8_t   decode(code)   what a code stands for: finite
+template <class G, class Real, class Stored>
+concept quantization_grid = std::is_trivially_copyable_v<G> && requires(G const& grid, Real x, int code) {
+  { grid.scale } -> std::convertible_to<Real>;
+  { grid.zero_point } -> std::convertible_to<int>;
+  { grid.stored() } -> std::same_as<Stored>;
+  { grid.encode(x) } -> std::same_as<std::int8_t>;
+  { grid.decode(code) } -> std::same_as<Real>;
+};
+
 /// How rows are quantized: what every operation on codes takes, and all that kernels ask of it. int4_scheme is chosen at run
 /// time; block_scheme is put together from an element, a scale storage and a range rule.
 ///   group                     columns that share a scale; 0: the whole row; the last group may be shorter
 ///   scale_type<Real>          what is written for the scale of a group; Real is float, or double for rows of double
-///   grid_type<Real>           the values of a group: scale, zero_point, stored(), encode(x), decode(code) (see block_grid)
+///   grid_type<Real>           the values of a group, a quantization_grid; block_grid is one
 ///   candidates(), candidate<Real>(min, max, k)   grids to try for a group with min <= 0 <= max; the one with the least squared
 ///                             error is taken, the first of equals
 ///   by_magnitude()            true if candidate() only looks at the larger of -min and max: min = -max will do
@@ -22,8 +36,15 @@ namespace dfrot {
 ///   reach()                   a bound for |x| / |scale|, whatever grid is chosen
 ///   check()                   Throws: std::invalid_argument for a scheme that makes no sense
 template <class S>
-concept quantization_scheme = std::is_trivially_copyable_v<S> &&
-    requires(S const& scheme, float x, typename S::template scale_type<float> stored, int k) {
+concept quantization_scheme =
+    std::is_trivially_copyable_v<S> && quantization_grid < typename S::template grid_type<float>,
+float,
+    typename S::template scale_type < float >>
+        &&quantization_grid<typename S::template grid_type<double>, double,
+                            typename S::template scale_type<double>>&& requires(S const& scheme, float x,
+                                                                                typename S::template scale_type<float>
+                                                                                    stored,
+                                                                                int k) {
   { scheme.group } -> std::convertible_to<std::size_t>;
   { scheme.candidates() } -> std::same_as<int>;
   { scheme.by_magnitude() } -> std::same_as<bool>;

@@ -7,6 +7,7 @@
 #include <dfrot/backend/cpu/codes/find_grid.hpp>
 #include <dfrot/backend/cpu/codes/int4_decode.hpp>
 #include <dfrot/backend/cpu/codes/plain_codes.hpp>
+#include <dfrot/backend/cpu/codes/table_codes.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/backend/cpu/row_blocks.hpp>
 #include <dfrot/core/numeric.hpp>

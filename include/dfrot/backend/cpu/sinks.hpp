@@ -10,6 +10,7 @@
 #include <dfrot/backend/cpu/codes/group_quantizer.hpp>
 #include <dfrot/backend/cpu/codes/int4_encode.hpp>
 #include <dfrot/backend/cpu/codes/plain_codes.hpp>
+#include <dfrot/backend/cpu/codes/table_codes.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/format/int4.hpp>

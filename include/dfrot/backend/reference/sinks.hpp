@@ -40,8 +40,9 @@ template <class Scheme, class Code>
 }
 
 /// Codes, scales and zero points.
-template <quantization_scheme Scheme, class Code, class Scale, storage T>
-DFROT_PER_ISA void take_group(policy const& /*on*/, Scheme const& scheme, quantized_rows<Code, Scale> const& out,
+template <quantization_scheme Scheme, class Code, storage T>
+DFROT_PER_ISA void take_group(policy const& /*on*/, Scheme const& scheme,
+                              quantized_rows<Code, typename Scheme::template scale_type<arithmetic_t<T>>> const& out,
                               std::size_t i, std::size_t g, T const* x, std::size_t first, std::size_t count) {
   auto const grid = find_grid(scheme, x + first, count);
   out.scales(i, g) = grid.stored();
@@ -54,8 +55,9 @@ DFROT_PER_ISA void take_group(policy const& /*on*/, Scheme const& scheme, quanti
 }
 
 /// Codes for scales that are known.
-template <quantization_scheme Scheme, class Code, class Scale, storage T>
-DFROT_PER_ISA void take_group(policy const& /*on*/, Scheme const& scheme, codes_for_grids<Code, Scale> const& out,
+template <quantization_scheme Scheme, class Code, storage T>
+DFROT_PER_ISA void take_group(policy const& /*on*/, Scheme const& scheme,
+                              codes_for_grids<Code, typename Scheme::template scale_type<arithmetic_t<T>>> const& out,
                               std::size_t i, std::size_t g, T const* x, std::size_t first, std::size_t count) {
   auto const grid =
       scheme.template grid<arithmetic_t<T>>(out.scales(i, g), scheme.has_zero_points() ? out.zero_points(i, g) : 0);

@@ -9,6 +9,7 @@
 #include <dfrot/backend/cpu/codes/grid_lanes.hpp>
 #include <dfrot/backend/cpu/codes/int4_encode.hpp>
 #include <dfrot/backend/cpu/codes/plain_codes.hpp>
+#include <dfrot/backend/cpu/codes/threshold_lanes.hpp>
 #include <dfrot/backend/cpu/isa/double_lanes.hpp>
 #include <dfrot/backend/cpu/isa/float_lanes.hpp>
 #include <dfrot/backend/cpu/isa/unroll.hpp>
@@ -54,9 +55,13 @@ template <bool WithNorm, bool Saturated, class Grid, std::size_t Grids, storage 
   for (std::size_t g = 0; g < Grids; ++g) {
     sums.squared_error[g] = lane_sum(count, [&grid = grids[g], x](std::size_t j) {
       auto const value = load(x[j]);
+      Real nearest = 0;
       // In double, the bounds also keep the compiler from fusing the product with the difference below.
-      constexpr bool bounded = Saturated || std::is_same_v<Real, double>;
-      Real const nearest = bounded ? grid.decode(grid.encode(value)) : grid.decode_unbounded(grid.encode(value));
+      if constexpr (Saturated || std::is_same_v<Real, double>) {
+        nearest = grid.decode(grid.encode(value));
+      } else {
+        nearest = grid.decode_unbounded(grid.encode(value));
+      }
       double const difference = static_cast<double>(value) - static_cast<double>(nearest);
       return difference * difference;
     });
@@ -72,20 +77,20 @@ template <bool WithNorm, bool Saturated, class Grid, std::size_t Grids, storage 
 
 /// For grids of which one reaches beyond the largest number of Real. (They are copies for the reason given at
 /// decode_saturated().)
-template <bool WithNorm, std::size_t Grids, class Real, storage T>
-[[nodiscard]] DFROT_CPU_APART grid_sums<Grids> sum_saturated_errors(std::array<int4_grid<Real>, Grids> grids,
-                                                                    T const* x, std::size_t count) {
+template <bool WithNorm, std::size_t Grids, class Grid, storage T>
+[[nodiscard]] DFROT_CPU_APART grid_sums<Grids> sum_saturated_errors(std::array<Grid, Grids> grids, T const* x,
+                                                                    std::size_t count) {
   return sum_errors_in_loops<WithNorm, true>(grids, x, count);
 }
 
-/// The same in registers: every value is read and widened once for all grids.
-template <class Arch, bool WithNorm, std::size_t Grids, storage T>
-[[nodiscard]] grid_sums<Grids> sum_errors_in_registers(std::array<int4_grid<float>, Grids> const& grids, T const* x,
+/// The same in registers: every value is read and widened once for all grids. @tparam Lanes what rounds to a grid there
+template <class Arch, bool WithNorm, class Lanes = grid_lanes<Arch>, class Grid, std::size_t Grids, storage T>
+[[nodiscard]] grid_sums<Grids> sum_errors_in_registers(std::array<Grid, Grids> const& grids, T const* x,
                                                        std::size_t count) {
   using lanes = float_lanes<Arch>;
   using doubles = double_lanes<Arch>;
   auto const in_lanes = [&grids]<std::size_t... G>(std::index_sequence<G...>) {
-    return std::array<grid_lanes<Arch>, Grids>{grid_lanes<Arch>(grids[G])...};
+    return std::array<Lanes, Grids>{Lanes(grids[G])...};
   }
   (std::make_index_sequence<Grids>{});
   doubles errors[Grids];
@@ -103,14 +108,16 @@ template <class Arch, bool WithNorm, std::size_t Grids, storage T>
   for (; j + lanes::width <= count; j += lanes::width) {
     take(lanes::load(x + j));
   }
-  if (j < count) {
-    take(lanes::load(x + j, count - j));  // zeros add nothing
-  }
   grid_sums<Grids> sums;
-  for (std::size_t g = 0; g < Grids; ++g) {
-    sums.squared_error[g] = errors[g].total();
+  if (Lanes::keeps_zero && j < count) {
+    take(lanes::load(x + j, count - j));  // zeros add nothing
+  } else if (j < count) {
+    sums = sum_errors_in_loops<WithNorm, true>(grids, x + j, count - j);
   }
-  sums.squared_norm = norm.total();
+  for (std::size_t g = 0; g < Grids; ++g) {
+    sums.squared_error[g] += errors[g].total();
+  }
+  sums.squared_norm += norm.total();
   return sums;
 }
 
@@ -133,11 +140,17 @@ template <class Arch, bool WithNorm, std::size_t Grids, class Real, storage T>
   }
 }
 
-/// The same for grids of other kinds, in plain loops.
+/// The same for grids of other kinds, in registers where table_codes.hpp encodes them.
 template <class Arch, bool WithNorm, class Grid, std::size_t Grids, storage T>
 requires(!is_int4_grid<Grid>)
     [[nodiscard]] grid_sums<Grids> sum_errors(std::array<Grid, Grids> const& grids, T const* x, std::size_t count) {
-  return detail::sum_errors_in_loops<WithNorm, true>(grids, x, count);
+  if constexpr (encodes_by_table<Arch, Grid, T>) {
+    auto const saturates = [](auto const& grid) { return grid.template reaches_beyond<float>(); };
+    if (std::none_of(grids.begin(), grids.end(), saturates)) [[likely]] {
+      return detail::sum_errors_in_registers<Arch, WithNorm, detail::threshold_lanes_of<Arch, Grid>>(grids, x, count);
+    }
+  }
+  return detail::sum_saturated_errors<WithNorm>(grids, x, count);
 }
 
 }  // namespace DFROT_CPU_ISA

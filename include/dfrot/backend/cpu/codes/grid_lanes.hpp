@@ -11,6 +11,7 @@ inline namespace DFROT_CPU_ISA {
 template <class Arch>
 struct grid_lanes {
   using lanes = float_lanes<Arch>;
+  static constexpr bool keeps_zero = true;  ///< whether 0 is sure to be a value
 
   lanes scale;
   lanes inverse_scale;

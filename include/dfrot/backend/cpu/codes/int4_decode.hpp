@@ -24,34 +24,35 @@ template <class Byte>
 inline constexpr std::size_t codes_per = std::is_same_v<Byte, std::uint8_t> ? 2 : 1;
 
 /// Decodes 32 codes: nibbles from uint8_t, one code a byte from int8_t.
-template <class Arch, class Byte, storage T>
-void decode_block(nibble_lanes<Arch> const& grid, Byte const* codes, T* out) {
+template <class Arch, class Lanes, class Byte, storage T>
+void decode_block(Lanes const& grid, Byte const* codes, T* out) {
   using lanes = float_lanes<Arch>;
-  typename lanes::reg values[nibble_lanes<Arch>::registers];
+  typename lanes::reg values[Lanes::registers];
   if constexpr (std::is_same_v<Byte, std::uint8_t>) {
     grid.packed(codes, values);
   } else {
     grid.bytes(codes, values);
   }
-  for (std::size_t k = 0; k < nibble_lanes<Arch>::registers; ++k) {
+  for (std::size_t k = 0; k < Lanes::registers; ++k) {
     lanes::of(values[k]).store(out + k * lanes::width);
   }
 }
 
 /// Decodes in blocks that do not lie across cache lines; less than one block is padded.
-/// @pre count is even where two codes share a byte
-template <class Arch, class Byte, storage T>
-void decode_blocks(int4_grid<float> const& grid, Byte const* codes, std::size_t count, T* out) {
+/// @tparam Lanes what turns codes to a grid's values in registers   @pre count is even where two codes share a byte
+template <class Arch, class Lanes = nibble_lanes<Arch>, class Grid, class Byte, storage T>
+void decode_blocks(Grid const& grid, Byte const* codes, std::size_t count, T* out) {
   constexpr std::size_t per_byte = codes_per<Byte>;
-  nibble_lanes<Arch> const in_lanes(grid);
+  Lanes const in_lanes(grid);
   if (count >= code_block) {
-    for_overlapping_blocks<code_block>(count, values_before_boundary<64>(out) / 2 * 2,
-                                       [&](std::size_t j) { decode_block(in_lanes, codes + j / per_byte, out + j); });
+    for_overlapping_blocks<code_block>(count, values_before_boundary<64>(out) / 2 * 2, [&](std::size_t j) {
+      decode_block<Arch>(in_lanes, codes + j / per_byte, out + j);
+    });
   } else if (count > 0) {
     Byte padded[code_block / per_byte] = {};
     T values[code_block];
     std::copy_n(codes, count / per_byte, padded);
-    decode_block(in_lanes, padded, values);
+    decode_block<Arch>(in_lanes, padded, values);
     std::copy_n(values, count, out);
   }
 }

@@ -33,9 +33,10 @@ namespace detail {
 /// Writes a block as nibbles, two a byte.
 struct nibble_writer {
   static constexpr std::size_t codes_per_byte = 2;
-  int bias;
-  int flip;
+  int bias = 0;
+  int flip = 0;
 
+  nibble_writer() = default;
   explicit nibble_writer(int4_grid<float> const& grid)
       : bias(grid.zero_point - grid.lowest), flip(grid.lowest < 0 ? 0x88 : 0) {}
   template <class Arch, class Registers>
@@ -47,8 +48,9 @@ struct nibble_writer {
 /// Writes a block as one code a byte.
 struct byte_writer {
   static constexpr std::size_t codes_per_byte = 1;
-  int offset;
+  int offset = 0;
 
+  byte_writer() = default;
   explicit byte_writer(int4_grid<float> const& grid) : offset(grid.zero_point) {}
   template <class Arch, class Registers>
   void write(Registers const& placed, std::int8_t* out) const {
@@ -57,8 +59,8 @@ struct byte_writer {
 };
 
 /// Loads a block of values, rounds them and writes their codes.
-template <class Arch, bool Clamp, storage T, class Writer, class Byte>
-void encode_block(grid_lanes<Arch> const& grid, T const* x, Writer writer, Byte* out) {
+template <class Arch, bool Clamp, class Lanes, storage T, class Writer, class Byte>
+void encode_block(Lanes const& grid, T const* x, Writer writer, Byte* out) {
   using lanes = float_lanes<Arch>;
   typename lanes::reg placed[code_block / lanes::width];
   for (std::size_t k = 0; k < code_block / lanes::width; ++k) {
@@ -68,11 +70,11 @@ void encode_block(grid_lanes<Arch> const& grid, T const* x, Writer writer, Byte*
 }
 
 /// Encodes in blocks; less than one is padded with zeros. (The writer is a copy, since bytes that are written may alias
-/// everything else.) @pre count is even where two codes share a byte
-template <class Arch, bool Clamp, storage T, class Writer, class Byte>
-void encode_blocks(int4_grid<float> const& grid, T const* x, std::size_t count, Writer writer, Byte* out) {
+/// everything else.) @tparam Lanes what rounds to the grid in registers   @pre count is even where two codes share a byte
+template <class Arch, bool Clamp, class Lanes = grid_lanes<Arch>, class Grid, storage T, class Writer, class Byte>
+void encode_blocks(Grid const& grid, T const* x, std::size_t count, Writer writer, Byte* out) {
   constexpr std::size_t per_byte = Writer::codes_per_byte;
-  grid_lanes<Arch> const in_lanes(grid);
+  Lanes const in_lanes(grid);
   if (count >= code_block) {
     for_overlapping_blocks<code_block>(count, 0, [=](std::size_t j) DFROT_CPU_INLINE {
       encode_block<Arch, Clamp>(in_lanes, x + j, writer, out + j / per_byte);

@@ -4,26 +4,42 @@
 #include <cstdint>
 #include <type_traits>
 
+#include <dfrot/backend/cpu/isa/float_lanes.hpp>
 #include <dfrot/backend/cpu/isa/isa.hpp>
 #include <dfrot/core/numeric.hpp>
+#include <dfrot/format/block_grid.hpp>
+#include <dfrot/format/element.hpp>
 #include <dfrot/format/int4.hpp>
 #include <dfrot/format/int4_grid.hpp>
 
 namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
 
-// What int4_encode.hpp and int4_decode.hpp do, for a grid of any other kind: loops over encode() and decode(), which the
-// compiler is left to vectorize. A format that is worth kernels of its own gets overloads for its grid.
+// What int4_encode.hpp, int4_decode.hpp and table_codes.hpp do, for a grid of any other kind: loops over encode() and decode(),
+// which the compiler is left to vectorize.
 
-/// True for the grids that have kernels in registers.
+/// True for the grids of INT4, which have kernels everywhere.
 template <class Grid>
 inline constexpr bool is_int4_grid = false;
 template <class Real>
 inline constexpr bool is_int4_grid<int4_grid<Real>> = true;
 
+/// True where table_codes.hpp encodes values of T, or decodes to them.
+template <class Arch, class Grid, class T>
+inline constexpr bool encodes_by_table = false;
+template <class Arch, class F, class Stored, class T>
+inline constexpr bool encodes_by_table<Arch, block_grid<F, Stored, float>, T> =
+    has<Arch, avx2>&& in_registers<Arch, T>&& threshold_element<F>;
+template <class Arch, class Grid, class T>
+inline constexpr bool decodes_by_table = false;
+template <class Arch, class F, class Stored, class T>
+inline constexpr bool decodes_by_table<Arch, block_grid<F, Stored, float>, T> = has<Arch, avx2>&& in_registers<Arch, T>;
+
 template <class Arch, class Grid, storage T>
-requires(!is_int4_grid<Grid>) void encode_packed(Grid const& grid, T const* x, std::size_t count, std::uint8_t* out,
-                                                 float /*reach*/, T const* /*upcoming*/ = nullptr) {
+requires(!is_int4_grid<Grid> && !encodes_by_table<Arch, Grid, T>) void encode_packed(Grid const& grid, T const* x,
+                                                                                     std::size_t count,
+                                                                                     std::uint8_t* out, float /*reach*/,
+                                                                                     T const* /*upcoming*/ = nullptr) {
   Grid const own = grid;  // bytes that are written may alias everything else
   for (std::size_t b = 0; b < count / 2; ++b) {
     out[b] = pack_int4(own.encode(load(x[2 * b])), own.encode(load(x[2 * b + 1])));
@@ -34,8 +50,9 @@ requires(!is_int4_grid<Grid>) void encode_packed(Grid const& grid, T const* x, s
 }
 
 template <class Arch, class Grid, storage T>
-requires(!is_int4_grid<Grid>) void encode(Grid const& grid, T const* x, std::size_t count, std::int8_t* out,
-                                          float /*reach*/) {
+requires(!is_int4_grid<Grid> && !encodes_by_table<Arch, Grid, T>) void encode(Grid const& grid, T const* x,
+                                                                              std::size_t count, std::int8_t* out,
+                                                                              float /*reach*/) {
   Grid const own = grid;
   for (std::size_t j = 0; j < count; ++j) {
     out[j] = own.encode(load(x[j]));
@@ -43,7 +60,9 @@ requires(!is_int4_grid<Grid>) void encode(Grid const& grid, T const* x, std::siz
 }
 
 template <class Arch, class Grid, storage T, storage U>
-requires(!is_int4_grid<Grid>) void round_to_grid(Grid const& grid, T const* x, std::size_t count, U* out) {
+requires(!is_int4_grid<Grid> &&
+         !(encodes_by_table<Arch, Grid, T> && in_registers<Arch, U>)) void round_to_grid(Grid const& grid, T const* x,
+                                                                                         std::size_t count, U* out) {
   Grid const own = grid;
   for (std::size_t j = 0; j < count; ++j) {
     out[j] = store_saturated<U>(own.decode(own.encode(load(x[j]))));
@@ -52,8 +71,9 @@ requires(!is_int4_grid<Grid>) void round_to_grid(Grid const& grid, T const* x, s
 
 /// @param code_of(nibble) as the scheme's
 template <class Arch, class Grid, storage T, class CodeOf>
-requires(!is_int4_grid<Grid>) void decode_packed(Grid const& grid, std::uint8_t const* packed, std::size_t count,
-                                                 T* out, CodeOf const& code_of) {
+requires(!is_int4_grid<Grid> &&
+         !decodes_by_table<Arch, Grid, T>) void decode_packed(Grid const& grid, std::uint8_t const* packed,
+                                                              std::size_t count, T* out, CodeOf const& code_of) {
   T values[16];
   for (int nibble = 0; nibble < 16; ++nibble) {
     values[nibble] = store_saturated<T>(grid.decode(code_of(nibble)));
@@ -68,7 +88,9 @@ requires(!is_int4_grid<Grid>) void decode_packed(Grid const& grid, std::uint8_t 
 }
 
 template <class Arch, class Grid, storage T>
-requires(!is_int4_grid<Grid>) void decode(Grid const& grid, std::int8_t const* codes, std::size_t count, T* out) {
+requires(!is_int4_grid<Grid> && !decodes_by_table<Arch, Grid, T>) void decode(Grid const& grid,
+                                                                              std::int8_t const* codes,
+                                                                              std::size_t count, T* out) {
   Grid const own = grid;
   for (std::size_t j = 0; j < count; ++j) {
     out[j] = store_saturated<T>(own.decode(codes[j]));
