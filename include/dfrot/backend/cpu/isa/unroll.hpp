@@ -36,6 +36,19 @@ inline namespace DFROT_CPU_ISA {
 #define DFROT_CPU_APART
 #endif
 
+// DFROT_CPU_UNROLL stands before a loop over registers whose count is a constant: unrolled, indices are constants, and arrays of
+// registers are registers. The loop is compiled once, where detail::unroll() below has a function for each step, which takes
+// compilers several times as long.
+#if DFROT_CPU_SANITIZED
+#define DFROT_CPU_UNROLL
+#elif defined(__clang__)
+#define DFROT_CPU_UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define DFROT_CPU_UNROLL _Pragma("GCC unroll 128")
+#else
+#define DFROT_CPU_UNROLL
+#endif
+
 namespace detail {
 
 /// Calls step(0), step(1), … step(Count - 1) with constants, without a loop, so that arrays of registers are registers.
