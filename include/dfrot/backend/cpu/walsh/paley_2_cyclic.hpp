@@ -114,9 +114,13 @@ class paley_2_cyclic {
       lanes const odd_term = lanes::load(terms + (2 * j + 1) * width);
       DFROT_CPU_UNROLL
       for (std::size_t k = 0; k < Block; ++k) {
-        if (j > k && j - k < cycle.count) {
-          bool const is_even = cycle.is_even[j - k];
-          add_signed(is_even ? even[k] : odd[k], is_even ? even_term : odd_term, cycle.sign[j - k], k % 2 == 1, one);
+        if (j <= k || j - k >= cycle.count) {
+          continue;
+        }
+        if (cycle.is_even[j - k]) {
+          add_signed(even[k], even_term, cycle.sign[j - k], k % 2 == 1, one);
+        } else {
+          add_signed(odd[k], odd_term, cycle.sign[j - k], k % 2 == 1, one);
         }
       }
       pin(even, odd);
