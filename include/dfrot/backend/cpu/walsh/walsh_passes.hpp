@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <type_traits>
+#include <utility>
 
 #include <dfrot/backend/cpu/isa/float_lanes.hpp>
 #include <dfrot/backend/cpu/isa/isa.hpp>
@@ -78,38 +79,42 @@ template <class Source, class Target>
   }
 }
 
+/// Calls body(0), body(step) … for Count positions: written out, since clang++ takes a loop that fills registers for a copy.
+template <std::size_t Count, class Step, class Body>
+DFROT_CPU_FLAT void at_positions(Step step, Body const& body) {
+  [&]<std::size_t... K>(std::index_sequence<K...>) DFROT_CPU_FLAT { (body(K, K * step), ...); }
+  (std::make_index_sequence<Count>{});
+}
+
 /// The registers of one pass: positions k step, k < Count, transformed by `levels`.
 template <std::size_t Count, class Arch, class Step, class Source, class Target, class Transform>
-void transform_registers(Step step, Source const from, Target const to, Transform const& levels) {
+DFROT_CPU_FLAT void transform_registers(Step step, Source const from, Target const to, Transform const& levels) {
   auto const write = writer(from, to);
   float_lanes<Arch> r[Count];
-  unrolled<Count>([&](auto k) { r[decltype(k)::value] = from(decltype(k)::value * step); });
+  at_positions<Count>(step, [&](std::size_t k, std::size_t i) DFROT_CPU_FLAT { r[k] = from(i); });
   levels(r);
-  unrolled<Count>([&](auto k) { write(decltype(k)::value * step, r[decltype(k)::value]); });
+  at_positions<Count>(step, [&](std::size_t k, std::size_t i) DFROT_CPU_FLAT { write(i, r[k]); });
 }
 
 /// The same for two halves, `half` values apart, and the level between them, by H_{2h} = [H_h H_h; H_h -H_h]: first the sums of
 /// both halves, then the differences. The inputs are read twice, which is free, and the results of the first half are
 /// written when both inputs that stood in their place have been read.
 template <std::size_t Count, class Arch, class Step, class Source, class Target, class Transform>
-void transform_halves(Step step, std::size_t half, Source const from, Target const to, Transform const& levels) {
+DFROT_CPU_FLAT void transform_halves(Step step, std::size_t half, Source const from, Target const to,
+                                     Transform const& levels) {
   auto const write = writer(from, to);
   Source const from_second = from + half;
   auto const write_second = write + half;
   float_lanes<Arch> sums[Count];
-  unrolled<Count>([&](auto k) {
-    constexpr std::size_t i = decltype(k)::value;
-    sums[i] = from(i * step) + from_second(i * step);
-  });
+  at_positions<Count>(step, [&](std::size_t k, std::size_t i) DFROT_CPU_FLAT { sums[k] = from(i) + from_second(i); });
   levels(sums);
   float_lanes<Arch> differences[Count];
-  unrolled<Count>([&](auto k) {
-    constexpr std::size_t i = decltype(k)::value;
-    differences[i] = from(i * step) - from_second(i * step);
-    write(i * step, sums[i]);
+  at_positions<Count>(step, [&](std::size_t k, std::size_t i) DFROT_CPU_FLAT {
+    differences[k] = from(i) - from_second(i);
+    write(i, sums[k]);
   });
   levels(differences);
-  unrolled<Count>([&](auto k) { write_second(decltype(k)::value * step, differences[decltype(k)::value]); });
+  at_positions<Count>(step, [&](std::size_t k, std::size_t i) DFROT_CPU_FLAT { write_second(i, differences[k]); });
 }
 
 /// Asks for Lines registers of a row that will be transformed next. From memory, the processor would wait for it in its first
@@ -132,7 +137,7 @@ template <std::size_t Levels, class Arch, bool FetchesNext = false, class Run, c
   using lanes = float_lanes<Arch>;
   auto const one = lanes::broadcast(1.0F);
   auto const factor = lanes::broadcast(scale);
-  auto const levels = [&](auto& r) { register_levels<true, 4>(r, one, factor); };
+  auto const levels = [&](auto& r) DFROT_CPU_FLAT { register_levels<true, 4>(r, one, factor); };
   for (std::size_t i = 0; i < run; i += lanes::width) {
     if constexpr (FetchesNext) {
       fetch_share<Arch, (std::size_t{1} << Levels) / 2>(from.data + (3 * run << (Levels - 1)) + (i << (Levels - 1)));
@@ -148,7 +153,8 @@ template <std::size_t Levels, class Arch, bool FetchesNext = false, class Run, c
 
 /// Fewer values than a register has lanes.
 template <std::size_t Levels, class Arch, class Source, class Target>
-void partial_pass(lane_signs<Arch> const& signs, float_lanes<Arch> scale, Source const from, Target const to) {
+DFROT_CPU_FLAT void partial_pass(lane_signs<Arch> const& signs, float_lanes<Arch> scale, Source const from,
+                                 Target const to) {
   constexpr std::size_t count = std::size_t{1} << Levels;
   float_lanes<Arch> x = from(0, count);
   if constexpr (Levels > 2) {
@@ -181,7 +187,8 @@ template <std::size_t Levels, bool Scaled, class Arch, bool FetchesNext = false,
       partial_pass<Levels>(signs, factor, from + (i << Levels), to + (i << Levels));
     } else {
       transform_registers<(std::size_t{1} << (Levels - log2_width)), Arch>(
-          std::integral_constant<std::size_t, lanes::width>{}, from + (i << Levels), to + (i << Levels), [&](auto& r) {
+          std::integral_constant<std::size_t, lanes::width>{}, from + (i << Levels), to + (i << Levels),
+          [&](auto& r) DFROT_CPU_FLAT {
             lane_levels(r, signs);
             register_levels<Scaled, 2>(r, one, factor);
           });
@@ -201,7 +208,8 @@ template <bool Scaled, class Arch, class Source, class Target>
   for (std::size_t i = 0; i < count; ++i) {
     std::size_t const first = i << plan::block_levels;
     transform_halves<(std::size_t{1} << plan::log2_registers), Arch>(
-        std::integral_constant<std::size_t, lanes::width>{}, half, from + first, to + first, [&](auto& r) {
+        std::integral_constant<std::size_t, lanes::width>{}, half, from + first, to + first,
+        [&](auto& r) DFROT_CPU_FLAT {
           lane_levels(r, signs);
           register_levels<Scaled, 1>(r, one, factor);
         });
