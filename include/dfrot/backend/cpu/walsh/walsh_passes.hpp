@@ -57,6 +57,13 @@ struct stored_run {
   lanes operator()(std::size_t i, std::size_t count) const { return lanes::load(data + i, count); }
   void operator()(std::size_t i, lanes x) const { x.store(data + i); }
   void operator()(std::size_t i, lanes x, std::size_t count) const { x.store(data + i, count); }
+  /// The floats in memory if they are what is read, null if they are converted.
+  [[nodiscard]] float const* as_stored() const {
+    if constexpr (std::is_same_v<std::remove_const_t<T>, float>) {
+      return data;
+    }
+    return nullptr;
+  }
   /// Where results go that take the place of what was read.
   [[nodiscard]] stored_run place() const { return *this; }
 };
