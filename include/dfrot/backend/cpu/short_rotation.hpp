@@ -24,6 +24,7 @@ namespace detail {
 template <class Arch>
 struct stepped_run {
   using lanes = float_lanes<Arch>;
+  static constexpr bool is_plain = false;
   float* data;
   float const* u;
   lanes step;

@@ -49,6 +49,7 @@ template <class Arch>
 template <class Arch, storage T, bool MayLackSigns = false>
 struct signed_run {
   using lanes = float_lanes<Arch>;
+  static constexpr bool is_plain = false;
   T* data;
   std::int8_t const* signs;
 

@@ -62,41 +62,37 @@ DFROT_CPU_FLAT void two_scaled_butterflies(float_lanes<Arch>& a, float_lanes<Arc
 }
 
 /// One level of the transform between registers i and i + stride. FusedEvery: in one of so many pairs of butterflies,
-/// differences are fused, since plain additions alone would leave the units of fused multiply-adds idle.
+/// differences are fused, since plain additions alone would leave the units of fused multiply-adds idle. @pre Count >= 4
 template <std::size_t FusedEvery, class Arch, std::size_t Count>
 DFROT_CPU_FLAT void register_level(float_lanes<Arch> (&r)[Count], std::size_t stride, float_lanes<Arch> one) {
-  if constexpr (Count == 2) {
-    auto const sum = r[0] + r[1];
-    r[1] = r[0] - r[1];
-    r[0] = sum;
-  } else {
-    DFROT_CPU_UNROLL
-    for (std::size_t p = 0; p < Count / 2; p += 2) {
-      std::size_t const i = p / stride * 2 * stride + p % stride;
-      std::size_t const j = (p + 1) / stride * 2 * stride + (p + 1) % stride;
-      two_butterflies(r[i], r[i + stride], r[j], r[j + stride], one, p / 2 % FusedEvery == 0, 2 * stride == Count);
-    }
+  DFROT_CPU_UNROLL
+  for (std::size_t p = 0; p < Count / 2; p += 2) {
+    std::size_t const i = p / stride * 2 * stride + p % stride;
+    std::size_t const j = (p + 1) / stride * 2 * stride + (p + 1) % stride;
+    two_butterflies(r[i], r[i + stride], r[j], r[j + stride], one, p / 2 % FusedEvery == 0, 2 * stride == Count);
   }
 }
 
-/// All levels between Count registers, a power of two; the first one multiplies by scale if Scaled.
-template <bool Scaled, std::size_t FusedEvery, class Arch, std::size_t Count>
-DFROT_CPU_FLAT void register_levels(float_lanes<Arch> (&r)[Count], float_lanes<Arch> one, float_lanes<Arch> scale) {
-  if constexpr (Scaled && Count == 1) {
+/// All levels between Count registers, a power of two; the first one multiplies by scale if is_scaled (asked while all of them
+/// are in registers: one branch for the whole of their levels).
+template <std::size_t FusedEvery, class Arch, std::size_t Count>
+DFROT_CPU_FLAT void register_levels(float_lanes<Arch> (&r)[Count], bool is_scaled, float_lanes<Arch> one,
+                                    float_lanes<Arch> scale) {
+  if constexpr (Count == 1) {
     r[0] = r[0] * scale;
-  } else if constexpr (Scaled && Count == 2) {
+  } else if constexpr (Count == 2) {
     auto const scaled = r[0] * scale;
     r[0] = fma(r[1], scale, scaled);
     r[1] = fnma(r[1], scale, scaled);
-  } else if constexpr (Scaled) {
-    DFROT_CPU_UNROLL
-    for (std::size_t i = 0; i < Count; i += 4) {
-      two_scaled_butterflies(r[i], r[i + 1], r[i + 2], r[i + 3], scale);
+  } else {
+    if (is_scaled) {
+      DFROT_CPU_UNROLL
+      for (std::size_t i = 0; i < Count; i += 4) {
+        two_scaled_butterflies(r[i], r[i + 1], r[i + 2], r[i + 3], scale);
+      }
+    } else {
+      register_level<FusedEvery>(r, 1, one);
     }
-  } else if constexpr (Count >= 2) {
-    register_level<FusedEvery>(r, 1, one);
-  }
-  if constexpr (Count >= 4) {
     register_level<FusedEvery>(r, 2, one);
   }
   if constexpr (Count >= 8) {
