@@ -24,6 +24,7 @@ namespace detail {
 template <class Arch>
 struct stepped_run {
   using lanes = float_lanes<Arch>;
+  static constexpr bool is_plain = false;
   float* data;
   float const* u;
   lanes step;
@@ -38,6 +39,8 @@ struct stepped_run {
     std::copy_n(signs + i, count, padded);
     return with_signs(fma(step, lanes::load(u + i, count), lanes::load(data + i, count)), padded);
   }
+  /// What is read is not what is stored.
+  [[nodiscard]] float const* as_stored() const { return nullptr; }
   /// Results that take the place of what was read have had their step.
   [[nodiscard]] stored_run<Arch, float> place() const { return {data}; }
 };

@@ -28,12 +28,33 @@ inline namespace DFROT_CPU_ISA {
 #define DFROT_CPU_INLINE
 #endif
 
+// DFROT_CPU_FLAT stands where DFROT_CPU_INLINE does, in what functions with gnu::flatten call: g++ inlines all of it at once there,
+// which makes better code than always_inline; clang++ inlines the outermost calls only.
+#if defined(__clang__)
+#define DFROT_CPU_FLAT DFROT_CPU_INLINE
+#else
+#define DFROT_CPU_FLAT
+#endif
+
 // DFROT_CPU_APART keeps a function out of its callers: code for rare cases, and large arrays, since clang++ gives a function that
 // inlines several such the room of all of them.
 #if defined(__GNUC__)
 #define DFROT_CPU_APART __attribute__((noinline))
 #else
 #define DFROT_CPU_APART
+#endif
+
+// DFROT_CPU_UNROLL stands before a loop over registers whose count is a constant: unrolled, indices are constants, and arrays of
+// registers are registers. The loop is compiled once, where detail::unroll() below has a function for each step, which takes
+// compilers several times as long.
+#if DFROT_CPU_SANITIZED
+#define DFROT_CPU_UNROLL
+#elif defined(__clang__)
+#define DFROT_CPU_UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define DFROT_CPU_UNROLL _Pragma("GCC unroll 128")
+#else
+#define DFROT_CPU_UNROLL
 #endif
 
 namespace detail {

@@ -47,10 +47,6 @@ bool paley_2_base_matrix(std::size_t base, base_matrix_runs const& runs, std::si
     case 12:
       base_matrix_by_kernel<paley_2_kernel<Arch, 5, true>>(runs, columns, scale);
       return true;
-    case 76:
-      base_matrix_by_kernel<paley_2_cyclic<Arch, 37, 9>>(runs, columns, scale);
-      return true;
-#if !DFROT_CPU_SANITIZED  // one of each kind is enough to check
     case 20:
       base_matrix_by_kernel<paley_2_kernel<Arch, 9, true>>(runs, columns, scale);
       return true;
@@ -63,6 +59,9 @@ bool paley_2_base_matrix(std::size_t base, base_matrix_runs const& runs, std::si
     case 52:
       base_matrix_by_kernel<paley_2_kernel<Arch, 25, true>>(runs, columns, scale);
       return true;
+    case 76:
+      base_matrix_by_kernel<paley_2_cyclic<Arch, 37, 9>>(runs, columns, scale);
+      return true;
     case 100:
       base_matrix_by_kernel<paley_2_cyclic<Arch, 49, 12>>(runs, columns, scale);
       return true;
@@ -72,7 +71,6 @@ bool paley_2_base_matrix(std::size_t base, base_matrix_runs const& runs, std::si
     case 148:
       base_matrix_by_kernel<paley_2_cyclic<Arch, 73, 12>>(runs, columns, scale);
       return true;
-#endif
     default:
       return false;
   }

@@ -23,8 +23,8 @@ inline constexpr std::size_t largest_table_base = 1024;
 /// A base matrix by tables of sums (sign_table_product) for orders whose signs are read at run time. The product keeps all
 /// sums of its columns on the stack, so that larger matrices take fewer columns at a time.
 /// @tparam LargestCount of rows of signs: K, or K / 2 for Paley's second construction
-/// @tparam Registers of columns at a time; 2 for Paley's second construction, whose outputs come in pairs
-template <class Arch, std::size_t LargestCount, std::size_t Registers>
+/// @tparam Registers of columns at a time   @tparam InPairs of Paley's second construction, whose outputs come in pairs
+template <class Arch, std::size_t LargestCount, std::size_t Registers, bool InPairs>
 class base_matrix_by_table {
  public:
   using lanes = float_lanes<Arch>;
@@ -37,25 +37,23 @@ class base_matrix_by_table {
         rest_(order.rest()),
         values_(values),
         scale_(lanes::broadcast(scale)) {
-    bool const is_paley_2 = order.construction() == hadamard_construction::paley_2;
-    std::size_t const count = is_paley_2 ? base_ / 2 : base_;
+    std::size_t const count = InPairs ? base_ / 2 : base_;
     if constexpr (keeps_words) {
       for (std::size_t first = 0; first < count; first += block) {
         read_words(first, count, words_ + first / block * count);
       }
     }
-    if (!is_paley_2) {
-      for (std::size_t column = 0; column < rest_; column += Registers * width) {
-        multiply_columns(count, column);
-      }
-    } else if constexpr (Registers == 2) {
-      for (std::size_t column = 0; column < rest_; column += width) {
+    for (std::size_t column = 0; column < rest_; column += InPairs ? width : Registers * width) {
+      if constexpr (InPairs) {
         multiply_paley_2_columns(count, column);
+      } else {
+        multiply_columns(count, column);
       }
     }
   }
 
  private:
+  static_assert(!InPairs || Registers == 2);
   static constexpr std::size_t width = lanes::width;
   using product = sign_table_product<Arch, LargestCount, Registers>;
   using columns = typename product::columns;
@@ -178,25 +176,28 @@ template <class Arch, std::size_t LargestCount>
 inline constexpr std::size_t table_registers = LargestCount * 2 * float_lanes<Arch>::width * sizeof(float) <= 49152 ? 2
                                                                                                                     : 1;
 
-template <class Arch, std::size_t LargestCount, std::size_t Registers = table_registers<Arch, LargestCount>>
+template <class Arch, std::size_t LargestCount, bool InPairs,
+          std::size_t Registers = table_registers<Arch, LargestCount>>
 DFROT_CPU_APART void multiply_by_table_of(hadamard_order const& order, bool transpose, float* values, float scale) {
-  base_matrix_by_table<Arch, LargestCount, Registers>(order, transpose, values, scale);
+  base_matrix_by_table<Arch, LargestCount, Registers, InPairs>(order, transpose, values, scale);
 }
 
 /// H_K by tables, with as many columns at a time as 64 KiB of stack allow. @pre K <= largest_table_base; not a Kronecker product
 template <class Arch>
 void multiply_by_table(hadamard_order const& order, bool transpose, float* values, float scale) {
   using half_as_wide = std::conditional_t<has<Arch, avx2>, avx2, Arch>;
-  bool const is_paley_2 = order.construction() == hadamard_construction::paley_2;
-  std::size_t const count = is_paley_2 ? order.base() / 2 : order.base();
-  if (count <= 256) {
-    multiply_by_table_of<Arch, 256>(order, transpose, values, scale);
-  } else if (is_paley_2) {
-    multiply_by_table_of<half_as_wide, largest_table_base / 2, 2>(order, transpose, values, scale);
-  } else if (count <= 704) {
-    multiply_by_table_of<Arch, 704>(order, transpose, values, scale);
+  if (order.construction() == hadamard_construction::paley_2) {
+    if (order.base() <= 512) {
+      multiply_by_table_of<Arch, 256, true>(order, transpose, values, scale);
+    } else {
+      multiply_by_table_of<half_as_wide, largest_table_base / 2, true, 2>(order, transpose, values, scale);
+    }
+  } else if (order.base() <= 256) {
+    multiply_by_table_of<Arch, 256, false>(order, transpose, values, scale);
+  } else if (order.base() <= 704) {
+    multiply_by_table_of<Arch, 704, false>(order, transpose, values, scale);
   } else {
-    multiply_by_table_of<half_as_wide, largest_table_base>(order, transpose, values, scale);
+    multiply_by_table_of<half_as_wide, largest_table_base, false>(order, transpose, values, scale);
   }
 }
 

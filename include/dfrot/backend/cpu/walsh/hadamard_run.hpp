@@ -84,10 +84,7 @@ void transform_run(hadamard_order const& order, Source const from, Target const 
   if (order.base() == 1) {
     walsh_hadamard<Arch>(order.log2_rest(), 1, scale, from, to, to);
   } else if (scratch_pays<Arch>(order)) {
-    float const* row = nullptr;
-    if constexpr (requires { from.as_stored(); }) {
-      row = from.as_stored();
-    }
+    float const* const row = from.as_stored();
     for (std::size_t i = 0; row == nullptr && i < order.size(); i += float_lanes<Arch>::width) {
       from(i).store(values + i);
     }
@@ -98,32 +95,46 @@ void transform_run(hadamard_order const& order, Source const from, Target const 
   }
 }
 
-/// H or H^T for a run in registers, with signs before or after.
+/// H^T of an order that is not symmetric: the base matrix has other signs then.
+template <class Arch, class Source, class Target>
+void transform_run_by_transpose(hadamard_order const& order, Source const from, Target const to, float* values) {
+  walsh_hadamard<Arch>(order.log2_rest(), order.base(), 1.0F, from, to, to);
+  base_matrix<Arch>(order, true, values, hadamard_scale<float>(order));
+}
+
+/// H or H^T for a run of floats in place, with signs before or after.
+template <class Arch>
+void hadamard_run(hadamard_task const& task, float* run, float* /*workspace*/) {
+  if (!task.transpose && task.signs != nullptr) {
+    transform_run<Arch>(task.order, signed_run<Arch, float>{run, task.signs}, in_place{}, run);
+    return;
+  }
+  stored_run<Arch, float> const from{run};
+  if (task.transpose && !is_symmetric(task.order)) {
+    transform_run_by_transpose<Arch>(task.order, from, in_place{}, run);
+  } else {
+    transform_run<Arch>(task.order, from, in_place{}, run);
+  }
+  multiply_signs(run, task.signs, task.order.size());
+}
+
+/// The same for a run of half or bfloat16, by way of a workspace of floats.
 template <class Arch, class T>
 void hadamard_run(hadamard_task const& task, T* run, float* workspace) {
   hadamard_order const& order = task.order;
-  signed_run<Arch, T> const from{run, task.transpose ? nullptr : task.signs};
-  float* values = workspace;
-  if constexpr (std::is_same_v<T, float>) {
-    values = run;
-  } else if (order.base() == 1 && (!task.transpose || task.signs == nullptr)) {  // the last pass rounds to T
-    stored_run<Arch, float> const work{workspace};
+  signed_run<Arch, T, true> const from{run, task.transpose ? nullptr : task.signs};
+  stored_run<Arch, float> const work{workspace};
+  if (order.base() == 1 && (!task.transpose || task.signs == nullptr)) {  // the last pass rounds to T
     walsh_hadamard<Arch>(order.log2_rest(), 1, hadamard_scale<float>(order), from, work, stored_run<Arch, T>{run});
     return;
   }
   if (task.transpose && !is_symmetric(order)) {
-    walsh_hadamard<Arch>(order.log2_rest(), order.base(), 1.0F, from, stored_run<Arch, float>{values},
-                         stored_run<Arch, float>{values});
-    base_matrix<Arch>(order, true, values, hadamard_scale<float>(order));
-  } else if constexpr (std::is_same_v<T, float>) {
-    transform_run<Arch>(order, from, in_place{}, values);
+    transform_run_by_transpose<Arch>(order, from, work, workspace);
   } else {
-    transform_run<Arch>(order, from, stored_run<Arch, float>{values}, values);
+    transform_run<Arch>(order, from, work, workspace);
   }
-  multiply_signs(values, task.transpose ? task.signs : nullptr, order.size());
-  if constexpr (!std::is_same_v<T, float>) {
-    store_run<Arch>(values, order.size(), run);
-  }
+  multiply_signs(workspace, task.transpose ? task.signs : nullptr, order.size());
+  store_run<Arch>(workspace, order.size(), run);
 }
 
 /// One run, read and left as it is, transformed in a workspace of n values. (H alone, not H^T: the signs come first.)
@@ -133,13 +144,13 @@ void hadamard_to_workspace(hadamard_task const& task, T const* run, arithmetic_t
     std::transform(run, run + task.order.size(), workspace, [](T value) { return load(value); });
     hadamard_plain<Arch>(task, workspace, static_cast<arithmetic_t<T>*>(nullptr));
   } else {
-    transform_run<Arch>(task.order, signed_run<Arch, T const>{run, task.signs}, stored_run<Arch, float>{workspace},
-                        workspace);
+    transform_run<Arch>(task.order, signed_run<Arch, T const, true>{run, task.signs},
+                        stored_run<Arch, float>{workspace}, workspace);
   }
 }
 
 /// Calls body(transform) with transform(run, workspace), which does what hadamard_to_workspace() does. For the powers of 2
-/// that models have, the compiler knows it whole: in the body's loop over rows, nothing is chosen or set up anew.
+/// that models have, it is chosen here, once for all rows: a pointer to the function of that length.
 template <class Arch, class T, class Body>
 void with_hadamard_to_workspace(hadamard_task const& task, Body const& body) {
   if constexpr (!std::is_same_v<Arch, portable> && !std::is_same_v<T, double>) {
@@ -147,13 +158,13 @@ void with_hadamard_to_workspace(hadamard_task const& task, Body const& body) {
     constexpr std::size_t largest = walsh_plan<Arch>::small_levels;
     std::size_t const m = task.order.log2_rest();
     if (task.order.base() == 1 && m >= least && m <= largest) {
-      float const scale = hadamard_scale<float>(task.order);
-      std::int8_t const* const signs = task.signs;
-      with_constant<least, largest>(m, [&](auto levels) {
-        body([=](T const* run, float* workspace) DFROT_CPU_INLINE {
-          stored_run<Arch, float> const work{workspace};
-          small_transforms<decltype(levels)::value, Arch>(1, scale, signed_run<Arch, T const>{run, signs}, work, work);
-        });
+      using source = signed_run<Arch, T const, true>;
+      using work = stored_run<Arch, float>;
+      void (*transform)(std::size_t, float, source, work, work) = nullptr;
+      with_constant<least, largest>(
+          m, [&](auto levels) { transform = small_transforms<decltype(levels)::value, Arch, source, work, work>; });
+      body([transform, scale = hadamard_scale<float>(task.order), signs = task.signs](T const* run, float* workspace) {
+        transform(1, scale, source{run, signs}, work{workspace}, work{workspace});
       });
       return;
     }

@@ -32,6 +32,7 @@ inline constexpr std::size_t largest_scratch_order = 20480;
 /// the base matrix writes at about the same time lies together, and a run is read a few cache lines at a time.
 template <class Arch, std::size_t Levels>
 struct run_in_strips {
+  static constexpr bool is_plain = true;
   static constexpr std::size_t columns = 64;
   static constexpr std::size_t strip = scratch_capacity * columns >> Levels;
 
@@ -66,7 +67,6 @@ bool with_scratch_kernel(std::size_t base, Body const& body) {
     case 12:
       body(paley_2_kernel<Arch, 5, false>{});
       return true;
-#if !DFROT_CPU_SANITIZED  // one is enough to check
     case 20:
       body(paley_2_kernel<Arch, 9, false>{});
       return true;
@@ -76,7 +76,6 @@ bool with_scratch_kernel(std::size_t base, Body const& body) {
     case 36:
       body(paley_2_kernel<Arch, 17, false>{});
       return true;
-#endif
     default:
       return false;
   }

@@ -102,41 +102,47 @@ class paley_2_cyclic {
     lanes even[Block];
     lanes odd[Block];
     float const* const start = starts_[half] + 2 * first * width;
-    unroll<Block>([&](auto k) DFROT_CPU_INLINE {
+    DFROT_CPU_UNROLL
+    for (std::size_t k = 0; k < Block; ++k) {
       even[k] = lanes::load(start + 2 * k * width);
       odd[k] = lanes::load(start + (2 * k + 1) * width);
-    });
+    }
     float const* const terms = terms_[half] + 2 * first * width;
-    unroll<cycle.count + Block - 2>([&](auto before) DFROT_CPU_INLINE {
-      constexpr std::size_t j = before + 1;
+    DFROT_CPU_UNROLL
+    for (std::size_t j = 1; j < cycle.count + Block - 1; ++j) {
       lanes const even_term = lanes::load(terms + 2 * j * width);
       lanes const odd_term = lanes::load(terms + (2 * j + 1) * width);
-      unroll<Block>([&](auto k) DFROT_CPU_INLINE {
-        if constexpr (j > k && j - k < cycle.count) {
-          constexpr bool is_even = cycle.is_even[j - k];
-          add_signed<cycle.sign[j - k], k % 2 == 1>(is_even ? even[k] : odd[k], is_even ? even_term : odd_term, one);
+      DFROT_CPU_UNROLL
+      for (std::size_t k = 0; k < Block; ++k) {
+        if (j <= k || j - k >= cycle.count) {
+          continue;
         }
-      });
+        if (cycle.is_even[j - k]) {
+          add_signed(even[k], even_term, cycle.sign[j - k], k % 2 == 1, one);
+        } else {
+          add_signed(odd[k], odd_term, cycle.sign[j - k], k % 2 == 1, one);
+        }
+      }
       pin(even, odd);
-    });
-    unroll<Block>([&](auto k) DFROT_CPU_INLINE {
+    }
+    DFROT_CPU_UNROLL
+    for (std::size_t k = 0; k < Block; ++k) {
       std::size_t const i = first + k;
       lanes const factor = lanes::broadcast(i % 2 == 0 ? scale : -scale);
       lanes const p = even[k] * factor;
       fma(odd[k], factor, p).store(runs.to + (2 * cycle.plus[i] + half) * runs.to_step);
       fnma(odd[k], factor, p).store(runs.to + (2 * cycle.minus[i] + half) * runs.to_step);
-    });
+    }
   }
 
   /// Keeps the compiler from moving work of one input pair into that of the next, for which there are no registers.
   DFROT_CPU_INLINE static void pin(lanes (&even)[Block], lanes (&odd)[Block]) {
 #if defined(__GNUC__) && DFROT_CPU_AVX512
     if constexpr (has<Arch, avx512>) {
-      unroll<Block>([&](auto k) DFROT_CPU_INLINE {
-        lanes& p = even[k];  // named, as clang++ captures nothing that only assembly mentions
-        lanes& q = odd[k];
-        asm volatile("" : "+v"(p.value.data), "+v"(q.value.data));
-      });
+      DFROT_CPU_UNROLL
+      for (std::size_t k = 0; k < Block; ++k) {
+        asm volatile("" : "+v"(even[k].value.data), "+v"(odd[k].value.data));
+      }
     }
 #else
     static_cast<void>(even);

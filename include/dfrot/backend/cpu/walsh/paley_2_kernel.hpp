@@ -29,13 +29,13 @@ struct paley_2_kernel {
   DFROT_CPU_INLINE static lanes load(Runs const& runs, std::size_t c, std::size_t half) {
     return lanes::load(runs.from + (2 * c + half) * runs.from_step);
   }
-  template <std::size_t J, class Runs>
-  DFROT_CPU_INLINE static lanes sum_of(Runs const& runs, std::size_t half) {
-    return load(runs, pairs.plus[J], half) + load(runs, pairs.minus[J], half);
+  template <class Runs>
+  DFROT_CPU_INLINE static lanes sum_of(Runs const& runs, std::size_t j, std::size_t half) {
+    return load(runs, pairs.plus[j], half) + load(runs, pairs.minus[j], half);
   }
-  template <std::size_t J, class Runs>
-  DFROT_CPU_INLINE static lanes difference_of(Runs const& runs, std::size_t half) {
-    return load(runs, pairs.plus[J], half) - load(runs, pairs.minus[J], half);
+  template <class Runs>
+  DFROT_CPU_INLINE static lanes difference_of(Runs const& runs, std::size_t j, std::size_t half) {
+    return load(runs, pairs.plus[j], half) - load(runs, pairs.minus[j], half);
   }
 
   /// Both halves at once. With `from` and `to` the same, all is read before anything is written.
@@ -47,27 +47,30 @@ struct paley_2_kernel {
     sums_of_v of_v;
     of_u.start(u[0], u[1], v[0], v[1]);
     of_v.start(v[0], v[1], u[0], u[1]);
-    unroll<pairs.count>([&](auto j) DFROT_CPU_INLINE {
+    DFROT_CPU_UNROLL
+    for (std::size_t j = 0; j < pairs.count; ++j) {
       {
-        lanes const a = sum_of<j>(runs, 0);
-        lanes const b = sum_of<j>(runs, 1);
-        of_u.template add_even<j>(of_u.takes_a(j) ? a : b, a + b);
-        of_v.template add_even<j>(of_v.takes_a(j) ? a : b, a - b);
-        of_u.template pin<j>();
-        of_v.template pin<j>();
+        lanes const a = sum_of(runs, j, 0);
+        lanes const b = sum_of(runs, j, 1);
+        of_u.add_even(j, of_u.takes_a(j) ? a : b, a + b);
+        of_v.add_even(j, of_v.takes_a(j) ? a : b, a - b);
+        of_u.pin(j);
+        of_v.pin(j);
       }
-      lanes const a = difference_of<j>(runs, 0);
-      lanes const b = difference_of<j>(runs, 1);
-      of_u.template add_odd<j>(of_u.takes_a(j) ? b : a, a + b);
-      of_v.template add_odd<j>(of_v.takes_a(j) ? b : a, a - b);
-      of_u.template pin<j>();
-      of_v.template pin<j>();
-    });
+      lanes const a = difference_of(runs, j, 0);
+      lanes const b = difference_of(runs, j, 1);
+      of_u.add_odd(j, of_u.takes_a(j) ? b : a, a + b);
+      of_v.add_odd(j, of_v.takes_a(j) ? b : a, a - b);
+      of_u.pin(j);
+      of_v.pin(j);
+    }
     lanes const factor = lanes::broadcast(scale);
-    unroll<pairs.count>([&](auto reversed) DFROT_CPU_INLINE {  // what was read last is the likeliest to be in L1
-      of_u.template finish_pair<pairs.count - 1 - reversed, Scaled>(runs, factor);
-      of_v.template finish_pair<pairs.count - 1 - reversed, Scaled>(runs, factor);
-    });
+    // From the end: what was read last is the likeliest to be in the first cache.
+    DFROT_CPU_UNROLL
+    for (std::size_t reversed = 0; reversed < pairs.count; ++reversed) {
+      of_u.template finish_pair<Scaled>(pairs.count - 1 - reversed, runs, factor);
+      of_v.template finish_pair<Scaled>(pairs.count - 1 - reversed, runs, factor);
+    }
     of_u.finish(runs, factor);
     of_v.finish(runs, factor);
   }
@@ -82,40 +85,45 @@ struct paley_2_kernel {
     {
       sums_of_u of_u;
       of_u.start(u[0], u[1], v[0], v[1]);
-      unroll<pairs.count>([&](auto j) DFROT_CPU_INLINE {
+      DFROT_CPU_UNROLL
+      for (std::size_t j = 0; j < pairs.count; ++j) {
         float* const to = later + 4 * j * width;
         {
-          lanes const a = sum_of<j>(runs, 0);
-          lanes const b = sum_of<j>(runs, 1);
-          of_u.template add_even<j>(of_u.takes_a(j) ? a : b, a + b);
+          lanes const a = sum_of(runs, j, 0);
+          lanes const b = sum_of(runs, j, 1);
+          of_u.add_even(j, of_u.takes_a(j) ? a : b, a + b);
           (of_u.takes_a(j) ? b : a).store(to);
           (a - b).store(to + width);
-          of_u.template pin<j>();
+          of_u.pin(j);
         }
-        lanes const a = difference_of<j>(runs, 0);
-        lanes const b = difference_of<j>(runs, 1);
-        of_u.template add_odd<j>(of_u.takes_a(j) ? b : a, a + b);
+        lanes const a = difference_of(runs, j, 0);
+        lanes const b = difference_of(runs, j, 1);
+        of_u.add_odd(j, of_u.takes_a(j) ? b : a, a + b);
         (of_u.takes_a(j) ? a : b).store(to + 2 * width);
         (a - b).store(to + 3 * width);
-        of_u.template pin<j>();
-      });
+        of_u.pin(j);
+      }
       finish(of_u, runs, scale);
     }
     sums_of_v of_v;
     of_v.start(v[0], v[1], u[0], u[1]);
-    unroll<pairs.count>([&](auto j) DFROT_CPU_INLINE {
+    DFROT_CPU_UNROLL
+    for (std::size_t j = 0; j < pairs.count; ++j) {
       float const* const from = later + 4 * j * width;
-      of_v.template add_even<j>(lanes::load(from), lanes::load(from + width));
-      of_v.template add_odd<j>(lanes::load(from + 2 * width), lanes::load(from + 3 * width));
-      of_v.template pin<j>();
-    });
+      of_v.add_even(j, lanes::load(from), lanes::load(from + width));
+      of_v.add_odd(j, lanes::load(from + 2 * width), lanes::load(from + 3 * width));
+      of_v.pin(j);
+    }
     finish(of_v, runs, scale);
   }
 
   template <class Sums, class Runs>
   DFROT_CPU_INLINE static void finish(Sums const& sums, Runs const& runs, float scale) {
     lanes const factor = lanes::broadcast(scale);
-    unroll<pairs.count>([&](auto k) DFROT_CPU_INLINE { sums.template finish_pair<k, Scaled>(runs, factor); });
+    DFROT_CPU_UNROLL
+    for (std::size_t k = 0; k < pairs.count; ++k) {
+      sums.template finish_pair<Scaled>(k, runs, factor);
+    }
     sums.finish(runs, factor);
   }
 

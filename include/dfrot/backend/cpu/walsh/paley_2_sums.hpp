@@ -23,13 +23,14 @@ struct base_matrix_runs {
   [[nodiscard]] float* target(std::size_t c) const { return to + c * to_step; }
 };
 
-/// Adds as one unit or the other does: processors with separate units for sums and for fused products use both.
-template <int Sign, bool IsFused, class Lanes>
-DFROT_CPU_INLINE inline void add_signed(Lanes& sum, Lanes value, Lanes one) {
-  if constexpr (IsFused) {
-    sum = Sign > 0 ? fma(value, one, sum) : fnma(value, one, sum);
+/// sum + value or, where the sign is negative, sum - value. Adds as one unit or the other does: processors with separate
+/// units for sums and for fused products use both.
+template <class Lanes>
+DFROT_CPU_INLINE inline void add_signed(Lanes& sum, Lanes value, int sign, bool is_fused, Lanes one) {
+  if (is_fused) {
+    sum = sign > 0 ? fma(value, one, sum) : fnma(value, one, sum);
   } else {
-    sum = Sign > 0 ? sum + value : sum - value;
+    sum = sign > 0 ? sum + value : sum - value;
   }
 }
 
@@ -52,52 +53,57 @@ class paley_2_sums {
     zero_ = Half == 0 ? infinity + other_zero : infinity - other_zero;
     lanes const sum = infinity + zero;
     lanes const difference = infinity - zero;
-    unroll<pairs.count>([&](auto k) DFROT_CPU_INLINE { even_[k] = pairs.is_square[k] ? sum : difference; });
+    DFROT_CPU_UNROLL
+    for (std::size_t k = 0; k < pairs.count; ++k) {
+      even_[k] = pairs.is_square[k] ? sum : difference;
+    }
   }
 
   /// True if pair j's half-way values of a belong to this half's sums of b + -b (not those of b); for the differences it is
   /// the other way round.
   static constexpr bool takes_a(std::size_t j) { return (pairs.opposite[j] > 0) == (Half == 0); }
 
-  /// Input pair J. @param half_way of a or b, by takes_a(J)   @param term u_b + u_{-b}, or v
-  template <std::size_t J>
-  DFROT_CPU_INLINE void add_even(lanes half_way, lanes term) {
-    add_signed<Half == 0 ? pairs.opposite[J] : -1, is_fused(J)>(even_[J], half_way, one_);
-    unroll<pairs.count>([&](auto k) DFROT_CPU_INLINE {
-      if constexpr (k != J && pairs.is_even[k][J]) {
-        add_signed<pairs.sign[k][J], is_fused(k)>(even_[k], term, one_);
+  /// Input pair j, a constant once the caller's loop is unrolled. @param half_way of a or b, by takes_a(j)
+  /// @param term u_b + u_{-b}, or v
+  DFROT_CPU_INLINE void add_even(std::size_t j, lanes half_way, lanes term) {
+    add_signed(even_[j], half_way, Half == 0 ? pairs.opposite[j] : -1, is_fused(j), one_);
+    DFROT_CPU_UNROLL
+    for (std::size_t k = 0; k < pairs.count; ++k) {
+      if (k != j && pairs.is_even[k][j]) {
+        add_signed(even_[k], term, pairs.sign[k][j], is_fused(k), one_);
       }
-    });
-    constexpr std::size_t kind = pairs.is_square[J] ? 0 : 1;
-    if constexpr (J == 0 || pairs.is_square[J] != pairs.is_square[J == 0 ? 0 : J - 1]) {
+    }
+    std::size_t const kind = pairs.is_square[j] ? 0 : 1;
+    if (j == 0 || pairs.is_square[j] != pairs.is_square[j - 1]) {
       of_kind_[kind] = term;
     } else {
-      add_signed<1, is_fused(J)>(of_kind_[kind], term, one_);
+      add_signed(of_kind_[kind], term, 1, is_fused(j), one_);
     }
   }
 
-  /// Input pair J. @param half_way of b or a, by takes_a(J)   @param term u_b - u_{-b}, or v
-  template <std::size_t J>
-  DFROT_CPU_INLINE void add_odd(lanes half_way, lanes term) {
-    unroll<pairs.count>([&](auto k) DFROT_CPU_INLINE {
-      constexpr std::size_t first = first_odd(k);
-      if constexpr (odd_sign(k, J) != 0) {
-        if constexpr (J == first) {  // starts the difference, with its sign left to finish()
-          odd_[k] = k == J ? half_way : term;
-        } else {
-          add_signed<odd_sign(k, J) * odd_sign(k, first), is_fused(k)>(odd_[k], k == J ? half_way : term, one_);
-        }
+  /// Input pair j. @param half_way of b or a, by takes_a(j)   @param term u_b - u_{-b}, or v
+  DFROT_CPU_INLINE void add_odd(std::size_t j, lanes half_way, lanes term) {
+    DFROT_CPU_UNROLL
+    for (std::size_t k = 0; k < pairs.count; ++k) {
+      if (odd.sign[k][j] == 0) {
+        continue;
       }
-    });
+      lanes const value = k == j ? half_way : term;
+      if (j == odd.first[k]) {  // starts the difference, with its sign left to finish()
+        odd_[k] = value;
+      } else {
+        add_signed(odd_[k], value, odd.sign[k][j] * odd.sign[k][odd.first[k]], is_fused(k), one_);
+      }
+    }
   }
 
-  /// Writes the results of output pair K, times scale if Scaled.
-  template <std::size_t K, bool Scaled, class Runs>
-  DFROT_CPU_INLINE void finish_pair(Runs const& runs, lanes scale) const {
-    constexpr bool is_flipped = odd_sign(K, first_odd(K)) < 0;
-    lanes const p = Scaled ? even_[K] * scale : even_[K];
-    store(runs, is_flipped ? pairs.minus[K] : pairs.plus[K], Scaled ? fma(odd_[K], scale, p) : p + odd_[K]);
-    store(runs, is_flipped ? pairs.plus[K] : pairs.minus[K], Scaled ? fnma(odd_[K], scale, p) : p - odd_[K]);
+  /// Writes the results of output pair k, times scale if Scaled.
+  template <bool Scaled, class Runs>
+  DFROT_CPU_INLINE void finish_pair(std::size_t k, Runs const& runs, lanes scale) const {
+    bool const is_flipped = odd.sign[k][odd.first[k]] < 0;
+    lanes const p = Scaled ? even_[k] * scale : even_[k];
+    store(runs, is_flipped ? pairs.minus[k] : pairs.plus[k], Scaled ? fma(odd_[k], scale, p) : p + odd_[k]);
+    store(runs, is_flipped ? pairs.plus[k] : pairs.minus[k], Scaled ? fnma(odd_[k], scale, p) : p - odd_[k]);
   }
   /// Writes the results of columns 0 and 1 of C, times scale.
   template <class Runs>
@@ -106,17 +112,17 @@ class paley_2_sums {
     store(runs, 1, (zero_ + (of_kind_[0] - of_kind_[1])) * scale);
   }
 
-  /// Keeps the compiler from moving work of input pair J into that of the next, for which there are no registers.
-  template <std::size_t J>
-  DFROT_CPU_INLINE void pin() {
+  /// Keeps the compiler from moving work of input pair j into that of the next, for which there are no registers.
+  DFROT_CPU_INLINE void pin([[maybe_unused]] std::size_t j) {
 #if defined(__GNUC__) && DFROT_CPU_AVX512
     if constexpr (has<Arch, avx512>) {
-      unroll<pairs.count>([&](auto k) DFROT_CPU_INLINE {
+      DFROT_CPU_UNROLL
+      for (std::size_t k = 0; k < pairs.count; ++k) {
         asm volatile("" : "+v"(even_[k].value.data) : : "memory");
-        if constexpr (first_odd(k) < J) {
+        if (odd.first[k] < j) {
           asm volatile("" : "+v"(odd_[k].value.data));
         }
-      });
+      }
     }
 #endif
   }
@@ -130,20 +136,25 @@ class paley_2_sums {
   /// Three sums in four are fused, since plain additions alone form the terms.
   static constexpr bool is_fused(std::size_t k) { return k % 4 != 0; }
 
-  /// Of the term of input pair j in the difference of output pair k: 0 if it has none.
-  static constexpr int odd_sign(std::size_t k, std::size_t j) {
-    if (j == k) {
-      return Half == 0 && pairs.opposite[k] < 0 ? 1 : -1;
+  struct odd_terms {
+    int sign[pairs.count][pairs.count] =
+        {};                               ///< of the term of input pair j in the difference of output pair k; 0: none
+    std::size_t first[pairs.count] = {};  ///< the first j with one
+
+    constexpr odd_terms() {
+      for (std::size_t k = 0; k < pairs.count; ++k) {
+        for (std::size_t j = pairs.count; j-- > 0;) {
+          if (j == k) {
+            sign[k][j] = Half == 0 && pairs.opposite[k] < 0 ? 1 : -1;
+          } else if (!pairs.is_even[k][j]) {
+            sign[k][j] = pairs.sign[k][j];
+          }
+          first[k] = sign[k][j] == 0 ? first[k] : j;
+        }
+      }
     }
-    return pairs.is_even[k][j] ? 0 : pairs.sign[k][j];
-  }
-  static constexpr std::size_t first_odd(std::size_t k) {
-    std::size_t j = 0;
-    while (odd_sign(k, j) == 0) {
-      ++j;
-    }
-    return j;
-  }
+  };
+  static constexpr odd_terms odd{};
 
   lanes one_ = lanes::broadcast(1.0F);
   lanes even_[pairs.count];  // p

@@ -22,22 +22,13 @@ void with_constant(std::size_t m, Body const& body) {
   }
 }
 
-/// A transform of 2^Levels values in two passes, in place, while the row after it comes to the cache.
-template <std::size_t Levels, class Arch, class Source>
-void two_passes_in_place(float scale, Source const from) {
-  constexpr std::size_t strided = walsh_plan<Arch>::strided_levels(Levels);
-  std::integral_constant<std::size_t, (std::size_t{1} << (Levels - strided))> const run;
-  block_passes<Levels - strided, false, Arch, true>(std::size_t{1} << strided, 1.0F, from, in_place{});
-  strided_pass<strided, Arch, true>(run, scale, from.place(), in_place{});
-}
-
 /// Transforms of 2^Levels values in one or two passes, with all distances known to the compiler.
 template <std::size_t Levels, class Arch, class Source, class Work, class Target>
 void small_transforms(std::size_t count, float scale, Source const from, Work const work, Target const to) {
   using plan = walsh_plan<Arch>;
   constexpr std::size_t strided = plan::strided_levels(Levels);
   if constexpr (strided == 0 && !plan::paired(Levels)) {
-    block_passes<Levels, true, Arch>(count, scale, from, to);
+    block_passes<Levels, Arch>(count, scale, from, to);
     return;
   }
   constexpr std::size_t halves = plan::paired(Levels) ? 2 : 1;
@@ -46,25 +37,32 @@ void small_transforms(std::size_t count, float scale, Source const from, Work co
   // Both rows have to fit into the first cache; and a last one has none after it.
   constexpr bool fetches_next =
       strided != 0 && halves == 1 && Levels <= 12 && std::is_same_v<Work, in_place> && std::is_same_v<Target, in_place>;
-  std::size_t start = 0;
-  if constexpr (fetches_next) {
-    for (; start + part < count << Levels; start += part) {
-      two_passes_in_place<Levels, Arch>(scale, from + start);
+  for (std::size_t start = 0; start < count << Levels; start += halves * part) {
+    float const* next = nullptr;
+    if constexpr (fetches_next) {
+      next = start + part < count << Levels ? from.data + start + part : nullptr;
     }
-  }
-  for (; start < count << Levels; start += halves * part) {
-    if constexpr (strided == 0) {
+    auto const between = writer(from, work) + start;
+    if constexpr (strided == 0 && !Source::is_plain) {  // pairs are read twice: what is more than a load is done before
+      for (std::size_t i = 0; i < halves * part; i += float_lanes<Arch>::width) {
+        between(i, from(start + i));
+      }
+      if constexpr (std::is_same_v<Target, Work>) {
+        paired_block_passes<true, Arch>(1, part, scale, between, in_place{});
+      } else {
+        paired_block_passes<true, Arch>(1, part, scale, between, to + start);
+      }
+    } else if constexpr (strided == 0) {
       paired_block_passes<true, Arch>(1, part, scale, from + start, to + start);
     } else {
-      auto const between = writer(from, work) + start;
       if constexpr (halves == 2) {
         paired_block_passes<false, Arch>(part >> plan::block_levels, part, 1.0F, from + start, work + start);
       } else {
-        block_passes<Levels - strided, false, Arch>(std::size_t{1} << strided, 1.0F, from + start, work + start);
+        block_passes<Levels - strided, Arch>(std::size_t{1} << strided, 1.0F, from + start, work + start, next);
       }
       for (std::size_t first = 0; first < halves * part; first += part) {
         if constexpr (std::is_same_v<Target, Work>) {
-          strided_pass<strided, Arch>(run, scale, between + first, in_place{});
+          strided_pass<strided, Arch>(run, scale, between + first, in_place{}, next);
         } else {
           strided_pass<strided, Arch>(run, scale, between + first, to + start + first);
         }
@@ -79,7 +77,8 @@ void small_transforms(std::size_t count, float scale, Source const from, Work co
 ///   to <- scale from H_{2^m},   H_{2h} = [H_h H_h; H_h -H_h]
 /// Blocks of neighbours come first: memory is read in order, which lets the processor fetch ahead; the levels between
 /// distant values follow in the cache. Large transforms go in depth for the same reason.
-/// @param from from(i) is the register of values i, i + 1, …; with a second argument, only so many of its lanes
+/// @param from from(i) is the register of values i, i + 1, …; with a second argument, only so many of its lanes; is_plain if
+/// that takes no more than a load
 /// @param work stored_run of float for the values between passes, or in_place
 /// @param to to(i, register) writes values i, i + 1, …; or in_place. Called in the last pass only; a target of work's type is
 /// the same memory

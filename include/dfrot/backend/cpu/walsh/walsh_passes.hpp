@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <type_traits>
+#include <utility>
 
 #include <dfrot/backend/cpu/isa/float_lanes.hpp>
 #include <dfrot/backend/cpu/isa/isa.hpp>
@@ -49,6 +50,8 @@ struct walsh_plan {
 template <class Arch, storage T>
 struct stored_run {
   using lanes = float_lanes<Arch>;
+  static constexpr bool is_plain =
+      std::is_same_v<std::remove_const_t<T>, float>;  ///< reading takes a load, nothing else
   T* data;
 
   stored_run operator+(std::size_t first) const { return {data + first}; }
@@ -56,6 +59,13 @@ struct stored_run {
   lanes operator()(std::size_t i, std::size_t count) const { return lanes::load(data + i, count); }
   void operator()(std::size_t i, lanes x) const { x.store(data + i); }
   void operator()(std::size_t i, lanes x, std::size_t count) const { x.store(data + i, count); }
+  /// The floats in memory if they are what is read, null if they are converted.
+  [[nodiscard]] float const* as_stored() const {
+    if constexpr (is_plain) {
+      return data;
+    }
+    return nullptr;
+  }
   /// Where results go that take the place of what was read.
   [[nodiscard]] stored_run place() const { return *this; }
 };
@@ -78,65 +88,71 @@ template <class Source, class Target>
   }
 }
 
+/// Calls body(0), body(step) … for Count positions: written out, since clang++ takes a loop that fills registers for a copy.
+template <std::size_t Count, class Step, class Body>
+DFROT_CPU_FLAT void at_positions(Step step, Body const& body) {
+  [&]<std::size_t... K>(std::index_sequence<K...>) DFROT_CPU_FLAT { (body(K, K * step), ...); }
+  (std::make_index_sequence<Count>{});
+}
+
 /// The registers of one pass: positions k step, k < Count, transformed by `levels`.
 template <std::size_t Count, class Arch, class Step, class Source, class Target, class Transform>
-void transform_registers(Step step, Source const from, Target const to, Transform const& levels) {
+DFROT_CPU_FLAT void transform_registers(Step step, Source const from, Target const to, Transform const& levels) {
   auto const write = writer(from, to);
   float_lanes<Arch> r[Count];
-  unrolled<Count>([&](auto k) { r[decltype(k)::value] = from(decltype(k)::value * step); });
+  at_positions<Count>(step, [&](std::size_t k, std::size_t i) DFROT_CPU_FLAT { r[k] = from(i); });
   levels(r);
-  unrolled<Count>([&](auto k) { write(decltype(k)::value * step, r[decltype(k)::value]); });
+  at_positions<Count>(step, [&](std::size_t k, std::size_t i) DFROT_CPU_FLAT { write(i, r[k]); });
 }
 
 /// The same for two halves, `half` values apart, and the level between them, by H_{2h} = [H_h H_h; H_h -H_h]: first the sums of
 /// both halves, then the differences. The inputs are read twice, which is free, and the results of the first half are
 /// written when both inputs that stood in their place have been read.
 template <std::size_t Count, class Arch, class Step, class Source, class Target, class Transform>
-void transform_halves(Step step, std::size_t half, Source const from, Target const to, Transform const& levels) {
+DFROT_CPU_FLAT void transform_halves(Step step, std::size_t half, Source const from, Target const to,
+                                     Transform const& levels) {
   auto const write = writer(from, to);
   Source const from_second = from + half;
   auto const write_second = write + half;
   float_lanes<Arch> sums[Count];
-  unrolled<Count>([&](auto k) {
-    constexpr std::size_t i = decltype(k)::value;
-    sums[i] = from(i * step) + from_second(i * step);
-  });
+  at_positions<Count>(step, [&](std::size_t k, std::size_t i) DFROT_CPU_FLAT { sums[k] = from(i) + from_second(i); });
   levels(sums);
   float_lanes<Arch> differences[Count];
-  unrolled<Count>([&](auto k) {
-    constexpr std::size_t i = decltype(k)::value;
-    differences[i] = from(i * step) - from_second(i * step);
-    write(i * step, sums[i]);
+  at_positions<Count>(step, [&](std::size_t k, std::size_t i) DFROT_CPU_FLAT {
+    differences[k] = from(i) - from_second(i);
+    write(i, sums[k]);
   });
   levels(differences);
-  unrolled<Count>([&](auto k) { write_second(decltype(k)::value * step, differences[decltype(k)::value]); });
+  at_positions<Count>(step, [&](std::size_t k, std::size_t i) DFROT_CPU_FLAT { write_second(i, differences[k]); });
 }
 
 /// Asks for Lines registers of a row that will be transformed next. From memory, the processor would wait for it in its first
 /// pass, and leave the memory idle otherwise; so each step of both passes asks for as much, since it has only so many loads
 /// under way. (Always inlined: g++ drops calls of a function that seems to have no effect.)
+/// @param row the row, or null if there is none   @param first value of the share
 template <class Arch, std::size_t Lines>
-DFROT_CPU_INLINE inline void fetch_share([[maybe_unused]] float const* values) {
+DFROT_CPU_INLINE inline void fetch_share([[maybe_unused]] float const* row, [[maybe_unused]] std::size_t first) {
 #if defined(__GNUC__)
-  for (std::size_t k = 0; k < Lines; ++k) {
-    __builtin_prefetch(values + k * float_lanes<Arch>::width, 1);
+  if (row != nullptr) {
+    for (std::size_t k = 0; k < Lines; ++k) {
+      __builtin_prefetch(row + first + k * float_lanes<Arch>::width, 1);
+    }
   }
 #endif
 }
 
 /// The upper `Levels` levels of 2^m values, times scale: between runs of `run` values, an integral_constant where the compiler is to
 /// know all addresses. One pair of butterflies in four is fused: stores, which are many, need a part of the fused units.
-/// FetchesNext: the second half of the next row comes to the cache meanwhile, see fetch_share().
-template <std::size_t Levels, class Arch, bool FetchesNext = false, class Run, class Source, class Target>
-[[gnu::flatten]] void strided_pass(Run run, float scale, Source const from, Target const to) {
+/// @param next a row of as many values whose second half is to come to the cache meanwhile, or null, see fetch_share()
+template <std::size_t Levels, class Arch, class Run, class Source, class Target>
+[[gnu::flatten]] void strided_pass(Run run, float scale, Source const from, Target const to,
+                                   float const* next = nullptr) {
   using lanes = float_lanes<Arch>;
   auto const one = lanes::broadcast(1.0F);
   auto const factor = lanes::broadcast(scale);
-  auto const levels = [&](auto& r) { register_levels<true, 4>(r, one, factor); };
+  auto const levels = [&](auto& r) DFROT_CPU_FLAT { register_levels<4>(r, true, one, factor); };
   for (std::size_t i = 0; i < run; i += lanes::width) {
-    if constexpr (FetchesNext) {
-      fetch_share<Arch, (std::size_t{1} << Levels) / 2>(from.data + (3 * run << (Levels - 1)) + (i << (Levels - 1)));
-    }
+    fetch_share<Arch, (std::size_t{1} << Levels) / 2>(next, (run + i) << (Levels - 1));
     if constexpr (Levels > walsh_plan<Arch>::log2_registers) {
       constexpr std::size_t count = std::size_t{1} << (Levels - 1);
       transform_halves<count, Arch>(run, count * run, from + i, to + i, levels);
@@ -148,7 +164,8 @@ template <std::size_t Levels, class Arch, bool FetchesNext = false, class Run, c
 
 /// Fewer values than a register has lanes.
 template <std::size_t Levels, class Arch, class Source, class Target>
-void partial_pass(lane_signs<Arch> const& signs, float_lanes<Arch> scale, Source const from, Target const to) {
+DFROT_CPU_FLAT void partial_pass(lane_signs<Arch> const& signs, float_lanes<Arch> scale, Source const from,
+                                 Target const to) {
   constexpr std::size_t count = std::size_t{1} << Levels;
   float_lanes<Arch> x = from(0, count);
   if constexpr (Levels > 2) {
@@ -163,33 +180,37 @@ void partial_pass(lane_signs<Arch> const& signs, float_lanes<Arch> scale, Source
   writer(from, to)(0, x * scale, count);
 }
 
-/// Block passes for `count` neighbouring runs of 2^Levels values. FetchesNext: the first half of as many values after them comes
-/// to the cache meanwhile.
-template <std::size_t Levels, bool Scaled, class Arch, bool FetchesNext = false, class Source, class Target>
-[[gnu::flatten]] void block_passes(std::size_t count, float scale, Source const from, Target const to) {
+/// Block passes for `count` neighbouring runs of 2^Levels values.
+/// @param scale 1 for a first pass, which takes fewer operations   @param next a row of as many values whose first half is to
+/// come to the cache meanwhile, or null
+template <std::size_t Levels, class Arch, class Source, class Target>
+[[gnu::flatten]] void block_passes(std::size_t count, float scale, Source const from, Target const to,
+                                   float const* next = nullptr) {
   using lanes = float_lanes<Arch>;
   constexpr std::size_t log2_width = walsh_plan<Arch>::log2_width;
   lane_signs<Arch> const signs;
+  bool const is_scaled = scale != 1.0F;
   auto const one = lanes::broadcast(1.0F);
   auto const factor = lanes::broadcast(scale);
   for (std::size_t i = 0; i < count; ++i) {
-    if constexpr (FetchesNext) {
-      fetch_share<Arch, (std::size_t{1} << Levels) / lanes::width / 2>(from.data + (count << Levels) +
-                                                                       (i << (Levels - 1)));
+    if constexpr (Levels > log2_width) {
+      fetch_share<Arch, (std::size_t{1} << Levels) / lanes::width / 2>(next, i << (Levels - 1));
     }
     if constexpr (Levels < log2_width) {
       partial_pass<Levels>(signs, factor, from + (i << Levels), to + (i << Levels));
     } else {
       transform_registers<(std::size_t{1} << (Levels - log2_width)), Arch>(
-          std::integral_constant<std::size_t, lanes::width>{}, from + (i << Levels), to + (i << Levels), [&](auto& r) {
+          std::integral_constant<std::size_t, lanes::width>{}, from + (i << Levels), to + (i << Levels),
+          [&](auto& r) DFROT_CPU_FLAT {
             lane_levels(r, signs);
-            register_levels<Scaled, 2>(r, one, factor);
+            register_levels<2>(r, is_scaled, one, factor);
           });
     }
   }
 }
 
 /// Block passes for `count` pairs of blocks of 2^block_levels values, `half` values apart, and the level between them.
+/// @tparam Scaled whether scale is another number than 1: a branch inside costs 4 % here
 template <bool Scaled, class Arch, class Source, class Target>
 [[gnu::flatten]] void paired_block_passes(std::size_t count, std::size_t half, float scale, Source const from,
                                           Target const to) {
@@ -201,9 +222,10 @@ template <bool Scaled, class Arch, class Source, class Target>
   for (std::size_t i = 0; i < count; ++i) {
     std::size_t const first = i << plan::block_levels;
     transform_halves<(std::size_t{1} << plan::log2_registers), Arch>(
-        std::integral_constant<std::size_t, lanes::width>{}, half, from + first, to + first, [&](auto& r) {
+        std::integral_constant<std::size_t, lanes::width>{}, half, from + first, to + first,
+        [&](auto& r) DFROT_CPU_FLAT {
           lane_levels(r, signs);
-          register_levels<Scaled, 1>(r, one, factor);
+          register_levels<1>(r, Scaled, one, factor);
         });
   }
 }
