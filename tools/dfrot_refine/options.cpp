@@ -18,7 +18,7 @@
 #include "number_text.hpp"
 #include "processors.hpp"
 #include "standard_output.hpp"
-#include "visible_text.hpp"
+#include "support/visible_text.hpp"
 
 namespace dfrot::program {
 
