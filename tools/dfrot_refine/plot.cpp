@@ -124,8 +124,17 @@ void draw_rounds(svg_page& page, outcome const& result) {
     page.text({corner.x, corner.y - 33}, "no massive tokens: nothing was refined", key_text);
     return;
   }
-  auto const [least, largest] = std::minmax_element(values.begin(), values.end());
-  log_axis const axis = *least > 0 ? log_axis(*least, *largest) : log_axis(1e-3, std::max(1.0, *largest));
+  std::vector<std::size_t> shown;  // the rounds with a value
+  for (std::size_t round = 0; round < values.size(); ++round) {
+    if (!std::isnan(values[round])) {
+      shown.push_back(round);
+    }
+  }
+  auto const [lowest, highest] = std::minmax_element(
+      shown.begin(), shown.end(), [&](std::size_t a, std::size_t b) { return values[a] < values[b]; });
+  double const least = values[*lowest];
+  double const largest = values[*highest];
+  log_axis const axis = least > 0 ? log_axis(least, largest) : log_axis(1e-3, std::max(1.0, largest));
   std::size_t const last = std::max<std::size_t>(1, values.size() - 1);
   // Half a unit of air on both sides for few rounds, a fiftieth of the panel for many.
   auto const x_of = [&](std::size_t round) {
@@ -137,10 +146,13 @@ void draw_rounds(svg_page& page, outcome const& result) {
   page.circle({corner.x + 8, corner.y - 37}, 6, "fill=\"none\" stroke=\"#000\" stroke-width=\"1.4\"");
   page.circle({corner.x + 8, corner.y - 37}, 2.5, "fill=\"#000\"");
   double const share = values.front() > 0 ? 100 * values[best] / values.front() : 100;
-  page.text({corner.x + 20, corner.y - 33},
-            message("kept: round ", best, ", ", number_text(values[best]), " (", number_text(share), " % of the start)",
-                    result.stopped() ? "; interrupted" : ""),
-            key_text);
+  bool const has_value = !std::isnan(values[best]);  // held-out rows can choose a round on a share of the tokens
+  page.text(
+      {corner.x + 20, corner.y - 33},
+      message("kept: round ", best,
+              has_value ? message(", ", number_text(values[best]), " (", number_text(share), " % of the start)") : "",
+              result.stopped() ? "; interrupted" : ""),
+      key_text);
 
   draw_vertical_axis(page, where, axis, what, 80);
   auto const step = static_cast<std::size_t>(round_step(last));
@@ -151,15 +163,15 @@ void draw_rounds(svg_page& page, outcome const& result) {
 
   page.begin_clip("rounds", corner, where.side, where.side);
   std::string curve;
-  for (std::size_t round = 0; round < values.size(); ++round) {
+  for (std::size_t const round : shown) {
     point const place = place_of(round);
     curve += (curve.empty() ? "M" : "L") + coordinate(place.x) + " " + coordinate(place.y);
   }
   page.path(curve, "fill=\"none\" stroke=\"#000\" stroke-width=\"1.3\" stroke-linejoin=\"round\"");
-  for (std::size_t round = 0; values.size() <= 60 && round < values.size(); ++round) {
-    page.circle(place_of(round), 2.5, "fill=\"#000\"");
+  for (std::size_t k = 0; values.size() <= 60 && k < shown.size(); ++k) {
+    page.circle(place_of(shown[k]), 2.5, "fill=\"#000\"");
   }
-  page.circle(place_of(best), 6, "fill=\"none\" stroke=\"#000\" stroke-width=\"1.4\"");
+  page.circle(place_of(has_value ? best : 0), 6, "fill=\"none\" stroke=\"#000\" stroke-width=\"1.4\"");
   page.end_clip();
 }
 
