@@ -13,9 +13,9 @@
 #include <utility>
 #include <vector>
 
-#include "cuda/massive_sample.hpp"
 #include "cuda/on_device.hpp"
 #include "optimize/plain_refinement.hpp"
+#include "support/massive_sample.hpp"
 
 using namespace dfrot;
 using namespace dfrot::test;

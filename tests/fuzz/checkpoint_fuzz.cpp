@@ -21,7 +21,7 @@
 #include "../../tools/dfrot_refine/content_hash.hpp"
 #include "../../tools/dfrot_refine/saved_state.hpp"
 #include "../../tools/dfrot_refine/tensor_file.hpp"
-#include "../../tools/dfrot_refine/visible_text.hpp"
+#include "../../tools/support/visible_text.hpp"
 #include "bytes.hpp"
 #include "finding.hpp"
 #include "memory_file.hpp"

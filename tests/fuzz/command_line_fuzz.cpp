@@ -91,6 +91,8 @@ void check_options(program::options const& chosen) {
   require(chosen.refinement.alpha > 0 && std::isfinite(chosen.refinement.alpha), "--alpha ", chosen.refinement.alpha);
   require(chosen.refinement.target_clip > 0 && chosen.refinement.target_clip <= 1, "--target-clip ",
           chosen.refinement.target_clip);
+  require(chosen.refinement.first_share > 0 && chosen.refinement.first_share <= 1, "--first-share ",
+          chosen.refinement.first_share);
   require(chosen.threads >= 1 && chosen.threads <= 4096, "--threads ", chosen.threads);
   require(chosen.starts >= 1 && chosen.starts <= 4096, "--starts ", chosen.starts);
   require(chosen.refinement.rounds >= 0 && chosen.refinement.rounds <= 1'000'000, "--rounds ",
@@ -126,6 +128,7 @@ std::string draw_argument(random_source& random) {
       "--input\n-i\n--output\n-o\n--short-output\n--start-output\n--report\n--plot\n--csv\n--log\n--checkpoint\n--"
       "resume\n"
       "--method\n--device\n--rms-norm\n--rotation\n--starts\n--rounds\n--patience\n--momentum\n--target-clip\n--block\n"
+      "--first-share\n--first-rounds\n"
       "--shared-block\n--prototypes\n--alpha\n--massive\n--holdout\n--seed\n--threads\n--dry-run\n--bits\n--"
       "asymmetric\n"
       "--scale\n--clip\n--help\n--version\n--\n--seed=1\n--clip=\n-");

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <cstring>
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/backend/reference/policy.hpp>
 #include <dfrot/core/matrix.hpp>
@@ -11,6 +10,7 @@
 #include <string>
 
 #include "support/catch.hpp"
+#include "support/compare.hpp"
 #include "support/gaussian_matrix.hpp"
 
 namespace {
@@ -18,6 +18,7 @@ namespace {
 using dfrot::matrix;
 using dfrot::matrix_view;
 using dfrot::test::gaussian_matrix;
+using dfrot::test::same_bytes;
 
 struct product_shape {
   std::size_t rows;
@@ -28,13 +29,6 @@ struct product_shape {
 // Empty in each direction, single elements, vectors, tails below and beyond the tiles of 128 and 256.
 constexpr product_shape shapes[] = {{0, 3, 4}, {3, 0, 4},  {3, 4, 0},    {1, 1, 1},       {1, 9, 5},
                                     {9, 5, 1}, {7, 17, 3}, {129, 31, 5}, {300, 257, 259}, {128, 256, 256}};
-
-template <class T>
-bool same_bytes(matrix<T> const& a, matrix<T> const& b) {
-  std::size_t const size = a.rows() * a.columns() * sizeof(T);
-  return a.rows() == b.rows() && a.columns() == b.columns() &&
-         (size == 0 || std::memcmp(a.data(), b.data(), size) == 0);
-}
 
 /// Largest |a - b| relative to sqrt(depth), the size of a sum of `depth` products of N(0, 1) numbers.
 template <class A, class B>

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <dfrot/backend/cpu/quantize.hpp>
 #include <dfrot/backend/reference/quantize.hpp>
 #include <dfrot/linalg/dense_rotation.hpp>
@@ -15,31 +14,21 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/compare.hpp"
 #include "support/gaussian_matrix.hpp"
+#include "support/massive_sample.hpp"
 
 using namespace dfrot;
-using dfrot::test::gaussian_matrix;
+using namespace dfrot::test;
 
 namespace {
 
 auto const go_on = [](refine_round const&) { return true; };
 
-/// Gaussian rows; every 20th is massive: nearly all its energy is in channel 3.
+/// Other rows than those of refinement_test.cpp.
 template <class T>
 matrix<T> sample(std::size_t rows, std::size_t channels) {
-  auto x = gaussian_matrix<T>(rows, channels, 77);
-  for (std::size_t i = 0; i < rows; i += 20) {
-    for (std::size_t j = 0; j < channels; ++j) {
-      x(i, j) *= static_cast<T>(0.05);
-    }
-    x(i, 3) = static_cast<T>(std::sqrt(static_cast<double>(channels)));
-  }
-  return x;
-}
-
-template <class T>
-massive_tokens massive_of(matrix<T> const& x) {
-  return mark_massive(x.rows(), "planted", 0, [](std::size_t i) { return i % 20 == 0; });
+  return massive_sample<T>(rows, channels, 77);
 }
 
 template <class T>
@@ -51,17 +40,12 @@ matrix<T> identity(std::size_t n) {
   return result;
 }
 
-template <class T>
-bool same_bytes(matrix<T> const& a, matrix<T> const& b) {
-  return a.rows() == b.rows() && std::memcmp(a.data(), b.data(), a.rows() * a.columns() * sizeof(T)) == 0;
-}
-
 }  // namespace
 
 TEMPLATE_TEST_CASE("refining lowers the loss, returns the best round, and stays orthogonal", "", float, double) {
   std::size_t const n = 48;
   auto const x = sample<TestType>(400, n);
-  auto const massive = massive_of(x);
+  auto const massive = every_20th(x.rows());
   auto const start = random_orthogonal<TestType>(cpu::policy{}, n, 1);
   for (auto const& scheme :
        {int4_scheme{}, int4_scheme{false}, int4_scheme{true, 16}, int4_scheme{true, 0, 1.0F, scale_rule::search}}) {
@@ -126,7 +110,8 @@ TEST_CASE("the same bytes for 1, 2 and 5 threads") {
   auto const x = sample<float>(1500, n);
   auto const start = random_orthogonal<float>(cpu::policy{}, n, 1);
   auto const run = [&](int threads) {
-    return refine_rotation(cpu::policy{threads}, int4_scheme{}, x.view(), massive_of(x), start.view(), {100, 3}, go_on);
+    return refine_rotation(cpu::policy{threads}, int4_scheme{}, x.view(), every_20th(x.rows()), start.view(), {100, 3},
+                           go_on);
   };
   auto const one = run(1);
   for (int const threads : {2, 5}) {
@@ -140,10 +125,10 @@ TEST_CASE("the reference backend refines to the same rotation") {
   std::size_t const n = 24;
   auto const x = sample<double>(200, n);
   auto const start = random_orthogonal<double>(cpu::policy{}, n, 1);
-  auto const slow =
-      refine_rotation(reference::policy{}, int4_scheme{}, x.view(), massive_of(x), start.view(), {100, 4}, go_on);
+  auto const slow = refine_rotation(reference::policy{}, int4_scheme{}, x.view(), every_20th(x.rows()), start.view(),
+                                    {100, 4}, go_on);
   auto const fast =
-      refine_rotation(cpu::policy{2}, int4_scheme{}, x.view(), massive_of(x), start.view(), {100, 4}, go_on);
+      refine_rotation(cpu::policy{2}, int4_scheme{}, x.view(), every_20th(x.rows()), start.view(), {100, 4}, go_on);
   for (std::size_t i = 0; i < n * n; ++i) {
     REQUIRE(std::fabs(slow.rotation.data()[i] - fast.rotation.data()[i]) < 1e-12);
   }
@@ -223,7 +208,7 @@ TEST_CASE("the weight decides between massive and ordinary tokens") {
   auto const start = random_orthogonal<float>(cpu::policy{}, n, 4);
   auto const refine = [&](double alpha) {
     auto const result =
-        refine_rotation(cpu::policy{}, int4_scheme{}, x.view(), massive_of(x), start.view(), {alpha, 15}, go_on);
+        refine_rotation(cpu::policy{}, int4_scheme{}, x.view(), every_20th(x.rows()), start.view(), {alpha, 15}, go_on);
     return result.rounds[static_cast<std::size_t>(result.best_round)];
   };
   auto const heavy = refine(100);
@@ -236,8 +221,8 @@ TEST_CASE("the callback sees every round and can stop the work") {
   auto const x = sample<float>(100, 16);
   auto const start = identity<float>(16);
   std::vector<int> seen;
-  auto const result = refine_rotation(cpu::policy{}, int4_scheme{}, x.view(), massive_of(x), start.view(), {100, 50},
-                                      [&](refine_round const& round) {
+  auto const result = refine_rotation(cpu::policy{}, int4_scheme{}, x.view(), every_20th(x.rows()), start.view(),
+                                      {100, 50}, [&](refine_round const& round) {
                                         seen.push_back(round.round);
                                         return round.round < 3;
                                       });
@@ -246,14 +231,14 @@ TEST_CASE("the callback sees every round and can stop the work") {
   CHECK(result.rounds.size() == 4);
   CHECK(result.rotation.rows() == 16);
   auto const measured =
-      refine_rotation(cpu::policy{}, int4_scheme{}, x.view(), massive_of(x), start.view(), {100, 0}, go_on);
+      refine_rotation(cpu::policy{}, int4_scheme{}, x.view(), every_20th(x.rows()), start.view(), {100, 0}, go_on);
   CHECK(measured.rounds.size() == 1);
   CHECK(same_bytes(measured.rotation, start));
 }
 
 TEST_CASE("what cannot be refined is an error with numbers") {
   auto x = sample<float>(40, 16);
-  auto const massive = massive_of(x);
+  auto const massive = every_20th(x.rows());
   auto const start = identity<float>(16);
   auto const refine = [&](matrix<float> const& rows, matrix<float> const& from, refine_options const& options) {
     return refine_rotation(cpu::policy{}, int4_scheme{}, rows.view(), massive, from.view(), options, go_on);

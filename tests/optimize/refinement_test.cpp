@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <cmath>
-#include <cstring>
 #include <dfrot/backend/cpu/quantize.hpp>
 #include <dfrot/io/npy_rows.hpp>
 #include <dfrot/linalg/orthogonal.hpp>
@@ -17,45 +16,16 @@
 
 #include "optimize/plain_refinement.hpp"
 #include "support/catch.hpp"
+#include "support/compare.hpp"
 #include "support/gaussian_matrix.hpp"
+#include "support/massive_sample.hpp"
 
 using namespace dfrot;
-using dfrot::test::gaussian_matrix;
+using namespace dfrot::test;
 
 namespace {
 
 auto const go_on = [](refine_round const&) { return true; };
-
-/// Gaussian rows; every 20th is massive: nearly all its energy is in channel 3.
-template <class T>
-matrix<T> sample(std::size_t rows, std::size_t channels) {
-  auto x = gaussian_matrix<T>(rows, channels, 78);
-  for (std::size_t i = 0; i < rows; i += 20) {
-    for (std::size_t j = 0; j < channels; ++j) {
-      x(i, j) *= static_cast<T>(0.05);
-    }
-    x(i, 3) = static_cast<T>(std::sqrt(static_cast<double>(channels)));
-  }
-  return x;
-}
-
-massive_tokens every_20th(std::size_t rows) {
-  return mark_massive(rows, "planted", 0, [](std::size_t i) { return i % 20 == 0; });
-}
-
-/// Every fourth token, massive ones among them.
-std::vector<std::uint8_t> every_fourth(std::size_t rows) {
-  std::vector<std::uint8_t> flags(rows);
-  for (std::size_t i = 0; i < rows; i += 4) {
-    flags[i] = i % 40 < 20 ? 1 : 0;
-  }
-  return flags;
-}
-
-template <class T>
-bool same_bytes(matrix<T> const& a, matrix<T> const& b) {
-  return a.rows() == b.rows() && std::memcmp(a.data(), b.data(), a.rows() * a.columns() * sizeof(T)) == 0;
-}
 
 template <class T>
 double largest_difference(matrix<T> const& a, matrix<T> const& b) {
@@ -77,7 +47,7 @@ matrix<double> turned(matrix<float> const& start, matrix<float> const& rotation)
 
 TEST_CASE("every round is that of the plain iteration, with and without momentum and nearest targets") {
   std::size_t const n = 10;
-  auto const x = sample<double>(80, n);
+  auto const x = massive_sample<double>(80, n);
   auto const start = random_orthogonal<double>(cpu::policy{}, n, 3);
   for (auto const& [momentum, target_clip] : {std::pair{0.0, 1.0}, {0.9, 1.0}, {0.0, 0.5}, {0.9, 0.75}}) {
     CAPTURE(momentum, target_clip);
@@ -111,7 +81,7 @@ TEST_CASE("every round is that of the plain iteration, with and without momentum
 TEST_CASE("float32 rounds are those of float64") {
   std::size_t const n = 96;
   std::size_t const rows = 3000;
-  auto const x = sample<float>(rows, n);
+  auto const x = massive_sample<float>(rows, n);
   auto const start = random_orthogonal<float>(cpu::policy{2}, n, 5);
   for (double const momentum : {0.0, 0.7}) {
     auto const run = [&](product_precision precision) {
@@ -133,7 +103,7 @@ TEST_CASE("in float32, channels that no token has stay near where they were") {
   std::size_t const n = 96;
   std::size_t const rows = 3000;
   std::size_t const dead = 7;
-  auto x = sample<float>(rows, n);
+  auto x = massive_sample<float>(rows, n);
   for (std::size_t i = 0; i < rows; ++i) {
     std::fill_n(&x(i, 20), dead, 0.0F);
   }
@@ -156,7 +126,7 @@ TEST_CASE("in float32, channels that no token has stay near where they were") {
 TEST_CASE("streams, files and threads: the same bytes") {
   std::size_t const n = 64;
   std::size_t const rows = 2500;
-  auto const x = sample<float>(rows, n);
+  auto const x = massive_sample<float>(rows, n);
   auto const start = random_orthogonal<float>(cpu::policy{}, n, 1);
   refine_options options{.rounds = 4, .momentum = 0.7, .first_share = 0.5, .first_rounds = 2};
   options.held_out = every_fourth(rows);
@@ -188,7 +158,7 @@ TEST_CASE("streams, files and threads: the same bytes") {
 TEST_CASE("shards of the tokens add up to the whole") {
   std::size_t const n = 32;
   std::size_t const rows = 3000;
-  auto const x = sample<float>(rows, n);
+  auto const x = massive_sample<float>(rows, n);
   auto const flags = every_20th(rows).is_massive;
   auto const start = random_orthogonal<float>(cpu::policy{}, n, 1);
   refine_options const options{.rounds = 5};
@@ -217,7 +187,7 @@ TEST_CASE("shards of the tokens add up to the whole") {
 TEST_CASE("work resumed from a state gives the same bytes") {
   std::size_t const n = 40;
   std::size_t const rows = 300;
-  auto const x = sample<float>(rows, n);
+  auto const x = massive_sample<float>(rows, n);
   auto const flags = every_20th(rows).is_massive;
   auto const held_out = every_fourth(rows);
   auto const start = random_orthogonal<float>(cpu::policy{}, n, 1);
@@ -244,7 +214,7 @@ TEST_CASE("work resumed from a state gives the same bytes") {
 TEST_CASE("tokens held out decide: never a rotation that is worse on them than the start") {
   std::size_t const n = 32;
   SECTION("the best round on them is kept") {
-    auto const x = sample<float>(200, n);
+    auto const x = massive_sample<float>(200, n);
     auto const start = random_orthogonal<float>(cpu::policy{}, n, 5);
     refine_options options{.rounds = 15};
     options.held_out = every_fourth(200);
@@ -283,7 +253,7 @@ TEST_CASE("tokens held out decide: never a rotation that is worse on them than t
 TEST_CASE("drawn-in targets lower the error of ordinary tokens that were not seen, nearest ones do not") {
   std::size_t const n = 64;
   std::size_t const rows = 1500;
-  auto x = sample<float>(rows, n);
+  auto x = massive_sample<float>(rows, n);
   for (std::size_t i = 0; i < rows; ++i) {
     for (std::size_t j = 4; i % 20 != 0 && j < n; ++j) {
       x(i, j) *= 0.1F;  // what ordinary tokens have in common: most of their energy is in four channels
@@ -309,7 +279,7 @@ TEST_CASE("drawn-in targets lower the error of ordinary tokens that were not see
 
 TEST_CASE("blocks turn only their own channels") {
   std::size_t const n = 48;
-  auto const x = sample<float>(500, n);
+  auto const x = massive_sample<float>(500, n);
   auto const start = random_orthogonal<float>(cpu::policy{}, n, 2);
   auto const run = [&](std::size_t block, bool shared) {
     refine_options options{.rounds = 6, .momentum = 0.5};
@@ -337,7 +307,7 @@ TEST_CASE("blocks turn only their own channels") {
 }
 
 TEST_CASE("patience ends the work, and only patience") {
-  auto const x = sample<float>(200, 16);
+  auto const x = massive_sample<float>(200, 16);
   auto const start = random_orthogonal<float>(cpu::policy{}, 16, 2);
   refine_options options{.rounds = 40, .momentum = 0, .tolerance = 0.01, .patience = 2};
   auto const run = [&] {
@@ -383,7 +353,7 @@ TEST_CASE("a round that helps tokens held out is not one without gain") {
 
 TEST_CASE("sums in float32 and in float64 lead to the same step") {
   std::size_t const n = 64;
-  auto const x = sample<float>(1500, n);
+  auto const x = massive_sample<float>(1500, n);
   auto const start = random_orthogonal<float>(cpu::policy{}, n, 2);
   auto const step = [&](product_precision precision) {
     refine_options options{.rounds = 1};
@@ -396,7 +366,7 @@ TEST_CASE("sums in float32 and in float64 lead to the same step") {
 }
 
 TEST_CASE("options that make no sense are errors with numbers") {
-  auto const x = sample<float>(40, 16);
+  auto const x = massive_sample<float>(40, 16);
   auto const start = random_orthogonal<float>(cpu::policy{}, 16, 2);
   auto const refine = [&](refine_options const& options) {
     return refine_rotation(cpu::policy{}, int4_scheme{}, x.view(), every_20th(40), start.view(), options, go_on);

@@ -176,6 +176,14 @@ def check_lies(folder, whole):
     again = Parts(whole).bytes()
     write(folder, "c.st", again)
     refine_well(*WORK, "--checkpoint", "c.st", "--resume", "--output", "R.npy", folder=folder)  # taking apart is no lie
+    old = Parts(whole)  # written before these options were: their defaults are meant
+    for name in ("--first-share", "--first-rounds"):
+        del old.header["__metadata__"][name]
+    write(folder, "c.st", old.bytes())
+    refine_well(*WORK, "--checkpoint", "c.st", "--resume", "--output", "R.npy", folder=folder)
+    write(folder, "c.st", old.bytes())
+    done = refine(*WORK, "--first-share", 0.5, *KEPT, folder=folder)
+    assert done.returncode == 3 and "--first-share was 1, now it is 0.5" in done.stderr, done.stderr
     count = 0
     for lies in (header_lies, state_lies):
         for what, data in list(lies(whole))[::1 if ROUNDS >= 30 else 7]:  # fewer in slow builds

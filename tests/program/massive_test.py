@@ -100,7 +100,7 @@ def check_nothing_marked(folder):
     assert report["massive"]["peaks_above_100"] == (ratios > 100).sum() and report["massive"]["count"] == 0
     errors = [float(token["error_none"]) for token, ratio in zip(tokens_in(folder), ratios) if ratio > 100]
     assert f"without a rotation are {min(errors):.3g} to {max(errors):.3g}" in report["warnings"][0], report
-    unchanged = ["the short method turned nothing, since no token used is massive", "randomized Hadamard of seed 1"]
+    unchanged = ["the short method turned nothing, since no calibration token is massive", "randomized Hadamard of seed 1"]
     warned(folder, *arguments, "--method", "short", warnings=[nothing, unchanged])
     rotation = np.load(os.path.join(folder, "R.npy"))
     warned(folder, *arguments, "--method", "short", "--massive", 1e-6, warnings=[["rule 'threshold'"], unchanged])

@@ -5,7 +5,7 @@ import os
 import resource
 import subprocess
 
-from support import PROGRAM, np, orthogonality, quantized_symmetric, refine_well, sample, scratch, token_errors
+from support import PROGRAM, np, orthogonality, quantized_symmetric, refine, refine_well, sample, scratch, token_errors
 
 
 def report_of(folder, *arguments):
@@ -58,7 +58,7 @@ def check_several_files(folder, x):
 
 
 def check_starts(folder, x):
-    """--starts keeps the Hadamard with the least loss on the rows held out."""
+    """--starts keeps the Hadamard with the least loss on the held-out rows."""
     losses = []
     for seed in (5, 6, 7):
         one = report_of(folder, "--input", "X.npy", "--seed", seed, "--rounds", 0, "--output", "R.npy")
@@ -78,6 +78,24 @@ def check_blocks(folder, x):
     assert np.abs(inside).max() < 1e-5, "R is no block-diagonal rotation after the start"
     before, after = (token_errors(x @ r, quantized_symmetric).sum() for r in (start, rotation))
     assert after < before, (before, after)
+
+
+def check_first_share(folder):
+    """The first rounds measure a share of the ordinary tokens, the others all; figures compare what was measured on the same ones."""
+    np.save(os.path.join(folder, "many.npy"), sample(rows=8192, channels=32))
+    work = ["--input", "many.npy", "--method", "full", "--rounds", 4, "--patience", 0, "--output", "R.npy"]
+    whole = report_of(folder, *work)
+    kept = ["--first-share", 0.5, "--first-rounds", 2, "--checkpoint", "c.st"]
+    report = report_of(folder, *work, *kept, "--plot", "p.svg")
+    assert [each.get("share", 1) for each in report["rounds"]] == [0.5, 0.5, 1, 1, 1], report["rounds"]
+    assert all("share" not in each for each in whole["rounds"])
+    # Massive tokens all take part: the start's error on them is the same, and its loss is less.
+    first, start = report["rounds"][0], whole["rounds"][0]
+    assert first["massive"] == start["massive"] and first["loss"] < start["loss"], (first, start)
+    assert report["best_round"] >= 2 and report["errors"]["refined"]["weighted_loss"] < start["loss"]
+    assert b"nan" not in content(folder, "p.svg")
+    done = refine(*work, "--first-share", 0.25, *kept[2:], "--resume", folder=folder)
+    assert done.returncode == 3 and "--first-share was 0.5, now it is 0.25" in done.stderr, done.stderr
 
 
 def check_dry_run(folder):
@@ -120,6 +138,7 @@ def main():
         check_several_files(folder, x)
         check_starts(folder, x)
         check_blocks(folder, x)
+        check_first_share(folder)
         check_dry_run(folder)
         check_little_memory(folder)
 

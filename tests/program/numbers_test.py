@@ -28,10 +28,10 @@ def number_options():
 def main():
     options = number_options()
     print("number options:", " ".join(sorted(options)))
-    known = {"--starts", "--rounds", "--patience", "--momentum", "--target-clip", "--block", "--prototypes", "--alpha", "--massive",
+    known = {"--starts", "--rounds", "--patience", "--momentum", "--target-clip", "--first-share", "--first-rounds", "--block", "--prototypes", "--alpha", "--massive",
              "--holdout", "--seed", "--threads", "--bits", "--clip"}
     assert known <= set(options), known - set(options)
-    assert {name for name in known if options[name]} == {"--starts", "--rounds", "--patience", "--block", "--prototypes", "--seed",
+    assert {name for name in known if options[name]} == {"--starts", "--rounds", "--patience", "--first-rounds", "--block", "--prototypes", "--seed",
                                                          "--threads", "--bits"}
     with scratch() as folder:
         np.save(os.path.join(folder, "X.npy"), sample(rows=40, channels=16))

@@ -46,6 +46,10 @@ MISTAKES = (
     (*GOOD, "--target-clip", "0"),
     (*GOOD, "--target-clip", "1.5"),
     (*GOOD, "--target-clip", "nan"),
+    (*GOOD, "--method", "short", "--first-share", "0.5"),
+    (*GOOD, "--method", "short", "--first-rounds", "3"),
+    (*GOOD, "--first-share", "0"),
+    (*GOOD, "--first-share", "1.1"),
     (*GOOD, "--momentum", "1"),
     (*GOOD, "--momentum", "nan"),
     (*GOOD, "--patience", "-1"),
@@ -78,7 +82,7 @@ def main():
         help_text = refine_well("--help").stdout
         for option in ("--input", "--output", "--rms-norm", "--rotation", "--alpha", "--massive", "--bits",
                        "--asymmetric", "--clip", "--scale", "--method", "--device", "--prototypes",
-                       "--momentum", "--target-clip", "--patience", "--starts", "--block", "--checkpoint", "--resume",
+                       "--momentum", "--target-clip", "--patience", "--first-share", "--first-rounds", "--starts", "--block", "--checkpoint", "--resume",
                        "--log", "--dry-run", "--short-output", "--rounds", "--seed", "--threads", "--holdout", "--start-output", "--report", "--plot",
                        "--csv", "Examples:"):
             assert option in help_text, f"{option} is missing in the help"

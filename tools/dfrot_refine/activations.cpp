@@ -16,9 +16,9 @@
 #include <dfrot/transform/hadamard_order.hpp>
 #include <dfrot/transform/rms_norm.hpp>
 
-#include "../support/sample.hpp"
+#include "../../examples/support/sample.hpp"
 #include "content_hash.hpp"
-#include "visible_text.hpp"
+#include "support/visible_text.hpp"
 
 namespace dfrot::program {
 

@@ -73,6 +73,8 @@ checkpoint::checkpoint(options const& chosen, outcome const& begun)
       {"--momentum", text_of(refinement.momentum)},
       {"--target-clip", text_of(refinement.target_clip)},
       {"--patience", message(refinement.patience)},
+      {"--first-share", text_of(refinement.first_share), "1"},  // younger than the first checkpoints
+      {"--first-rounds", message(refinement.first_rounds), "10"},
       {"--block", message(refinement.block)},
       {"--shared-block", refinement.shared_block ? "yes" : "no"},
   };
@@ -85,18 +87,18 @@ std::optional<refinement_state<float>> checkpoint::load(cpu::policy const& on) c
   }
   tensor_file const file = tensor_file::read(*path_);
   std::string const name = path_->string();
-  auto const text_in = [&file](std::string const& key) {
+  auto const text_in = [&file](std::string const& key, std::string const& otherwise) {
     auto const found = file.metadata.find(key);
-    return found != file.metadata.end() ? found->get<std::string>() : std::string("missing");
+    return found != file.metadata.end() ? found->get<std::string>() : otherwise;
   };
   for (fact const& each : facts_) {
-    std::string const was = text_in(each.name);
+    std::string const was = text_in(each.name, each.without);
     if (was != each.value) {
       throw io_error(message(name, ": the checkpoint belongs to other work: ", each.name, " was ", was, ", now it is ",
                              each.value, ": use the same input and options, or leave --resume out to begin anew"));
     }
   }
-  refinement_progress progress = parse_state(text_in("state"), name);
+  refinement_progress progress = parse_state(text_in("state", "missing"), name);
   try {
     refinement_rules(refinement_, channels_, 0, true).resume(progress);
   } catch (std::invalid_argument const& error) {

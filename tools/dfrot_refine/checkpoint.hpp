@@ -40,6 +40,7 @@ class checkpoint {
   struct fact {
     std::string name;
     std::string value;
+    std::string without = "missing";  ///< what a checkpoint means that does not have it
   };
 
   std::optional<std::filesystem::path> path_;

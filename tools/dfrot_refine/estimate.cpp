@@ -53,7 +53,7 @@ std::string memory_text(double bytes) {
 
 /// As refinement_rules decides; massive tokens are few.
 bool refines_in_float32(options const& chosen, double rows, double channels) {
-  return (1 - chosen.holdout) * rows >= 2 * channels;
+  return chosen.refinement.first_share * (1 - chosen.holdout) * rows >= 2 * channels;
 }
 
 }  // namespace

@@ -23,8 +23,8 @@
 #include "round_log.hpp"
 #include "run.hpp"
 #include "standard_output.hpp"
+#include "support/visible_text.hpp"
 #include "table.hpp"
-#include "visible_text.hpp"
 
 namespace {
 

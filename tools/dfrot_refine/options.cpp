@@ -18,7 +18,7 @@
 #include "number_text.hpp"
 #include "processors.hpp"
 #include "standard_output.hpp"
-#include "visible_text.hpp"
+#include "support/visible_text.hpp"
 
 namespace dfrot::program {
 
@@ -174,27 +174,38 @@ void add_method(CLI::App& app, options& chosen, raw_texts& texts) {
       ->type_name("hadamard|orthogonal|PATH")
       ->group(group);
   add_integer(app, "--starts", chosen.starts, 1, 4096,
-              "Seeds to try: the Hadamard with the least error is the start, judged on\nthe rows held out, or on all")
+              "Seeds to try: the Hadamard with the least error is the start, judged on\nthe held-out rows, or on all")
       ->capture_default_str()
       ->group(group);
   add_integer(app, "--rounds", refinement.rounds, 0, 1'000'000, "Rounds of the alternation at most")
       ->capture_default_str()
       ->group(group);
   add_integer(app, "--patience", refinement.patience, 0, 1'000'000,
-              "Rounds without gain that end the full refinement; 0: none do")
+              "Stop the full refinement after this many rounds without improvement;\n0: never")
       ->capture_default_str()
       ->group(group);
   add_real(app, "--momentum", refinement.momentum,
-           "How far a round of the full refinement goes on in the direction of the\nlast, 0 to below 1; the "
+           "How far a round of the full refinement continues in the direction of the\nlast, 0 to below 1; the "
            "paper's method is 0")
       ->default_str(message(recommended_momentum(scale_rule::max), ", or ", recommended_momentum(scale_rule::search),
                             " with --scale search"))
       ->group(group);
   add_real(app, "--target-clip", refinement.target_clip,
-           "Range of the points that the full refinement draws ordinary tokens to, as\na share of the nearest "
-           "ones' range; the paper's method is 1")
+           "Range of the targets of ordinary tokens in the full refinement, as a share\nof their own; the "
+           "paper's method is 1")
       ->capture_default_str()
       ->type_name("RATIO")
+      ->group(group);
+  add_real(
+      app, "--first-share", refinement.first_share,
+      "Share of the ordinary tokens that the first rounds of the full refinement\nuse, in blocks of 1024; 1/8 takes "
+      "an eighth of their time")
+      ->capture_default_str()
+      ->type_name("FRACTION")
+      ->group(group);
+  add_integer(app, "--first-rounds", refinement.first_rounds, 0, 1'000'000,
+              "Rounds with --first-share at most; --patience ends them, too")
+      ->capture_default_str()
       ->group(group);
   add_integer(app, "--block", refinement.block, std::size_t{0}, std::size_t{1} << 20u,
               "The full refinement turns blocks of so many channels; 0: all together")
@@ -202,7 +213,7 @@ void add_method(CLI::App& app, options& chosen, raw_texts& texts) {
       ->group(group);
   app.add_flag("--shared-block", refinement.shared_block, "One rotation serves all blocks")->group(group);
   add_integer(app, "--prototypes", chosen.prototypes, std::size_t{0}, std::size_t{64},
-              "Kinds of massive token for the short method; 0: as many as they show")
+              "Clusters of massive tokens for the short method, each with its mean;\n0: as many as the tokens form")
       ->capture_default_str()
       ->group(group);
   add_real(app, "--alpha", refinement.alpha, "Weight of a massive token; 50 to 200 is good")
@@ -356,8 +367,8 @@ void check_method(CLI::App const& app, options const& chosen) {
       refuse(message(option, " goes with --method ", method, " only"));
     }
   };
-  for (char const* const option :
-       {"--patience", "--momentum", "--target-clip", "--block", "--shared-block", "--checkpoint"}) {
+  for (char const* const option : {"--patience", "--momentum", "--target-clip", "--first-share", "--first-rounds",
+                                   "--block", "--shared-block", "--checkpoint"}) {
     only_for(option, "full", full);
   }
   only_for("--short-output", "short", !full);
@@ -391,6 +402,9 @@ void check_values(options const& chosen) {
   }
   if (!(chosen.refinement.target_clip > 0 && chosen.refinement.target_clip <= 1)) {
     refuse("--target-clip: the ratio must be above 0 and at most 1");
+  }
+  if (!(chosen.refinement.first_share > 0 && chosen.refinement.first_share <= 1)) {
+    refuse("--first-share: the share must be above 0 and at most 1");
   }
   if (!(chosen.holdout >= 0 && chosen.holdout < 1)) {
     refuse("--holdout: the share must be at least 0 and below 1");

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -74,8 +75,8 @@ struct outcome {
   bool resumed = false;                    ///< the work went on from a checkpoint
   double seconds = 0;                      ///< of the whole run, writing excepted
 
-  /// What the rounds reached, the start first: the weighted loss, or the massive tokens' error in the short method, which
-  /// has no rounds where there are no massive tokens.
+  /// A value for each round, the start first: the weighted loss, or the massive tokens' error in the short method, which has no
+  /// rounds without massive tokens. NaN for a round on a share of the tokens, the start excepted, whose loss on all is known.
   [[nodiscard]] std::vector<double> round_values() const {
     std::vector<double> values;
     if (shortened) {
@@ -84,7 +85,9 @@ struct outcome {
       }
     } else {
       for (refine_round const& round : refinement.rounds) {
-        values.push_back(round.loss);
+        values.push_back(round.share == 1   ? round.loss
+                         : round.round == 0 ? start.calibration.weighted_loss
+                                            : std::numeric_limits<double>::quiet_NaN());
       }
     }
     return values;

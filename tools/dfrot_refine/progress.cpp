@@ -14,9 +14,10 @@ progress::~progress() { print(""); }
 void progress::show(std::string const& step) { print(step + " ..."); }
 
 void progress::show(refine_round const& round) {
-  if (round.round == 0) {
+  if (round.round == 0 || round.share != share_) {  // losses of other tokens cannot be compared
     start_loss_ = round.loss;
     best_loss_ = round.loss;
+    share_ = round.share;
   }
   best_loss_ = std::min(best_loss_, round.loss);
   double const remaining = round.round == 0 ? 0 : round.seconds / round.round * (rounds_ - round.round);

@@ -20,7 +20,7 @@ class progress {
 
   /// Shows a step without rounds, such as "reading X.npy".
   void show(std::string const& step);
-  /// Shows a finished round, the best loss so far relative to the start's, and how long the rest will take.
+  /// Shows a finished round, the best loss so far relative to the first on the same tokens, and how long the rest will take.
   void show(refine_round const& round);
   void show(short_round const& round);
 
@@ -31,6 +31,7 @@ class progress {
   bool terminal_;
   double start_loss_ = 0;
   double best_loss_ = 0;
+  double share_ = 1;  ///< of the tokens that the last round measured
 };
 
 }  // namespace dfrot::program

@@ -88,6 +88,8 @@ json method_json(options const& chosen, outcome const& result) {
           {"momentum", chosen.refinement.momentum},
           {"target_clip", chosen.refinement.target_clip},
           {"patience", chosen.refinement.patience},
+          {"first_share", chosen.refinement.first_share},
+          {"first_rounds", chosen.refinement.first_rounds},
           {"block", chosen.refinement.block},
           {"converged", result.refinement.converged},
           {"few_tokens", result.refinement.too_few_tokens},

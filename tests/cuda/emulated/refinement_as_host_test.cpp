@@ -11,8 +11,8 @@
 #include <dfrot/optimize/refine/refinement.hpp>
 #include <type_traits>
 
-#include "cuda/massive_sample.hpp"
 #include "cuda/on_device.hpp"
+#include "support/massive_sample.hpp"
 
 using namespace dfrot;
 using namespace dfrot::test;

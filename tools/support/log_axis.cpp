@@ -1,4 +1,4 @@
-#include "log_axis.hpp"
+#include "support/log_axis.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -1,8 +1,8 @@
-#include "svg.hpp"
+#include "support/svg.hpp"
 
 #include <cstdio>
 
-#include "visible_text.hpp"
+#include "support/visible_text.hpp"
 
 namespace dfrot::program {
 

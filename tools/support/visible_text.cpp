@@ -1,4 +1,4 @@
-#include "visible_text.hpp"
+#include "support/visible_text.hpp"
 
 #include <cstddef>
 #include <cstdint>

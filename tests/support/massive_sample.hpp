@@ -16,8 +16,8 @@ namespace dfrot::test {
 
 /// Gaussian rows; every 20th is massive: nearly all its energy is in channel 3.
 template <class T>
-[[nodiscard]] matrix<T> massive_sample(std::size_t rows, std::size_t channels) {
-  auto x = gaussian_matrix<T>(rows, channels, 78);
+[[nodiscard]] matrix<T> massive_sample(std::size_t rows, std::size_t channels, std::uint64_t seed = 78) {
+  auto x = gaussian_matrix<T>(rows, channels, seed);
   for (std::size_t i = 0; i < rows; i += 20) {
     for (std::size_t j = 0; j < channels; ++j) {
       x(i, j) *= static_cast<T>(0.05);
