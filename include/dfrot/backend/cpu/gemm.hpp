@@ -10,6 +10,7 @@
 #include <dfrot/backend/cpu/gemm/gemm_write.hpp>
 #include <dfrot/backend/cpu/gemm_repack.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
+#include <dfrot/core/ceil_div.hpp>
 #include <dfrot/core/parallel.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/quantize/gemm.hpp>
@@ -30,7 +31,7 @@ void dot_rows(std::index_sequence<R...> /*rows*/, std::size_t rows, std::uint8_t
 }
 
 /// One panel of weights times all tiles of a chunk, some groups at a time.
-template <class Arch, class Writer>
+template <class Arch, tile_writer Writer>
 void multiply_panel(gemm_plan<Arch> const& plan, index_range chunk, std::byte* tiles, std::uint8_t const* panel,
                     index_range columns, Writer& write) noexcept {
   gemm_groups const& groups = plan.groups;
@@ -64,12 +65,12 @@ template <class Arch>
 
 /// X W^T for n channels, chunk by chunk of tokens: unpacks the chunk, then multiplies it with all panels. `write` is
 /// copied for each task.
-template <class Arch, class Writer>
+template <class Arch, tile_writer Writer>
 void multiply(basic_policy<Arch> const& on, gemm_plan<Arch> const& plan, packed_activations<> const& x, bool is_signed,
               repacked_weights<basic_policy<Arch>> const& weights, std::byte* workspace, Writer const& write) noexcept {
   constexpr std::size_t width = gemm_tile<Arch>::columns;
   auto* const tiles = workspace + (64 - reinterpret_cast<std::uintptr_t>(workspace) % 64) % 64;
-  std::size_t const panels = divide_up(weights.rows, width);
+  std::size_t const panels = ceil_div(weights.rows, width);
   std::size_t const step = panels_at_a_time(plan);
   for (std::size_t c = 0; c < plan.chunks(); ++c) {
     index_range const chunk = plan.chunk(c);
@@ -78,7 +79,7 @@ void multiply(basic_policy<Arch> const& on, gemm_plan<Arch> const& plan, packed_
       unpack_tile(x, is_signed, plan.groups, rows.first,
                   gemm_tile_view(tiles + t * plan.tile_bytes(), plan.groups, rows.count));
     });
-    parallel_for(on.threads, divide_up(panels, step), [&](std::size_t task) {
+    parallel_for(on.threads, ceil_div(panels, step), [&](std::size_t task) {
       Writer own = write;
       for (std::size_t p = task * step; p < std::min(panels, (task + 1) * step); ++p) {
         index_range const columns{p * width, std::min(width, weights.rows - p * width)};

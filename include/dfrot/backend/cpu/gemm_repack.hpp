@@ -6,6 +6,7 @@
 
 #include <dfrot/backend/cpu/gemm/gemm_plan.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
+#include <dfrot/core/ceil_div.hpp>
 #include <dfrot/core/parallel.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/quantize/repacked_weights.hpp>
@@ -17,7 +18,7 @@ namespace detail {
 /// Bytes of one panel of weights with k channels.
 template <class Arch>
 [[nodiscard]] constexpr std::size_t panel_bytes(std::size_t k) {
-  return 2 * gemm_tile<Arch>::columns * divide_up(k, 4);
+  return 2 * gemm_tile<Arch>::columns * ceil_div(k, 4);
 }
 
 /// The four codes of a quad of a packed row of k, in the low nibbles of four bytes; 0 beyond k.
@@ -53,7 +54,7 @@ inline void repack_lane(std::uint8_t const* low, std::uint8_t const* high, std::
 template <class Arch>
 [[nodiscard]] std::size_t repacked_weight_bytes(basic_policy<Arch> const& /*on*/, std::size_t n,
                                                 std::size_t k) noexcept {
-  return detail::divide_up(n, gemm_tile<Arch>::columns) * detail::panel_bytes<Arch>(k);
+  return ceil_div(n, gemm_tile<Arch>::columns) * detail::panel_bytes<Arch>(k);
 }
 
 /// Hook of repack_weights(). The layout is described in gemm_tile.hpp.
@@ -62,7 +63,7 @@ void repack_weight_rows(basic_policy<Arch> const& on, matrix_view<std::uint8_t c
                         std::uint8_t* bytes) noexcept {
   constexpr std::size_t columns = gemm_tile<Arch>::columns;
   auto const row = [&](std::size_t j) { return j < packed.rows ? packed.row(j) : nullptr; };
-  parallel_for(on.threads, detail::divide_up(packed.rows, columns), [&](std::size_t p) {
+  parallel_for(on.threads, ceil_div(packed.rows, columns), [&](std::size_t p) {
     std::uint8_t* const panel = bytes + p * detail::panel_bytes<Arch>(k);
     for (std::size_t lane = 0; lane < columns / 2; ++lane) {
       std::size_t const low = p * columns + lane;

@@ -11,6 +11,7 @@
 #include <dfrot/backend/cuda/gemm/gemm_tiles.cuh>
 #include <dfrot/backend/cuda/gemm/weight_panels.cuh>
 #include <dfrot/config.hpp>
+#include <dfrot/core/ceil_div.hpp>
 #include <dfrot/quantize/gemm.hpp>
 #include <dfrot/quantize/int4_scheme.hpp>
 #include <dfrot/quantize/repacked_weights.hpp>
@@ -51,7 +52,7 @@ enum class gemm_kernel {
   }
   std::size_t const tiles = kernel == gemm_kernel::wide ? wide_gemm::tiles : narrow_gemm::tiles;
   std::size_t const tokens = tiles * activation_tiles::tokens;
-  return activation_tiles(k).bytes((m + tokens - 1) / tokens * tiles) + alignof(four_words) - 1;
+  return activation_tiles(k).bytes(ceil_div(m, tokens) * tiles) + alignof(four_words) - 1;
 }
 
 namespace detail {

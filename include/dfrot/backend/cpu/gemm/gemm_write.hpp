@@ -2,19 +2,92 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 
 #include <dfrot/backend/cpu/gemm/gemm_plan.hpp>
-#include <dfrot/backend/cpu/gemm/gemm_scales.hpp>
+#include <dfrot/backend/cpu/isa/isa.hpp>
 #include <dfrot/core/view.hpp>
+
+#if DFROT_CPU_AVX2
+#include <immintrin.h>
+#endif
 
 namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
 namespace detail {
 
-// What becomes of the sums of a tile and a panel. A product visits, for each panel (output channels), runs of groups; for
-// each of those, tiles (tokens); and for each of those, groups: begin_groups(), begin_tile(), take(), end_tile().
+/// Groups of channels whose scales are at hand at a time.
+inline constexpr std::size_t scaled_groups = 16;
+
+/// What becomes of the sums of tiles (tokens) and panels (output channels). A product visits panels; for each, runs of at
+/// most scaled_groups groups; for each of those, tiles; and for each of those, groups. A thread's writer is told of each:
+///   begin_groups(channels, groups)   a panel, and a run of its groups
+///   begin_tile(tokens)               a tile, for that run
+///   take(group, sums)                the exact sums of one group, gemm_tile<Arch>::columns apart
+///   end_tile()                       no more groups of the run
+/// A copy is a writer for another thread.
+template <class W>
+concept tile_writer = std::copy_constructible<W> &&
+    requires(W& write, index_range indices, std::size_t group, std::int32_t const* sums) {
+  write.begin_groups(indices, indices);
+  write.begin_tile(indices);
+  write.take(group, sums);
+  write.end_tile();
+};
+
+/// to(j, i) = from(i, j) for some rows and columns.
+inline void transpose_scalars(matrix_view<float const> from, matrix_view<float> to) noexcept {
+  for (std::size_t i = 0; i < from.rows; ++i) {
+    for (std::size_t j = 0; j < from.columns; ++j) {
+      to(j, i) = from(i, j);
+    }
+  }
+}
+
+#if DFROT_CPU_AVX2
+/// to(j, i) = from(i, j) for 8 rows and 8 columns: pairs, then quadruples, then halves of registers change places.
+inline void transpose_8_by_8(matrix_view<float const> from, matrix_view<float> to) noexcept {
+  __m256 rows[8];
+  __m256 pairs[8];
+  for (std::size_t i = 0; i < 8; ++i) {
+    rows[i] = _mm256_loadu_ps(from.row(i));
+  }
+  for (std::size_t i = 0; i < 8; i += 2) {
+    pairs[i] = _mm256_unpacklo_ps(rows[i], rows[i + 1]);
+    pairs[i + 1] = _mm256_unpackhi_ps(rows[i], rows[i + 1]);
+  }
+  for (std::size_t half = 0; half < 2; ++half) {  // columns 0, 1 and 4, 5; then 2, 3 and 6, 7
+    __m256 const even_upper = _mm256_shuffle_ps(pairs[half], pairs[half + 2], 0x44);
+    __m256 const odd_upper = _mm256_shuffle_ps(pairs[half], pairs[half + 2], 0xee);
+    __m256 const even_lower = _mm256_shuffle_ps(pairs[half + 4], pairs[half + 6], 0x44);
+    __m256 const odd_lower = _mm256_shuffle_ps(pairs[half + 4], pairs[half + 6], 0xee);
+    _mm256_storeu_ps(to.row(2 * half), _mm256_permute2f128_ps(even_upper, even_lower, 0x20));
+    _mm256_storeu_ps(to.row(2 * half + 1), _mm256_permute2f128_ps(odd_upper, odd_lower, 0x20));
+    _mm256_storeu_ps(to.row(2 * half + 4), _mm256_permute2f128_ps(even_upper, even_lower, 0x31));
+    _mm256_storeu_ps(to.row(2 * half + 5), _mm256_permute2f128_ps(odd_upper, odd_lower, 0x31));
+  }
+}
+#endif
+
+/// Scales of the weights stand channel by channel; a panel needs them group by group: to(g, c) = from(c, g).
+template <class Arch>
+void transpose_scales(matrix_view<float const> from, matrix_view<float> to) noexcept {
+#if DFROT_CPU_AVX2
+  if constexpr (has<Arch, avx2>) {
+    if (from.rows % 8 == 0 && from.columns % 8 == 0) {
+      for (std::size_t i = 0; i < from.rows; i += 8) {
+        for (std::size_t j = 0; j < from.columns; j += 8) {
+          transpose_8_by_8({from.row(i) + j, 8, 8, from.row_stride}, {to.row(j) + i, 8, 8, to.row_stride});
+        }
+      }
+      return;
+    }
+  }
+#endif
+  transpose_scalars(from, to);
+}
 
 /// What integer_gemm() does: writes them.
 template <class Arch>

@@ -8,6 +8,7 @@
 #include <dfrot/backend/cuda/device/launch.cuh>
 #include <dfrot/backend/cuda/device/policy.cuh>
 #include <dfrot/config.hpp>
+#include <dfrot/core/ceil_div.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/view.hpp>
 
@@ -29,11 +30,11 @@ struct weight_panels {
 
   std::size_t blocks = 0;  ///< of a panel: ceil(k / 128)
 
-  DFROT_HOST_DEVICE constexpr explicit weight_panels(std::size_t k) : blocks((k + codes - 1) / codes) {}
+  DFROT_HOST_DEVICE constexpr explicit weight_panels(std::size_t k) : blocks(ceil_div(k, codes)) {}
 
   /// Panels of n channels.
   [[nodiscard]] DFROT_HOST_DEVICE static constexpr std::size_t panels(std::size_t n) {
-    return (n + channels - 1) / channels;
+    return ceil_div(n, channels);
   }
   [[nodiscard]] DFROT_HOST_DEVICE constexpr std::size_t bytes(std::size_t n) const {
     return panels(n) * blocks * lanes * sizeof(four_words);
