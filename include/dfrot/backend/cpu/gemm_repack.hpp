@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include <dfrot/backend/cpu/gemm/gemm_plan.hpp>
+#include <dfrot/backend/cpu/gemm/tile_codes.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/core/ceil_div.hpp>
 #include <dfrot/core/parallel.hpp>
 #include <dfrot/core/view.hpp>
+#include <dfrot/format/int4_elements.hpp>
 #include <dfrot/quantize/repacked_weights.hpp>
 
 namespace dfrot::cpu {
@@ -35,13 +38,30 @@ inline std::uint32_t spread_quad(std::uint8_t const* packed, std::size_t k, std:
   return (codes | codes << 4U) & 0x0f0f0f0fU;
 }
 
+/// Eight nibbles of packed codes, as a panel has them.
+template <integer_element W>
+[[nodiscard]] constexpr std::uint32_t stored_nibbles(std::uint32_t codes) {
+  if constexpr (std::is_same_v<W, s4>) {
+    return codes ^ 0x88888888U;  // two's complement to code + 8
+  } else if constexpr (weight_codes<W>::by_table) {
+    return codes;
+  } else {
+    std::uint32_t stored = 0;
+    for (unsigned shift = 0; shift < 32; shift += 4) {
+      stored |= weight_codes<W>::stored(codes >> shift & 15U) << shift;
+    }
+    return stored;
+  }
+}
+
 /// Writes the nibbles of two output channels, either of which may be absent (null), into one lane of a panel.
-inline void repack_lane(std::uint8_t const* low, std::uint8_t const* high, std::size_t k, std::uint8_t* lane,
-                        std::size_t quad_bytes) noexcept {
+template <integer_element W>
+void repack_lane(std::uint8_t const* low, std::uint8_t const* high, std::size_t k, std::uint8_t* lane,
+                 std::size_t quad_bytes) noexcept {
   for (std::size_t quad = 0; 4 * quad < k; ++quad) {
     std::uint32_t codes = low != nullptr ? spread_quad(low, k, quad) : 0;
     codes |= high != nullptr ? spread_quad(high, k, quad) << 4U : 0;
-    codes ^= 0x88888888U;  // two's complement to code + 8
+    codes = stored_nibbles<W>(codes);
     for (unsigned b = 0; b < 4; ++b) {
       lane[quad * quad_bytes + b] = static_cast<std::uint8_t>(codes >> (8 * b));
     }
@@ -58,16 +78,16 @@ template <class Arch>
 }
 
 /// Hook of repack_weights(). The layout is described in gemm_tile.hpp.
-template <class Arch>
-void repack_weight_rows(basic_policy<Arch> const& on, matrix_view<std::uint8_t const> packed, std::size_t k,
-                        std::uint8_t* bytes) noexcept {
+template <class Arch, integer_element W>
+void repack_weight_rows(basic_policy<Arch> const& on, W /*element*/, matrix_view<std::uint8_t const> packed,
+                        std::size_t k, std::uint8_t* bytes) noexcept {
   constexpr std::size_t columns = gemm_tile<Arch>::columns;
   auto const row = [&](std::size_t j) { return j < packed.rows ? packed.row(j) : nullptr; };
   parallel_for(on.threads, ceil_div(packed.rows, columns), [&](std::size_t p) {
     std::uint8_t* const panel = bytes + p * detail::panel_bytes<Arch>(k);
     for (std::size_t lane = 0; lane < columns / 2; ++lane) {
       std::size_t const low = p * columns + lane;
-      detail::repack_lane(row(low), row(low + columns / 2), k, panel + 4 * lane, 2 * columns);
+      detail::repack_lane<W>(row(low), row(low + columns / 2), k, panel + 4 * lane, 2 * columns);
     }
   });
 }

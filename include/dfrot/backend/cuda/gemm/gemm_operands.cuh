@@ -26,9 +26,7 @@ struct gemm_operands {
   bool in_words = false;  ///< the tokens' rows start at multiples of 4 bytes
 
   [[nodiscard]] DFROT_HOST_DEVICE constexpr std::size_t tokens() const { return codes.rows; }
-  [[nodiscard]] DFROT_HOST_DEVICE constexpr std::size_t groups() const {
-    return group == 0 ? 0 : ceil_div(k, group);
-  }
+  [[nodiscard]] DFROT_HOST_DEVICE constexpr std::size_t groups() const { return group == 0 ? 0 : ceil_div(k, group); }
   [[nodiscard]] DFROT_HOST_DEVICE constexpr byte_offset offset(std::size_t token, std::size_t g) const {
     return zero_points.data == nullptr ? signed_codes : unsigned_codes(zero_points(token, g));
   }
