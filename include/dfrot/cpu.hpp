@@ -12,6 +12,7 @@
 #include <dfrot/backend/cpu/quantize.hpp>
 #include <dfrot/backend/cpu/rotate_quantize.hpp>
 #include <dfrot/backend/cpu/short_rotation.hpp>
+#include <dfrot/format/e1m2.hpp>
 #include <dfrot/loss/massive_tokens.hpp>
 #include <dfrot/loss/peak_ratio.hpp>
 #include <dfrot/loss/rotated_token_error.hpp>
@@ -22,6 +23,9 @@
 #include <dfrot/quantize/fake_quantize.hpp>
 #include <dfrot/quantize/gemm.hpp>
 #include <dfrot/quantize/int4_scheme.hpp>
+#include <dfrot/quantize/mxfp4.hpp>
+#include <dfrot/quantize/nf4.hpp>
+#include <dfrot/quantize/nvfp4.hpp>
 #include <dfrot/quantize/pack.hpp>
 #include <dfrot/quantize/quantize.hpp>
 #include <dfrot/quantize/quantized_rows.hpp>

@@ -9,6 +9,7 @@
 #include <dfrot/backend/reference/policy.hpp>
 #include <dfrot/backend/reference/quantize.hpp>
 #include <dfrot/backend/reference/rotate_quantize.hpp>
+#include <dfrot/format/e1m2.hpp>
 #include <dfrot/loss/massive_tokens.hpp>
 #include <dfrot/loss/peak_ratio.hpp>
 #include <dfrot/loss/rotated_token_error.hpp>
@@ -19,6 +20,9 @@
 #include <dfrot/quantize/fake_quantize.hpp>
 #include <dfrot/quantize/gemm.hpp>
 #include <dfrot/quantize/int4_scheme.hpp>
+#include <dfrot/quantize/mxfp4.hpp>
+#include <dfrot/quantize/nf4.hpp>
+#include <dfrot/quantize/nvfp4.hpp>
 #include <dfrot/quantize/pack.hpp>
 #include <dfrot/quantize/quantize.hpp>
 #include <dfrot/quantize/quantized_rows.hpp>

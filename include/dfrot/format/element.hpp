@@ -33,6 +33,16 @@ concept integer_element = element_format<F> && requires {
   { F::integers } -> std::convertible_to<std::array<std::int8_t, 16>>;
 };
 
+/// An element whose codes are found by comparing with thresholds. Kernels encode any of these by a search in a register.
+///   sign_in_bit_3   true: codes 0 … 7 stand for rising values from 0, codes 8 … 15 for the same, negative; the sign bit of
+///                   the ratio is kept.   false: codes 0 … 15 stand for rising values
+///   threshold(k)    between codes k and k + 1, both of one sign: below it, code k; above it, k + 1; on it, the even one
+template <class F>
+concept threshold_element = element_format<F> && requires(F const& f, int k) {
+  { F::sign_in_bit_3 } -> std::convertible_to<bool>;
+  { f.threshold(k) } -> std::same_as<float>;
+};
+
 /// An element of whose codes one, the zero point, stands for 0: it is chosen for each group.
 template <class F>
 concept element_with_zero_point = element_format<F> && F::has_zero_point;

@@ -15,11 +15,13 @@ namespace dfrot {
 ///   load<Real>(stored)             the scale: finite, with a finite reciprocal, and > 0 where range and target have one sign
 ///   choices                        how many stored scales are worth trying for one range: choice = 0 … choices - 1
 ///   keeps_sign                     whether a scale may be negative
+///   margin                         by what factor a stored scale may be less than the wanted one, range / target
 template <class S>
 concept scale_storage = std::is_trivially_copyable_v<S> &&
     requires(S const& s, float range, typename S::template stored_type<float> stored, int choice) {
   { S::choices } -> std::convertible_to<int>;
   { S::keeps_sign } -> std::convertible_to<bool>;
+  { S::margin } -> std::convertible_to<float>;
   { s.store(range, range, choice) } -> std::same_as<typename S::template stored_type<float>>;
   { s.template load<float>(stored) } -> std::same_as<float>;
 };
@@ -30,6 +32,7 @@ struct real_scale {
   using stored_type = Real;
   static constexpr int choices = 1;
   static constexpr bool keeps_sign = true;
+  static constexpr float margin = 1;
 
   /// range / target; 1 for a scale whose reciprocal is not finite.
   template <class Real>

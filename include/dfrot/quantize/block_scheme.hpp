@@ -37,12 +37,13 @@ struct grid_of<u4, Real, Real> {
 /// A quantization_scheme put together from three parts, chosen at compile time.
 ///   x is about scale * (value(code) - zero_point),   one scale for `group` columns
 /// @tparam F what a code stands for   @tparam S how a scale is kept   @tparam Range which scale a group gets
+/// @tparam Group the columns that share a scale, where the scheme does not say otherwise
 /// A new element, storage or rule is a type of its own: no operation changes (docs/writing-a-format.md).
 /// Example: examples/02_int4.cpp
-template <element_format F, scale_storage S = real_scale, range_rule Range = max_range>
+template <element_format F, scale_storage S = real_scale, range_rule Range = max_range, std::size_t Group = 0>
 struct block_scheme {
-  std::size_t group = 0;  ///< columns that share a scale; 0: the whole row
-  float clip = 1.0F;      ///< in (0, 1]: the range is shrunk by this ratio before the scale is taken
+  std::size_t group = Group;  ///< columns that share a scale; 0: the whole row
+  float clip = 1.0F;          ///< in (0, 1]: the range is shrunk by this ratio before the scale is taken
   F element{};
   S storage{};
   Range range{};
@@ -50,6 +51,8 @@ struct block_scheme {
   static constexpr bool with_zero_point = element_with_zero_point<F>;
   static_assert(!with_zero_point || std::is_same_v<S, real_scale>,
                 "zero points are for scales that are kept as they are");
+  static_assert(!Range::signs_scales || S::keeps_sign,
+                "this range rule gives scales a sign, which this storage does not keep: take max_range, or real_scale");
 
   template <class Real>
   using scale_type = typename S::template stored_type<Real>;
@@ -60,7 +63,7 @@ struct block_scheme {
   [[nodiscard]] DFROT_HOST_DEVICE constexpr bool by_magnitude() const { return range.by_magnitude(); }
   [[nodiscard]] DFROT_HOST_DEVICE static constexpr bool has_zero_points() { return with_zero_point; }
   [[nodiscard]] DFROT_HOST_DEVICE static constexpr int code_of(int nibble) { return F::code_of(nibble); }
-  [[nodiscard]] DFROT_HOST_DEVICE constexpr float reach() const { return range.reach(element, clip); }
+  [[nodiscard]] DFROT_HOST_DEVICE constexpr float reach() const { return range.reach(element, clip) * S::margin; }
 
   /// @pre minimum <= 0 <= maximum, both finite   Complexity: O(1).
   template <class Real>
@@ -90,9 +93,12 @@ struct block_scheme {
     }
   }
 
-  /// Throws: std::invalid_argument if clip is not in (0, 1].
+  /// Throws: std::invalid_argument if clip is not in (0, 1], and for a storage that makes no sense.
   DFROT_PER_ISA void check() const {
     expects(clip > 0.0F && clip <= 1.0F, "block_scheme: clip is ", clip, "; it must be in (0, 1]");
+    if constexpr (requires { storage.check(); }) {
+      storage.check();
+    }
   }
 };
 
