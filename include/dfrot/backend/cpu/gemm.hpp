@@ -82,7 +82,8 @@ template <class Arch, class X, integer_element W, tile_writer Writer>
 void multiply(basic_policy<Arch> const& on, gemm_plan<Arch> const& plan, product_activations<X> const& x,
               std::size_t ratio, repacked_weights<basic_policy<Arch>, W> const& weights, std::byte* workspace,
               Writer const& write) noexcept {
-  using codes = tile_codes<W, std::max({-X::least, X::largest, 1})>;
+  using codes = tile_codes_for<W, X>;
+  constexpr int subtracted = codes::by_table && gemm_tile<Arch>::signed_tables ? 0 : weight_codes<W>::least;
   constexpr std::size_t width = gemm_tile<Arch>::columns;
   auto* const tiles = workspace + (64 - reinterpret_cast<std::uintptr_t>(workspace) % 64) % 64;
   std::size_t const panels = ceil_div(weights.rows, width);
@@ -91,7 +92,7 @@ void multiply(basic_policy<Arch> const& on, gemm_plan<Arch> const& plan, product
     index_range const chunk = plan.chunk(c);
     parallel_for(on.threads, chunk.count, [&](std::size_t t) {
       index_range const rows = plan.tile(chunk.first + t);
-      unpack_tile(x, plan.groups, ratio, gemm_tile<Arch>::template subtracted<codes>, rows.first,
+      unpack_tile(x, plan.groups, ratio, subtracted, rows.first,
                   gemm_tile_view(tiles + t * plan.tile_bytes(), plan.groups, rows.count));
     });
     parallel_for(on.threads, ceil_div(panels, step), [&](std::size_t task) {

@@ -29,11 +29,11 @@ struct gemm_tile {
   static constexpr std::size_t columns = 2;  ///< output channels of a panel
   static constexpr std::size_t rows = 1;     ///< the most tokens of a tile
 
-  /// What dot() subtracts from weights: with start[r] = subtracted sum x, sums are products of integers.
-  template <class Codes>
-  static constexpr int subtracted = Codes::least;
+  /// Whether tables hold integers as they are, not less the least one.
+  static constexpr bool signed_tables = false;
 
-  /// sums[r * columns + c] = start[r] + sum over `quads` quads of (w - subtracted) x for token r and output channel c.
+  /// sums[r * columns + c] = start[r] + sum over `quads` quads of (w - least) x for token r and output channel c,
+  /// where w - least is what nibbles stand for. With start[r] = least sum x, sums are products of integers.
   /// @tparam Codes tile_codes of the weights and activations
   template <class Codes, std::size_t Rows>
   static void dot(std::uint8_t const* weights, std::int8_t const* activations, std::size_t quads,
@@ -53,8 +53,7 @@ struct gemm_tile {
   template <class Codes>
   static std::int16_t byte_of(int nibble) noexcept {
     if constexpr (Codes::by_table) {
-      static constexpr auto table = Codes::template table<std::uint8_t>(Codes::least);
-      return table[static_cast<std::size_t>(nibble)];
+      return Codes::unsigned_bytes[static_cast<std::size_t>(nibble)];
     } else {
       return static_cast<std::int16_t>(nibble);
     }

@@ -21,8 +21,7 @@ struct gemm_tile<avx2> {
   static constexpr std::size_t columns = 16;
   static constexpr std::size_t rows = 4;
 
-  template <class Codes>
-  static constexpr int subtracted = Codes::least;
+  static constexpr bool signed_tables = false;
 
   template <class Codes, std::size_t Rows>
   static void dot(std::uint8_t const* weights, std::int8_t const* activations, std::size_t quads,
@@ -46,8 +45,7 @@ struct gemm_tile<avx2> {
   template <class Codes>
   static __m256i bytes_of(__m256i nibbles) noexcept {
     if constexpr (Codes::by_table) {
-      alignas(16) static constexpr auto table = Codes::template table<std::uint8_t>(Codes::least);
-      __m128i const bytes = _mm_load_si128(reinterpret_cast<__m128i const*>(table.data()));
+      __m128i const bytes = _mm_loadu_si128(reinterpret_cast<__m128i const*>(Codes::unsigned_bytes.data()));
       return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(bytes), nibbles);
     } else {
       return nibbles;

@@ -20,8 +20,7 @@ namespace detail {
 template <class Codes>
 DFROT_CPU_INLINE inline __m512i bytes_of(__m512i nibbles) noexcept {
   if constexpr (Codes::by_table) {
-    alignas(16) static constexpr auto table = Codes::template table<std::uint8_t>(Codes::least);
-    __m128i const bytes = _mm_load_si128(reinterpret_cast<__m128i const*>(table.data()));
+    __m128i const bytes = _mm_loadu_si128(reinterpret_cast<__m128i const*>(Codes::unsigned_bytes.data()));
     return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(bytes), nibbles);
   } else {
     return nibbles;
@@ -37,8 +36,7 @@ struct gemm_tile<avx512> {
   static constexpr std::size_t columns = 32;
   static constexpr std::size_t rows = 12;
 
-  template <class Codes>
-  static constexpr int subtracted = Codes::least;
+  static constexpr bool signed_tables = false;
 
   template <class Codes, std::size_t Rows>
   static void dot(std::uint8_t const* weights, std::int8_t const* activations, std::size_t quads,
@@ -131,8 +129,7 @@ struct gemm_tile<avx512_vnni> {
   static constexpr std::size_t columns = 32;
   static constexpr std::size_t rows = 14;
 
-  template <class Codes>
-  static constexpr int subtracted = Codes::least;
+  static constexpr bool signed_tables = false;
 
   template <class Codes, std::size_t Rows>
   static void dot(std::uint8_t const* weights, std::int8_t const* activations, std::size_t quads,

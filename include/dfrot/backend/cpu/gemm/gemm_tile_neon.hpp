@@ -20,9 +20,8 @@ struct gemm_tile<neon> {
   static constexpr std::size_t columns = 8;
   static constexpr std::size_t rows = 8;
 
-  /// Both operands are signed here: integers that a table holds stand in it as they are.
-  template <class Codes>
-  static constexpr int subtracted = Codes::by_table ? 0 : Codes::least;
+  /// Both operands are signed here.
+  static constexpr bool signed_tables = true;
 
   template <class Codes, std::size_t Rows>
   static void dot(std::uint8_t const* weights, std::int8_t const* activations, std::size_t quads,
@@ -51,8 +50,7 @@ struct gemm_tile<neon> {
   template <class Codes>
   static int8x16_t bytes_of(uint8x16_t nibbles) noexcept {
     if constexpr (Codes::by_table) {
-      static constexpr auto table = Codes::template table<std::int8_t>(0);
-      return vqtbl1q_s8(vld1q_s8(table.data()), nibbles);
+      return vqtbl1q_s8(vld1q_s8(Codes::integers.data()), nibbles);
     } else {
       return vreinterpretq_s8_u8(nibbles);
     }
