@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include <dfrot/config.hpp>
+#include <dfrot/core/ceil_div.hpp>
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/view.hpp>
@@ -66,7 +67,7 @@ template <quantization_scheme Scheme, class Code, class Scale, class Space>
     return std::remove_cvref_t<decltype(all)>{all.data + from, all.rows, size, all.row_stride};
   };
   std::size_t const first_group = group == columns ? 0 : first / group;
-  std::size_t const groups = group == columns ? q.scales.columns : (count + group - 1) / group;
+  std::size_t const groups = group == columns ? q.scales.columns : ceil_div(count, group);
   return {part(q.codes, packed ? first / 2 : first, code_bytes<Code>(count)), part(q.scales, first_group, groups),
           q.zero_points.data == nullptr ? q.zero_points : part(q.zero_points, first_group, groups)};
 }

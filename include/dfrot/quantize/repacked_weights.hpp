@@ -8,19 +8,17 @@
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
+#include <dfrot/format/element.hpp>
 #include <dfrot/format/int4.hpp>
+#include <dfrot/quantize/product_format.hpp>
 
 namespace dfrot {
 
-/// The longest row that a product of 4-bit codes may have: a sum of 2^22 products of codes, or of a code and an unsigned
-/// nibble, stays within int32 on its way, too (15 * 15 + 15 * 8 < 2^9).
-inline constexpr std::size_t longest_gemm_row = std::size_t{1} << 22U;
-
-/// INT4 weights W (n output x k input channels), symmetric, in the layout that the kernels of policy P read fastest.
+/// 4-bit weights W (n output x k input channels) of element F, in the layout that the kernels of policy P read fastest.
 /// What the layout is, the backend says; an instruction set may have its own, so the policy is part of the type and
 /// weights repacked for another one do not compile. Made by repack_weights(), or by hand from bytes that it once
 /// wrote. A view: trivially copyable.
-template <execution_policy P>
+template <execution_policy P, integer_element F = s4>
 struct repacked_weights {
   vector_view<std::uint8_t const, typename P::memory_space> bytes;
   std::size_t rows = 0;     ///< n: output channels
@@ -28,14 +26,15 @@ struct repacked_weights {
 };
 
 /// True if policy P has kernels for repack_weights().
-template <class P, class Space = typename P::memory_space>
-concept can_repack_weights = requires(P const& on, matrix_view<std::uint8_t const, Space> packed, std::size_t count,
-                                      std::uint8_t* bytes) {
+template <class P, class F = s4, class Space = typename P::memory_space>
+concept can_repack_weights = requires(P const& on, F element, matrix_view<std::uint8_t const, Space> packed,
+                                      std::size_t count, std::uint8_t* bytes) {
   { repacked_weight_bytes(on, count, count) } -> std::same_as<std::size_t>;
-  repack_weight_rows(on, packed, count, bytes);
+  repack_weight_rows(on, element, packed, count, bytes);
 };
 
-/// Bytes that n x k weights take when repacked for a policy: n k / 2 and some padding.   Complexity: O(1).
+/// Bytes that n x k weights take when repacked for a policy, whatever their element: n k / 2 and some padding.
+/// Complexity: O(1).
 template <execution_policy P>
 [[nodiscard]] std::size_t repacked_weights_size(P const& on, std::size_t n, std::size_t k) {
   static_assert(can_repack_weights<P>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
@@ -44,16 +43,13 @@ template <execution_policy P>
 
 namespace detail {
 
-/// Checks that rows of k codes can be multiplied.
-DFROT_PER_ISA inline void check_gemm_row(std::size_t k) {
-  expects(k <= longest_gemm_row, "rows of ", k, " codes: products are summed in 32 bits, for at most ",
-          longest_gemm_row, " codes");
-}
-
-/// Checks that there is memory for the weights that a view claims to hold.
-template <execution_policy P>
-void check_repacked(P const& on, repacked_weights<P> const& weights) {
-  check_gemm_row(weights.columns);
+/// Checks that there is memory for the weights that a view claims to hold, and that their rows can be multiplied with those of
+/// a format.
+template <class Activations, execution_policy P, class F>
+void check_repacked(P const& on, repacked_weights<P, F> const& weights) {
+  constexpr std::size_t longest = longest_product_row<Activations, product_format<F>>;
+  expects(weights.columns <= longest, "rows of ", weights.columns,
+          " codes: products are summed in 32 bits, for at most ", longest, " codes");
   std::size_t const needed = repacked_weights_size(on, weights.rows, weights.columns);
   expects(weights.bytes.size >= needed, "repacked weights: ", weights.bytes.size, " bytes, expected ", needed, " for ",
           weights.rows, " x ", weights.columns, " codes");
@@ -62,21 +58,27 @@ void check_repacked(P const& on, repacked_weights<P> const& weights) {
 }  // namespace detail
 
 /// Puts packed weights into the layout of a policy's kernels; to be done once, when a model is loaded.
-/// @param on where the products will run   @param packed (n x ceil(k / 2)) symmetric codes as pack() writes them
+/// @tparam F what their codes stand for: an element without zero point; INT4 if it is not named
+/// @param on where the products will run   @param packed (n x ceil(k / 2)) codes as quantize() or pack() writes them
 /// @param k input channels: codes in a row   @param storage at least repacked_weights_size(on, n, k) bytes, which must
 /// outlive the result; on the processor, products are fastest if it starts at a multiple of 64; on a CUDA
 /// device it must start at a multiple of 16, as all allocations do
 /// Complexity: O(n k), no workspace.   Determinism: bitwise for any thread count.
 /// Throws: std::invalid_argument on a shape or too little storage.   Source: arXiv 2404.00456, section 4 (W4A4).
-template <execution_policy P, class Byte, class Space>
-repacked_weights<P> repack_weights(P const& on, matrix_view<Byte, Space> packed, std::size_t k,
-                                   vector_view<std::uint8_t, Space> storage) {
+template <integer_element F = s4, execution_policy P, class Byte, class Space>
+repacked_weights<P, F> repack_weights(P const& on, matrix_view<Byte, Space> packed, std::size_t k,
+                                      vector_view<std::uint8_t, Space> storage) {
   check_policy<Space>(on);
   static_assert(can_repack_weights<P>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
+  static_assert(!element_with_zero_point<F>, "weights of a product have no zero points: choose a symmetric scheme");
+  static_assert(!can_repack_weights<P> || can_repack_weights<P, F>,
+                "this backend multiplies INT4 codes only: it has no kernels for weights of this element");
   check_shape("packed weights", packed, packed.rows, packed_columns(k));
-  repacked_weights<P> const weights{storage, packed.rows, k};
-  detail::check_repacked(on, weights);
-  repack_weight_rows(on, matrix_view<std::uint8_t const, Space>(packed), k, storage.data);
+  repacked_weights<P, F> const weights{storage, packed.rows, k};
+  detail::check_repacked<int4_product_format>(on, weights);
+  if constexpr (can_repack_weights<P, F>) {
+    repack_weight_rows(on, F{}, matrix_view<std::uint8_t const, Space>(packed), k, storage.data);
+  }
   return weights;
 }
 

@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include <dfrot/config.hpp>
+#include <dfrot/core/ceil_div.hpp>
 
 namespace dfrot {
 
@@ -66,7 +67,7 @@ template <quantization_scheme Scheme>
 template <quantization_scheme Scheme>
 [[nodiscard]] DFROT_PER_ISA constexpr std::size_t group_count(Scheme const& scheme, std::size_t columns) {
   std::size_t const size = group_size(scheme, columns);
-  return size == 0 ? 0 : (columns + size - 1) / size;
+  return size == 0 ? 0 : ceil_div(columns, size);
 }
 
 }  // namespace dfrot

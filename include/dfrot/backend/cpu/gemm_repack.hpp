@@ -3,11 +3,15 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include <dfrot/backend/cpu/gemm/gemm_plan.hpp>
+#include <dfrot/backend/cpu/gemm/tile_codes.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
+#include <dfrot/core/ceil_div.hpp>
 #include <dfrot/core/parallel.hpp>
 #include <dfrot/core/view.hpp>
+#include <dfrot/format/int4_elements.hpp>
 #include <dfrot/quantize/repacked_weights.hpp>
 
 namespace dfrot::cpu {
@@ -17,7 +21,7 @@ namespace detail {
 /// Bytes of one panel of weights with k channels.
 template <class Arch>
 [[nodiscard]] constexpr std::size_t panel_bytes(std::size_t k) {
-  return 2 * gemm_tile<Arch>::columns * divide_up(k, 4);
+  return 2 * gemm_tile<Arch>::columns * ceil_div(k, 4);
 }
 
 /// The four codes of a quad of a packed row of k, in the low nibbles of four bytes; 0 beyond k.
@@ -34,13 +38,30 @@ inline std::uint32_t spread_quad(std::uint8_t const* packed, std::size_t k, std:
   return (codes | codes << 4U) & 0x0f0f0f0fU;
 }
 
+/// Eight nibbles of packed codes, as a panel has them.
+template <integer_element W>
+[[nodiscard]] constexpr std::uint32_t stored_nibbles(std::uint32_t codes) {
+  if constexpr (std::is_same_v<W, s4>) {
+    return codes ^ 0x88888888U;  // two's complement to code + 8
+  } else if constexpr (weight_codes<W>::by_table) {
+    return codes;
+  } else {
+    std::uint32_t stored = 0;
+    for (unsigned shift = 0; shift < 32; shift += 4) {
+      stored |= weight_codes<W>::stored(codes >> shift & 15U) << shift;
+    }
+    return stored;
+  }
+}
+
 /// Writes the nibbles of two output channels, either of which may be absent (null), into one lane of a panel.
-inline void repack_lane(std::uint8_t const* low, std::uint8_t const* high, std::size_t k, std::uint8_t* lane,
-                        std::size_t quad_bytes) noexcept {
+template <integer_element W>
+void repack_lane(std::uint8_t const* low, std::uint8_t const* high, std::size_t k, std::uint8_t* lane,
+                 std::size_t quad_bytes) noexcept {
   for (std::size_t quad = 0; 4 * quad < k; ++quad) {
     std::uint32_t codes = low != nullptr ? spread_quad(low, k, quad) : 0;
     codes |= high != nullptr ? spread_quad(high, k, quad) << 4U : 0;
-    codes ^= 0x88888888U;  // two's complement to code + 8
+    codes = stored_nibbles<W>(codes);
     for (unsigned b = 0; b < 4; ++b) {
       lane[quad * quad_bytes + b] = static_cast<std::uint8_t>(codes >> (8 * b));
     }
@@ -53,20 +74,20 @@ inline void repack_lane(std::uint8_t const* low, std::uint8_t const* high, std::
 template <class Arch>
 [[nodiscard]] std::size_t repacked_weight_bytes(basic_policy<Arch> const& /*on*/, std::size_t n,
                                                 std::size_t k) noexcept {
-  return detail::divide_up(n, gemm_tile<Arch>::columns) * detail::panel_bytes<Arch>(k);
+  return ceil_div(n, gemm_tile<Arch>::columns) * detail::panel_bytes<Arch>(k);
 }
 
 /// Hook of repack_weights(). The layout is described in gemm_tile.hpp.
-template <class Arch>
-void repack_weight_rows(basic_policy<Arch> const& on, matrix_view<std::uint8_t const> packed, std::size_t k,
-                        std::uint8_t* bytes) noexcept {
+template <class Arch, integer_element W>
+void repack_weight_rows(basic_policy<Arch> const& on, W /*element*/, matrix_view<std::uint8_t const> packed,
+                        std::size_t k, std::uint8_t* bytes) noexcept {
   constexpr std::size_t columns = gemm_tile<Arch>::columns;
   auto const row = [&](std::size_t j) { return j < packed.rows ? packed.row(j) : nullptr; };
-  parallel_for(on.threads, detail::divide_up(packed.rows, columns), [&](std::size_t p) {
+  parallel_for(on.threads, ceil_div(packed.rows, columns), [&](std::size_t p) {
     std::uint8_t* const panel = bytes + p * detail::panel_bytes<Arch>(k);
     for (std::size_t lane = 0; lane < columns / 2; ++lane) {
       std::size_t const low = p * columns + lane;
-      detail::repack_lane(row(low), row(low + columns / 2), k, panel + 4 * lane, 2 * columns);
+      detail::repack_lane<W>(row(low), row(low + columns / 2), k, panel + 4 * lane, 2 * columns);
     }
   });
 }

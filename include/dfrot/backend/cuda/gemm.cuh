@@ -11,8 +11,12 @@
 #include <dfrot/backend/cuda/gemm/gemm_tiles.cuh>
 #include <dfrot/backend/cuda/gemm/weight_panels.cuh>
 #include <dfrot/config.hpp>
-#include <dfrot/quantize/gemm.hpp>
-#include <dfrot/quantize/int4_scheme.hpp>
+#include <dfrot/core/ceil_div.hpp>
+#include <dfrot/core/expects.hpp>
+#include <dfrot/format/int4_elements.hpp>
+#include <dfrot/quantize/product_format.hpp>
+#include <dfrot/quantize/product_groups.hpp>
+#include <dfrot/quantize/product_operands.hpp>
 #include <dfrot/quantize/repacked_weights.hpp>
 
 namespace dfrot::cuda {
@@ -51,7 +55,7 @@ enum class gemm_kernel {
   }
   std::size_t const tiles = kernel == gemm_kernel::wide ? wide_gemm::tiles : narrow_gemm::tiles;
   std::size_t const tokens = tiles * activation_tiles::tokens;
-  return activation_tiles(k).bytes((m + tokens - 1) / tokens * tiles) + alignof(four_words) - 1;
+  return activation_tiles(k).bytes(ceil_div(m, tokens) * tiles) + alignof(four_words) - 1;
 }
 
 namespace detail {
@@ -91,25 +95,29 @@ void multiply(policy const& on, gemm_operands const& of, Results const& to, std:
 
 }  // namespace detail
 
-/// Hook of integer_gemm(); contract as gemm_rows().
-DFROT_PER_ISA inline void integer_gemm_rows(policy const& on, matrix_view<std::uint8_t const, device_space> activations,
+/// Hook of integer_gemm(), for INT4; contract as gemm_rows().
+DFROT_PER_ISA inline void integer_gemm_rows(policy const& on, s4 /*element*/,
+                                            matrix_view<std::uint8_t const, device_space> activations,
                                             repacked_weights<policy> const& weights,
                                             matrix_view<std::int32_t, device_space> out, std::byte* workspace) {
   detail::multiply(on, detail::operands_of(activations, weights, weights.columns), integer_results{out}, workspace);
 }
 
-/// Hook of gemm(): on tensor cores as signed bytes, by dp4a for at most 8 tokens, code by code where groups are not
-/// multiples of 32 codes (correct, and slow). @pre the weights' bytes start at a multiple of 16, as all allocations do
+/// Hook of gemm(), for INT4 in equal groups, to float: on tensor cores as signed bytes, by dp4a for at most 8 tokens, code by
+/// code where groups are not multiples of 32 codes (correct, and slow). @pre the weights' bytes start at a multiple of 16, as
+/// all allocations do
 /// Complexity: m n k multiplications; weights are read once for each 128 tokens.   Determinism: the reference's bits.
-/// Throws: std::invalid_argument on weights at another address; std::runtime_error as check_status().
-DFROT_PER_ISA inline void gemm_rows(policy const& on, int4_scheme const& scheme,
-                                    packed_activations<device_space> const& x, scaled_weights<policy> const& weights,
+/// Throws: std::invalid_argument on weights at another address, or in other groups than the activations; std::runtime_error as
+/// check_status().
+DFROT_PER_ISA inline void gemm_rows(policy const& on, product_groups const& groups,
+                                    product_activations<int4_product_format, device_space> const& x,
+                                    product_weights<policy, product_format<s4>> const& weights,
                                     matrix_view<float, device_space> out, std::byte* workspace) {
-  std::size_t const group = group_size(scheme, weights.codes.columns);
-  gemm_operands of = detail::operands_of(x.codes, weights.codes, group);
-  if (!scheme.symmetric) {
-    of.zero_points = x.zero_points;
-  }
+  expects(groups.activation_ratio == 1 && groups.weight_ratio == 1, "groups of ", groups.size * groups.activation_ratio,
+          " activations and ", groups.size * groups.weight_ratio,
+          " weights: the cuda backend multiplies rows in equal groups only");
+  gemm_operands of = detail::operands_of(x.codes, weights.codes, groups.size);
+  of.zero_points = x.zero_points;
   detail::multiply(on, of, scaled_results{out, x.scales, weights.scales}, workspace);
 }
 

@@ -9,8 +9,10 @@
 #include <dfrot/config.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/format/int4.hpp>
-#include <dfrot/quantize/gemm.hpp>
-#include <dfrot/quantize/int4_scheme.hpp>
+#include <dfrot/quantize/product_format.hpp>
+#include <dfrot/quantize/product_groups.hpp>
+#include <dfrot/quantize/product_operands.hpp>
+#include <dfrot/quantize/product_output.hpp>
 #include <dfrot/quantize/repacked_weights.hpp>
 
 namespace dfrot::reference {
@@ -21,8 +23,9 @@ namespace dfrot::reference {
 }
 
 /// Hook of repack_weights().
-inline void repack_weight_rows(policy const& /*on*/, matrix_view<std::uint8_t const> packed, std::size_t /*k*/,
-                               std::uint8_t* bytes) noexcept {
+template <integer_element F>
+void repack_weight_rows(policy const& /*on*/, F /*element*/, matrix_view<std::uint8_t const> packed, std::size_t /*k*/,
+                        std::uint8_t* bytes) noexcept {
   for (std::size_t i = 0; i < packed.rows; ++i) {
     std::copy_n(packed.row(i), packed.columns, bytes + i * packed.columns);
   }
@@ -34,49 +37,55 @@ inline void repack_weight_rows(policy const& /*on*/, matrix_view<std::uint8_t co
   return 0;
 }
 
-/// sum over l in [first, last) of (x_l - zero) w_l for one packed row each of activations and weights.
-[[nodiscard]] inline std::int32_t integer_dot(std::uint8_t const* x, bool is_signed, int zero, std::uint8_t const* w,
-                                              std::size_t first, std::size_t last) noexcept {
+/// sum over l in [first, last) of x_l w_l for one packed row each of activations and weights, whose nibbles are decoded.
+template <class X, class W>
+[[nodiscard]] DFROT_PER_ISA std::int32_t integer_dot(X const& x_integer, std::uint8_t const* x, W const& w_integer,
+                                                     std::uint8_t const* w, std::size_t first,
+                                                     std::size_t last) noexcept {
   std::int32_t sum = 0;
   for (std::size_t l = first; l < last; ++l) {
     unsigned const position = l % 2;
-    int const code = is_signed ? unpack_int4(x[l / 2], position) : unpack_uint4(x[l / 2], position);
-    sum += (code - zero) * unpack_int4(w[l / 2], position);
+    sum += x_integer(static_cast<unsigned>(unpack_uint4(x[l / 2], position))) *
+           w_integer(static_cast<unsigned>(unpack_uint4(w[l / 2], position)));
   }
   return sum;
 }
 
 /// Hook of integer_gemm().
-inline void integer_gemm_rows(policy const& /*on*/, matrix_view<std::uint8_t const> activations,
-                              repacked_weights<policy> const& weights, matrix_view<std::int32_t> out,
-                              std::byte* /*workspace*/) noexcept {
+template <integer_element X, integer_element F>
+void integer_gemm_rows(policy const& /*on*/, X /*element*/, matrix_view<std::uint8_t const> activations,
+                       repacked_weights<policy, F> const& weights, matrix_view<std::int32_t> out,
+                       std::byte* /*workspace*/) noexcept {
   matrix_view<std::uint8_t const> const w{weights.bytes.data, weights.rows, packed_columns(weights.columns)};
+  dfrot::detail::integer_decoder<X> const x_integer;
+  dfrot::detail::integer_decoder<F> const w_integer;
   for (std::size_t i = 0; i < out.rows; ++i) {
     for (std::size_t j = 0; j < out.columns; ++j) {
-      out(i, j) = integer_dot(activations.row(i), true, 0, w.row(j), 0, weights.columns);
+      out(i, j) = integer_dot(x_integer, activations.row(i), w_integer, w.row(j), 0, weights.columns);
     }
   }
 }
 
 /// Hook of gemm().
-inline void gemm_rows(policy const& /*on*/, int4_scheme const& scheme, packed_activations<> const& x,
-                      scaled_weights<policy> const& weights, matrix_view<float> out,
-                      std::byte* /*workspace*/) noexcept {
+template <class X, class W, class Out>
+void gemm_rows(policy const& /*on*/, product_groups const& groups, product_activations<X> const& x,
+               product_weights<policy, W> const& weights, Out const& out, std::byte* /*workspace*/) noexcept {
   DFROT_EXACT_MATH
   std::size_t const k = weights.codes.columns;
-  std::size_t const group = group_size(scheme, k);
   matrix_view<std::uint8_t const> const w{weights.codes.bytes.data, weights.codes.rows, packed_columns(k)};
-  for (std::size_t i = 0; i < out.rows; ++i) {
-    for (std::size_t j = 0; j < out.columns; ++j) {
+  for (std::size_t i = 0; i < x.codes.rows; ++i) {
+    for (std::size_t j = 0; j < w.rows; ++j) {
       float sum = 0;
-      for (std::size_t g = 0; g < group_count(scheme, k); ++g) {
-        int const zero = scheme.symmetric ? 0 : x.zero_points(i, g);
-        std::int32_t const product =
-            integer_dot(x.codes.row(i), scheme.symmetric, zero, w.row(j), g * group, std::min(k, (g + 1) * group));
-        float const scale = x.scales(i, g) * weights.scales(j, g);
+      for (std::size_t g = 0; g < groups.count; ++g) {
+        std::size_t const x_group = g / groups.activation_ratio;
+        int const zero = x.zero_points.data == nullptr ? 0 : x.zero_points(i, x_group);
+        std::int32_t const product = integer_dot(x.format.decoder(zero), x.codes.row(i), weights.format.decoder(0),
+                                                 w.row(j), g * groups.size, std::min(k, (g + 1) * groups.size));
+        float const scale =
+            x.format.scale(x.scales(i, x_group)) * weights.format.scale(weights.scales(j, g / groups.weight_ratio));
         sum = g == 0 ? static_cast<float>(product) * scale : std::fma(static_cast<float>(product), scale, sum);
       }
-      out(i, j) = sum;
+      dfrot::detail::put_result(out, i, j, sum);
     }
   }
 }

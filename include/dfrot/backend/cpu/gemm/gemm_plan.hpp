@@ -8,13 +8,11 @@
 #include <dfrot/backend/cpu/gemm/gemm_tile_avx2.hpp>
 #include <dfrot/backend/cpu/gemm/gemm_tile_avx512.hpp>
 #include <dfrot/backend/cpu/gemm/gemm_tile_neon.hpp>
+#include <dfrot/core/ceil_div.hpp>
 
 namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
 namespace detail {
-
-/// ceil(a / b).
-constexpr std::size_t divide_up(std::size_t a, std::size_t b) { return a / b + (a % b != 0 ? 1 : 0); }
 
 /// A run of indices.
 struct index_range {
@@ -35,18 +33,18 @@ struct gemm_groups {
   std::size_t k = 0;
   std::size_t size = 1;  ///< channels of a group; the last may have fewer
 
-  [[nodiscard]] constexpr std::size_t count() const { return divide_up(k, size); }
+  [[nodiscard]] constexpr std::size_t count() const { return ceil_div(k, size); }
   [[nodiscard]] constexpr std::size_t begin(std::size_t g) const { return g * size; }
   [[nodiscard]] constexpr std::size_t end(std::size_t g) const { return std::min(k, (g + 1) * size); }
   /// The weights' quads that group g touches.
   [[nodiscard]] constexpr index_range quads(std::size_t g) const {
-    return {begin(g) / 4, divide_up(end(g), 4) - begin(g) / 4};
+    return {begin(g) / 4, ceil_div(end(g), 4) - begin(g) / 4};
   }
   /// The position of group g's first quad in a tile.
   [[nodiscard]] constexpr std::size_t tile_quad(std::size_t g) const { return begin(g) / 4 + (size % 4 != 0 ? g : 0); }
   /// Quads that a tile has room for.
   [[nodiscard]] constexpr std::size_t tile_quads() const {
-    return divide_up(k, 4) + (size % 4 != 0 && count() > 0 ? count() - 1 : 0);
+    return ceil_div(k, 4) + (size % 4 != 0 && count() > 0 ? count() - 1 : 0);
   }
 };
 
@@ -63,11 +61,11 @@ struct gemm_plan {
   [[nodiscard]] constexpr std::size_t tile_bytes() const {
     return 4 * gemm_tile<Arch>::rows * (groups.count() + groups.tile_quads());
   }
-  [[nodiscard]] constexpr std::size_t tiles() const { return divide_up(m, gemm_tile<Arch>::rows); }
+  [[nodiscard]] constexpr std::size_t tiles() const { return ceil_div(m, gemm_tile<Arch>::rows); }
   [[nodiscard]] constexpr std::size_t tiles_in_chunk() const {
     return std::max<std::size_t>(1, std::min(tiles(), chunk_bytes / std::max<std::size_t>(1, tile_bytes())));
   }
-  [[nodiscard]] constexpr std::size_t chunks() const { return divide_up(tiles(), tiles_in_chunk()); }
+  [[nodiscard]] constexpr std::size_t chunks() const { return ceil_div(tiles(), tiles_in_chunk()); }
   /// The tiles of a chunk.
   [[nodiscard]] constexpr index_range chunk(std::size_t c) const { return even_part(tiles(), chunks(), c); }
   /// The tokens of a tile.

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include <dfrot/backend/cpu/gemm/tile_codes.hpp>
 #include <dfrot/backend/cpu/isa/isa.hpp>
 
 namespace dfrot::cpu {
@@ -15,8 +16,8 @@ inline namespace DFROT_CPU_ISA {
 // Weights, repacked: output channels in panels of N = gemm_tile<Arch>::columns, panel after panel; each panel has
 // ceil(k / 4) quads of 2 N bytes. Byte b of a quad holds, for channel 4 quad + b % 4, the codes of two output channels of
 // the panel: b / 4 in the low and N / 2 + b / 4 in the high nibble. So one load, one AND and one shift with AND give two
-// registers whose 32-bit lanes are output channels. A nibble is the code + 8, in 0 … 15, since dot products of bytes
-// want one unsigned operand; what is not there (beyond n or k) is 8, that is, code 0.
+// registers whose 32-bit lanes are output channels. A nibble of INT4 is the code + 8, in 0 … 15, since dot products of bytes
+// want one unsigned operand; for other elements see weight_codes. What is not there (beyond n or k) is nibble 0 of packed codes.
 //
 // Activations, unpacked: tiles of at most gemm_tile<Arch>::rows tokens. Each quad of a tile has 4 signed bytes a token,
 // token after token, so that a tile is read from its beginning to its end.
@@ -28,20 +29,34 @@ struct gemm_tile {
   static constexpr std::size_t columns = 2;  ///< output channels of a panel
   static constexpr std::size_t rows = 1;     ///< the most tokens of a tile
 
-  /// sums[r * columns + c] = start[r] + sum over `quads` quads of (w + 8) x for token r and output channel c.
-  /// With start[r] = -8 sum x, sums are products of codes.
-  template <std::size_t Rows>
+  /// Whether tables hold integers as they are, not less the least one.
+  static constexpr bool signed_tables = false;
+
+  /// sums[r * columns + c] = start[r] + sum over `quads` quads of (w - least) x for token r and output channel c,
+  /// where w - least is what nibbles stand for. With start[r] = least sum x, sums are products of integers.
+  /// @tparam Codes tile_codes of the weights and activations
+  template <class Codes, std::size_t Rows>
   static void dot(std::uint8_t const* weights, std::int8_t const* activations, std::size_t quads,
                   std::int32_t const* start, std::int32_t* sums) noexcept {
     static_assert(Rows == 1);
     std::int32_t low = 0;
     std::int32_t high = 0;
     for (std::size_t l = 0; l < 4 * quads; ++l) {
-      low += static_cast<std::int16_t>(weights[l] & 15) * static_cast<std::int16_t>(activations[l]);
-      high += static_cast<std::int16_t>(weights[l] >> 4) * static_cast<std::int16_t>(activations[l]);
+      low += byte_of<Codes>(weights[l] & 15) * static_cast<std::int16_t>(activations[l]);
+      high += byte_of<Codes>(weights[l] >> 4) * static_cast<std::int16_t>(activations[l]);
     }
     sums[0] = start[0] + low;
     sums[1] = start[0] + high;
+  }
+
+ private:
+  template <class Codes>
+  static std::int16_t byte_of(int nibble) noexcept {
+    if constexpr (Codes::by_table) {
+      return Codes::unsigned_bytes[static_cast<std::size_t>(nibble)];
+    } else {
+      return static_cast<std::int16_t>(nibble);
+    }
   }
 };
 

@@ -21,21 +21,39 @@ struct gemm_tile<avx2> {
   static constexpr std::size_t columns = 16;
   static constexpr std::size_t rows = 4;
 
-  template <std::size_t Rows>
+  static constexpr bool signed_tables = false;
+
+  template <class Codes, std::size_t Rows>
   static void dot(std::uint8_t const* weights, std::int8_t const* activations, std::size_t quads,
                   std::int32_t const* start, std::int32_t* sums) noexcept {
-    constexpr std::size_t block = 72;  // pairs reach 2 * 15 * 15 = 450 in size, and 72 * 450 < 2^15
-    for (std::size_t r = 0; r < Rows; ++r) {
-      std::fill_n(sums + r * columns, columns, start[r]);
-    }
-    for (std::size_t first = 0; first < quads; first += block) {
-      dot_16_bits<Rows>(weights + 32 * first, activations + 4 * Rows * first, std::min(block, quads - first), sums);
+    if constexpr (Codes::in_16_bits) {
+      constexpr std::size_t block = Codes::quads_in_16_bits;
+      for (std::size_t r = 0; r < Rows; ++r) {
+        std::fill_n(sums + r * columns, columns, start[r]);
+      }
+      for (std::size_t first = 0; first < quads; first += block) {
+        dot_16_bits<Codes, Rows>(weights + 32 * first, activations + 4 * Rows * first, std::min(block, quads - first),
+                                 sums);
+      }
+    } else {
+      dot_32_bits<Codes, Rows>(weights, activations, quads, start, sums);
     }
   }
 
  private:
-  /// Adds at most 72 quads to sums.
-  template <std::size_t Rows>
+  /// The bytes that nibbles stand for.
+  template <class Codes>
+  static __m256i bytes_of(__m256i nibbles) noexcept {
+    if constexpr (Codes::by_table) {
+      __m128i const bytes = _mm_loadu_si128(reinterpret_cast<__m128i const*>(Codes::unsigned_bytes.data()));
+      return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(bytes), nibbles);
+    } else {
+      return nibbles;
+    }
+  }
+
+  /// Adds to sums as many quads as fit in 16 bits.
+  template <class Codes, std::size_t Rows>
   static void dot_16_bits(std::uint8_t const* weights, std::int8_t const* activations, std::size_t quads,
                           std::int32_t* sums) noexcept {
     __m256i const nibble = _mm256_set1_epi8(15);
@@ -44,8 +62,8 @@ struct gemm_tile<avx2> {
     detail::unroll<Rows>([&](auto r) DFROT_CPU_INLINE { low[r] = high[r] = _mm256_setzero_si256(); });
     for (std::size_t q = 0; q < quads; ++q) {
       __m256i const both = _mm256_loadu_si256(reinterpret_cast<__m256i const*>(weights + 32 * q));
-      __m256i const w_low = _mm256_and_si256(both, nibble);
-      __m256i const w_high = _mm256_and_si256(_mm256_srli_epi16(both, 4), nibble);
+      __m256i const w_low = bytes_of<Codes>(_mm256_and_si256(both, nibble));
+      __m256i const w_high = bytes_of<Codes>(_mm256_and_si256(_mm256_srli_epi16(both, 4), nibble));
       detail::prefetch_weights<Rows>(weights + 32 * q);
       detail::unroll<Rows>([&](auto r) DFROT_CPU_INLINE {
         __m256i const x = _mm256_set1_epi32(detail::load_quad(activations + 4 * (Rows * q + r)));
@@ -59,6 +77,37 @@ struct gemm_tile<avx2> {
       add_pairs(sums + r * columns, low[r]);
       add_pairs(sums + r * columns + 8, high[r]);
     });
+  }
+
+  /// For wide tables: even and odd bytes apart, as 16 bits each, whose products are added in 32.
+  template <class Codes, std::size_t Rows>
+  static void dot_32_bits(std::uint8_t const* weights, std::int8_t const* activations, std::size_t quads,
+                          std::int32_t const* start, std::int32_t* sums) noexcept {
+    __m256i const nibble = _mm256_set1_epi8(15);
+    __m256i low[Rows];
+    __m256i high[Rows];
+    detail::unroll<Rows>([&](auto r) DFROT_CPU_INLINE { low[r] = high[r] = _mm256_set1_epi32(start[r]); });
+    for (std::size_t q = 0; q < quads; ++q) {
+      __m256i const both = _mm256_loadu_si256(reinterpret_cast<__m256i const*>(weights + 32 * q));
+      __m256i const w_low = bytes_of<Codes>(_mm256_and_si256(both, nibble));
+      __m256i const w_high = bytes_of<Codes>(_mm256_and_si256(_mm256_srli_epi16(both, 4), nibble));
+      detail::unroll<Rows>([&](auto r) DFROT_CPU_INLINE {
+        __m256i const x = _mm256_set1_epi32(detail::load_quad(activations + 4 * (Rows * q + r)));
+        low[r] = _mm256_add_epi32(low[r], dot_of_words(w_low, x));
+        high[r] = _mm256_add_epi32(high[r], dot_of_words(w_high, x));
+      });
+    }
+    detail::unroll<Rows>([&](auto r) DFROT_CPU_INLINE {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums + r * columns), low[r]);
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums + r * columns + 8), high[r]);
+    });
+  }
+
+  /// Sums of four products each of an unsigned and a signed byte.
+  static __m256i dot_of_words(__m256i w, __m256i x) noexcept {
+    __m256i const even =
+        _mm256_madd_epi16(_mm256_and_si256(w, _mm256_set1_epi16(255)), _mm256_srai_epi16(_mm256_slli_epi16(x, 8), 8));
+    return _mm256_add_epi32(even, _mm256_madd_epi16(_mm256_srli_epi16(w, 8), _mm256_srai_epi16(x, 8)));
   }
 
   static void add_pairs(std::int32_t* sums, __m256i pairs) noexcept {

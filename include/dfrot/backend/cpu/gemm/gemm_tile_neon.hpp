@@ -20,7 +20,10 @@ struct gemm_tile<neon> {
   static constexpr std::size_t columns = 8;
   static constexpr std::size_t rows = 8;
 
-  template <std::size_t Rows>
+  /// Both operands are signed here.
+  static constexpr bool signed_tables = true;
+
+  template <class Codes, std::size_t Rows>
   static void dot(std::uint8_t const* weights, std::int8_t const* activations, std::size_t quads,
                   std::int32_t const* start, std::int32_t* sums) noexcept {
     int32x4_t low[Rows];
@@ -28,12 +31,12 @@ struct gemm_tile<neon> {
     detail::unroll<Rows>([&](auto r) DFROT_CPU_INLINE { low[r] = high[r] = vdupq_n_s32(start[r]); });
     for (std::size_t q = 0; q < quads; ++q) {
       uint8x16_t const both = vld1q_u8(weights + 16 * q);
-      int8x16_t const w_low = vreinterpretq_s8_u8(vandq_u8(both, vdupq_n_u8(15)));
-      int8x16_t const w_high = vreinterpretq_s8_u8(vshrq_n_u8(both, 4));
+      int8x16_t const w_low = bytes_of<Codes>(vandq_u8(both, vdupq_n_u8(15)));
+      int8x16_t const w_high = bytes_of<Codes>(vshrq_n_u8(both, 4));
       detail::unroll<Rows>([&](auto r) DFROT_CPU_INLINE {
         int8x16_t const x = vreinterpretq_s8_s32(vdupq_n_s32(detail::load_quad(activations + 4 * (Rows * q + r))));
-        low[r] = add_quads(low[r], w_low, x);
-        high[r] = add_quads(high[r], w_high, x);
+        low[r] = add_quads<Codes>(low[r], w_low, x);
+        high[r] = add_quads<Codes>(high[r], w_high, x);
       });
     }
     detail::unroll<Rows>([&](auto r) DFROT_CPU_INLINE {
@@ -43,13 +46,28 @@ struct gemm_tile<neon> {
   }
 
  private:
+  /// The bytes that nibbles stand for.
+  template <class Codes>
+  static int8x16_t bytes_of(uint8x16_t nibbles) noexcept {
+    if constexpr (Codes::by_table) {
+      return vqtbl1q_s8(vld1q_s8(Codes::integers.data()), nibbles);
+    } else {
+      return vreinterpretq_s8_u8(nibbles);
+    }
+  }
+
+  template <class Codes>
   static int32x4_t add_quads(int32x4_t sums, int8x16_t w, int8x16_t x) noexcept {
 #if defined(__ARM_FEATURE_DOTPROD)
     return vdotq_s32(sums, w, x);
 #else
     int16x8_t const first = vmull_s8(vget_low_s8(w), vget_low_s8(x));
     int16x8_t const second = vmull_high_s8(w, x);
-    return vpadalq_s16(sums, vpaddq_s16(first, second));
+    if constexpr (Codes::signed_pair_fits) {
+      return vpadalq_s16(sums, vpaddq_s16(first, second));
+    } else {
+      return vaddq_s32(sums, vpaddq_s32(vpaddlq_s16(first), vpaddlq_s16(second)));
+    }
 #endif
   }
 };

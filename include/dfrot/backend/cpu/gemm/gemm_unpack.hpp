@@ -7,7 +7,7 @@
 
 #include <dfrot/backend/cpu/gemm/gemm_plan.hpp>
 #include <dfrot/core/view.hpp>
-#include <dfrot/quantize/gemm.hpp>
+#include <dfrot/quantize/product_operands.hpp>
 
 namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
@@ -25,18 +25,17 @@ struct gemm_tile_view {
         rows(row_count) {}
 };
 
-/// Unpacks codes first … first + 4 quads - 1 of a packed row, less the zero point; all but begin … end - 1 become 0.
+/// Unpacks the integers of codes first … first + 4 quads - 1 of a packed row; all but begin … end - 1 become 0.
 /// Returns the sum of the rest.
-inline std::int32_t unpack_quads(std::uint8_t const* packed, bool is_signed, int zero, index_range quads,
-                                 std::size_t begin, std::size_t end, std::int8_t* values) noexcept {
-  int const flip = is_signed ? 8 : 0;
-  int const shift = is_signed ? 8 : zero;
+template <class Decoder>
+std::int32_t unpack_quads(std::uint8_t const* packed, Decoder const& integer, index_range quads, std::size_t begin,
+                          std::size_t end, std::int8_t* values) noexcept {
   std::size_t const first = 4 * quads.first;
   std::size_t const bytes = std::min(2 * quads.count, end / 2 + end % 2 - first / 2);
   std::uint8_t const* const in = packed + first / 2;
   for (std::size_t b = 0; b < bytes; ++b) {
-    values[2 * b] = static_cast<std::int8_t>(((in[b] & 15) ^ flip) - shift);
-    values[2 * b + 1] = static_cast<std::int8_t>(((in[b] >> 4) ^ flip) - shift);
+    values[2 * b] = static_cast<std::int8_t>(integer(in[b] & 15U));
+    values[2 * b + 1] = static_cast<std::int8_t>(integer(static_cast<unsigned>(in[b]) >> 4U));
   }
   if (begin > first) {
     std::fill(values, values + (begin - first), std::int8_t{0});
@@ -51,31 +50,33 @@ inline std::int32_t unpack_quads(std::uint8_t const* packed, bool is_signed, int
   return sum;
 }
 
-/// Unpacks one group of one token into row r of a tile.
-inline void unpack_group(std::uint8_t const* packed, bool is_signed, int zero, gemm_groups const& groups, std::size_t g,
-                         gemm_tile_view const& tile, std::size_t r) noexcept {
+/// Unpacks one group of one token into row r of a tile. @param subtracted from all weights (see gemm_tile)
+template <class Decoder>
+void unpack_group(std::uint8_t const* packed, Decoder const& integer, gemm_groups const& groups, std::size_t g,
+                  int subtracted, gemm_tile_view const& tile, std::size_t r) noexcept {
   constexpr std::size_t block = 256;
   std::int8_t values[4 * block];
   index_range const quads = groups.quads(g);
   std::int32_t sum = 0;
   for (std::size_t done = 0; done < quads.count; done += block) {
     index_range const part{quads.first + done, std::min(block, quads.count - done)};
-    sum += unpack_quads(packed, is_signed, zero, part, groups.begin(g), groups.end(g), values);
+    sum += unpack_quads(packed, integer, part, groups.begin(g), groups.end(g), values);
     std::int8_t* const out = tile.quads + 4 * ((groups.tile_quad(g) + done) * tile.rows + r);
     for (std::size_t q = 0; q < part.count; ++q) {
       std::memcpy(out + 4 * q * tile.rows, values + 4 * q, 4);
     }
   }
-  tile.starts[g * tile.rows + r] = -8 * sum;
+  tile.starts[g * tile.rows + r] = subtracted * sum;
 }
 
-/// Unpacks the tokens of a tile; zero points only if there are any.
-inline void unpack_tile(packed_activations<> const& x, bool is_signed, gemm_groups const& groups, std::size_t first_row,
-                        gemm_tile_view const& tile) noexcept {
+/// Unpacks the tokens of a tile. @param ratio groups that share a zero point
+template <class Format>
+void unpack_tile(product_activations<Format> const& x, gemm_groups const& groups, std::size_t ratio, int subtracted,
+                 std::size_t first_row, gemm_tile_view const& tile) noexcept {
   for (std::size_t r = 0; r < tile.rows; ++r) {
     for (std::size_t g = 0; g < groups.count(); ++g) {
-      int const zero = is_signed ? 0 : x.zero_points(first_row + r, g);
-      unpack_group(x.codes.row(first_row + r), is_signed, zero, groups, g, tile, r);
+      int const zero = x.zero_points.data == nullptr ? 0 : x.zero_points(first_row + r, g / ratio);
+      unpack_group(x.codes.row(first_row + r), x.format.decoder(zero), groups, g, subtracted, tile, r);
     }
   }
 }

@@ -7,6 +7,7 @@
 #include <dfrot/backend/cuda/codes/int4_words.cuh>
 #include <dfrot/backend/cuda/gemm/weight_panels.cuh>
 #include <dfrot/config.hpp>
+#include <dfrot/core/ceil_div.hpp>
 #include <dfrot/core/view.hpp>
 
 namespace dfrot::cuda {
@@ -25,9 +26,7 @@ struct gemm_operands {
   bool in_words = false;  ///< the tokens' rows start at multiples of 4 bytes
 
   [[nodiscard]] DFROT_HOST_DEVICE constexpr std::size_t tokens() const { return codes.rows; }
-  [[nodiscard]] DFROT_HOST_DEVICE constexpr std::size_t groups() const {
-    return group == 0 ? 0 : (k + group - 1) / group;
-  }
+  [[nodiscard]] DFROT_HOST_DEVICE constexpr std::size_t groups() const { return group == 0 ? 0 : ceil_div(k, group); }
   [[nodiscard]] DFROT_HOST_DEVICE constexpr byte_offset offset(std::size_t token, std::size_t g) const {
     return zero_points.data == nullptr ? signed_codes : unsigned_codes(zero_points(token, g));
   }

@@ -187,8 +187,8 @@ __global__ void __launch_bounds__(Shape::threads)
 template <class Shape, class Results>
 void launch_gemm_tiles(policy const& on, gemm_operands const& of, Results const& to, four_words* activations) {
   std::size_t const tokens_of_block = Shape::tiles * activation_tiles::tokens;
-  std::size_t const token_blocks = (of.tokens() + tokens_of_block - 1) / tokens_of_block;
-  std::size_t const channel_blocks = (weight_panels::panels(of.channels) + Shape::panels - 1) / Shape::panels;
+  std::size_t const token_blocks = ceil_div(of.tokens(), tokens_of_block);
+  std::size_t const channel_blocks = ceil_div(weight_panels::panels(of.channels), Shape::panels);
   launch_shape const shape("gemm_tiles", blocks_for(token_blocks * channel_blocks, 1), Shape::threads,
                            Shape::shared_bytes);
   prepare_activations(on, of, token_blocks * Shape::tiles, activations);

@@ -8,8 +8,10 @@
 #include <dfrot/backend/cuda/device/launch.cuh>
 #include <dfrot/backend/cuda/device/policy.cuh>
 #include <dfrot/config.hpp>
+#include <dfrot/core/ceil_div.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/view.hpp>
+#include <dfrot/format/int4_elements.hpp>
 
 namespace dfrot::cuda {
 
@@ -29,12 +31,10 @@ struct weight_panels {
 
   std::size_t blocks = 0;  ///< of a panel: ceil(k / 128)
 
-  DFROT_HOST_DEVICE constexpr explicit weight_panels(std::size_t k) : blocks((k + codes - 1) / codes) {}
+  DFROT_HOST_DEVICE constexpr explicit weight_panels(std::size_t k) : blocks(ceil_div(k, codes)) {}
 
   /// Panels of n channels.
-  [[nodiscard]] DFROT_HOST_DEVICE static constexpr std::size_t panels(std::size_t n) {
-    return (n + channels - 1) / channels;
-  }
+  [[nodiscard]] DFROT_HOST_DEVICE static constexpr std::size_t panels(std::size_t n) { return ceil_div(n, channels); }
   [[nodiscard]] DFROT_HOST_DEVICE constexpr std::size_t bytes(std::size_t n) const {
     return panels(n) * blocks * lanes * sizeof(four_words);
   }
@@ -81,11 +81,12 @@ DFROT_PER_ISA inline void check_panels(std::uint8_t const* bytes) {
 
 }  // namespace detail
 
-/// Hook of repack_weights(), in the layout of weight_panels. @pre bytes starts at a multiple of 16, as all allocations
+/// Hook of repack_weights() for INT4, in the layout of weight_panels. @pre bytes starts at a multiple of 16, as all allocations
 /// do
 /// Throws: std::invalid_argument on another address; std::runtime_error as check_status().
-DFROT_PER_ISA inline void repack_weight_rows(policy const& on, matrix_view<std::uint8_t const, device_space> packed,
-                                             std::size_t k, std::uint8_t* bytes) {
+DFROT_PER_ISA inline void repack_weight_rows(policy const& on, s4 /*element*/,
+                                             matrix_view<std::uint8_t const, device_space> packed, std::size_t k,
+                                             std::uint8_t* bytes) {
   constexpr unsigned threads = 256;
   weight_panels const layout(k);
   std::size_t const words = layout.bytes(packed.rows) / sizeof(unsigned);

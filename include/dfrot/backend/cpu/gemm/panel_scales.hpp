@@ -17,15 +17,6 @@ namespace detail {
 /// Groups of channels whose scales are at hand at a time.
 inline constexpr std::size_t scaled_groups = 16;
 
-/// to(j, i) = from(i, j) for some rows and columns.
-inline void transpose_scalars(matrix_view<float const> from, matrix_view<float> to) noexcept {
-  for (std::size_t i = 0; i < from.rows; ++i) {
-    for (std::size_t j = 0; j < from.columns; ++j) {
-      to(j, i) = from(i, j);
-    }
-  }
-}
-
 #if DFROT_CPU_AVX2
 /// to(j, i) = from(i, j) for 8 rows and 8 columns: pairs, then quadruples, then halves of registers change places.
 inline void transpose_8_by_8(matrix_view<float const> from, matrix_view<float> to) noexcept {
@@ -51,9 +42,9 @@ inline void transpose_8_by_8(matrix_view<float const> from, matrix_view<float> t
 }
 #endif
 
-/// Scales of the weights stand channel by channel; a panel needs them group by group: to(g, c) = from(c, g).
+/// to(j, i) = from(i, j).
 template <class Arch>
-void transpose_scales(matrix_view<float const> from, matrix_view<float> to) noexcept {
+void transpose_floats(matrix_view<float const> from, matrix_view<float> to) noexcept {
 #if DFROT_CPU_AVX2
   if constexpr (has<Arch, avx2>) {
     if (from.rows % 8 == 0 && from.columns % 8 == 0) {
@@ -66,7 +57,29 @@ void transpose_scales(matrix_view<float const> from, matrix_view<float> to) noex
     }
   }
 #endif
-  transpose_scalars(from, to);
+  for (std::size_t i = 0; i < from.rows; ++i) {
+    for (std::size_t j = 0; j < from.columns; ++j) {
+      to(j, i) = from(i, j);
+    }
+  }
+}
+
+/// Scales of the weights stand channel by channel; a panel needs them group by group, and as floats: to(g, c) is the scale that
+/// from(c, g) stands for. @pre at most a panel's channels and scaled_groups groups
+template <class Arch, class Format>
+void transpose_scales(Format const& format, matrix_view<typename Format::stored_scale const> from,
+                      matrix_view<float> to) noexcept {
+  if constexpr (Format::scales_as_stored) {
+    transpose_floats<Arch>(from, to);
+  } else {
+    alignas(64) float scales[gemm_tile<Arch>::columns * scaled_groups];
+    for (std::size_t c = 0; c < from.rows; ++c) {
+      for (std::size_t g = 0; g < from.columns; ++g) {
+        scales[c * scaled_groups + g] = format.scale(from(c, g));
+      }
+    }
+    transpose_floats<Arch>({scales, from.rows, from.columns, scaled_groups}, to);
+  }
 }
 
 }  // namespace detail
