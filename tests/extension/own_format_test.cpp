@@ -205,7 +205,6 @@ TEST_CASE("a format from outside is rotated to in one step") {
 
 TEST_CASE("rotations are refined for a format from outside") { check_refinements(own::int3_blocks{}); }
 TEST_CASE("rotations are refined for a scheme without the three parts") { check_refinements(own::ternary{}); }
-TEST_CASE("rotations are refined for FP4") { check_refinements(mxfp4{}); }
 
 TEST_CASE("refinements take twins of INT4 for one scheme") {
   std::size_t const n = 64;

@@ -126,6 +126,9 @@ TEMPLATE_LIST_TEST_CASE("all instruction sets agree to the bit on FP4 and codebo
     compare_types<TestType, mxfp4>(columns);
     compare_types<TestType, nvfp4>(columns);
     compare_types<TestType, nf4>(columns);
+    // Scales that are negative.
+    compare<TestType, block_scheme<e2m1, real_scale, signed_range, 32>, float>(columns);
+    compare<TestType, block_scheme<normal_float4, real_scale, signed_range, 32>, float>(columns);
   }
 }
 
