@@ -62,15 +62,11 @@ void integer_gemm(P const& on, matrix_view<Byte, Space> activations, repacked_we
 
 namespace detail {
 
-/// gemm() with both sides' formats, to an output of either kind.
-template <execution_policy P, class Scheme, class Byte, class Scale, class Space, class Q, class WeightScheme,
-          class Out>
-void gemm_to(P const& on, Scheme const& scheme, quantized_rows<Byte, Scale, Space> const& x,
-             scaled_weights<Q, WeightScheme> const& weights, Out const& out, vector_view<std::byte, Space> workspace) {
-  check_policy<Space>(on);
-  static_assert(can_gemm<P>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
-  static_assert(std::is_same_v<P, Q>, "these weights were repacked for another policy");
-  static_assert(std::is_same_v<std::uint8_t, std::remove_const_t<Byte>>, "products read packed codes: std::uint8_t");
+/// gemm() of a scheme that products can read.
+template <class P, product_scheme Scheme, class Byte, class Scale, class Space, class Q, class WeightScheme, class Out>
+void multiply_formats(P const& on, Scheme const& scheme, quantized_rows<Byte, Scale, Space> const& x,
+                      scaled_weights<Q, WeightScheme> const& weights, Out const& out,
+                      vector_view<std::byte, Space> workspace) {
   auto const& weight_scheme = weights.scheme_beside(scheme);
   auto const format = activation_format(scheme);
   auto const w_format = weight_format(weight_scheme);
@@ -101,6 +97,23 @@ void gemm_to(P const& on, Scheme const& scheme, quantized_rows<Byte, Scale, Spac
   }
 }
 
+/// gemm() with both sides' formats, to an output of either kind.
+template <execution_policy P, class Scheme, class Byte, class Scale, class Space, class Q, class WeightScheme,
+          class Out>
+void gemm_to(P const& on, Scheme const& scheme, quantized_rows<Byte, Scale, Space> const& x,
+             scaled_weights<Q, WeightScheme> const& weights, Out const& out, vector_view<std::byte, Space> workspace) {
+  check_policy<Space>(on);
+  static_assert(can_gemm<P>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
+  static_assert(std::is_same_v<P, Q>, "these weights were repacked for another policy");
+  static_assert(std::is_same_v<std::uint8_t, std::remove_const_t<Byte>>, "products read packed codes: std::uint8_t");
+  static_assert(product_scheme<Scheme>,
+                "products take int4_scheme, or a scheme with an integer_element and a "
+                "scale_storage, such as block_scheme<e2m1>: a codebook has no exact product");
+  if constexpr (product_scheme<Scheme> && std::is_same_v<P, Q>) {
+    multiply_formats(on, scheme, x, weights, out, workspace);
+  }
+}
+
 }  // namespace detail
 
 /// Multiplies what the codes stand for, X W^T, from 4-bit codes with 32-bit sums:
@@ -118,7 +131,7 @@ void gemm_to(P const& on, Scheme const& scheme, quantized_rows<Byte, Scale, Spac
 /// Complexity: m n k multiplications.   Determinism: bitwise on every backend, for any thread count.
 /// Throws: std::invalid_argument on a shape, for groups of which neither is a multiple of the other, or for rows too long to be
 /// summed in 32 bits.   Source: arXiv 2404.00456, section 4.
-template <execution_policy P, product_scheme Scheme = int4_scheme, class Byte, class Scale, class Space, class Q,
+template <execution_policy P, quantization_scheme Scheme = int4_scheme, class Byte, class Scale, class Space, class Q,
           class WeightScheme, class T>
 void gemm(P const& on, Scheme const& scheme, quantized_rows<Byte, Scale, Space> const& x,
           scaled_weights<Q, WeightScheme> const& weights, matrix_view<T, Space> out,
@@ -126,7 +139,7 @@ void gemm(P const& on, Scheme const& scheme, quantized_rows<Byte, Scale, Space> 
   detail::gemm_to(on, scheme, x, weights, out, workspace);
 }
 
-template <execution_policy P, product_scheme Scheme = int4_scheme, class Byte, class Scale, class Space, class Q,
+template <execution_policy P, quantization_scheme Scheme = int4_scheme, class Byte, class Scale, class Space, class Q,
           class WeightScheme, class T>
 void gemm(P const& on, Scheme const& scheme, quantized_rows<Byte, Scale, Space> const& x,
           scaled_weights<Q, WeightScheme> const& weights, added_output<T, Space> out,

@@ -27,6 +27,25 @@ concept product_result = std::same_as<T, float> || std::same_as<T, half> || std:
 
 namespace detail {
 
+template <class Out>
+struct result_of_output {};
+template <class T, class Space>
+struct result_of_output<matrix_view<T, Space>> {
+  using type = T;
+};
+template <class T, class Space>
+struct result_of_output<added_output<T, Space>> {
+  using type = T;
+};
+
+}  // namespace detail
+
+/// Where products write: matrix_view<T> or added_output<T>.
+template <class Out>
+concept product_output = product_result<typename detail::result_of_output<Out>::type>;
+
+namespace detail {
+
 /// Writes, or adds, one result.
 template <product_result T>
 DFROT_PER_ISA constexpr void put_result(matrix_view<T> const& out, std::size_t i, std::size_t j, float result) {

@@ -134,7 +134,7 @@ void integer_gemm_rows(basic_policy<Arch> const& on, X /*element*/, matrix_view<
 }
 
 /// Hook of gemm().
-template <class Arch, class X, class W, class Out>
+template <class Arch, class X, class W, product_output Out>
 void gemm_rows(basic_policy<Arch> const& on, product_groups const& groups, product_activations<X> const& x,
                product_weights<basic_policy<Arch>, W> const& weights, Out const& out, std::byte* workspace) noexcept {
   if (groups.count == 0) {

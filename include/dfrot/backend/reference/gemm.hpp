@@ -67,7 +67,7 @@ void integer_gemm_rows(policy const& /*on*/, X /*element*/, matrix_view<std::uin
 }
 
 /// Hook of gemm().
-template <class X, class W, class Out>
+template <class X, class W, product_output Out>
 void gemm_rows(policy const& /*on*/, product_groups const& groups, product_activations<X> const& x,
                product_weights<policy, W> const& weights, Out const& out, std::byte* /*workspace*/) noexcept {
   DFROT_EXACT_MATH
