@@ -24,7 +24,7 @@ class checkpoint {
   /// @param begun what is known before the first round: rows, channels, massive tokens, and what was read
   checkpoint(options const& chosen, outcome const& begun);
 
-  /// The state to go on from; none if the user did not ask for it, or there is no file.
+  /// The state to go on from; none without --resume or without a file.
   /// Throws: io_error if the file is damaged, or was made with another input or other options (which is said): every
   /// number in it is checked before it is used, and every rotation measured.
   [[nodiscard]] std::optional<refinement_state<float>> load(cpu::policy const& on) const;

@@ -11,13 +11,13 @@
 
 namespace dfrot::program {
 
-/// --device asks for what this program or this machine has not; the text says what to do.
+/// --device names what this program or this machine does not have; the text says what to do.
 class device_error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// What the program asks of a CUDA device. The one class behind it (cuda_device.cu) is compiled by nvcc into a module
+/// The program's use of a CUDA device. The one class behind it (cuda_device.cu) is compiled by nvcc into a module
 /// of its own.
 class cuda_device {
  public:

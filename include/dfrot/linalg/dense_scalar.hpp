@@ -9,7 +9,6 @@ namespace dfrot {
 
 /// A type that the dense linear algebra computes in: float or double, const or not.
 template <class T>
-concept dense_scalar = std::same_as < std::remove_const_t<T>,
-float > || std::same_as<std::remove_const_t<T>, double>;
+concept dense_scalar = (std::same_as<std::remove_const_t<T>, float> || std::same_as<std::remove_const_t<T>, double>);
 
 }  // namespace dfrot

@@ -108,11 +108,10 @@ void multiply_transposed_accumulate(P const& on, matrix_view<A, Space> a, matrix
 /// Determinism: bitwise for any number of threads; the split of the tokens into calls matters.
 /// Throws: std::invalid_argument on shape; std::bad_alloc.
 template <execution_policy P, dense_scalar A, dense_scalar B, class Space>
-requires std::same_as < std::remove_const_t<A>,
-float > &&std::same_as<std::remove_const_t<B>, float> void multiply_transposed_accumulate(P const& on,
-                                                                                          matrix_view<A, Space> a,
-                                                                                          matrix_view<B, Space> b,
-                                                                                          matrix_view<float, Space> c) {
+requires(std::same_as<std::remove_const_t<A>, float>&& std::same_as<
+         std::remove_const_t<B>, float>) void multiply_transposed_accumulate(P const& on, matrix_view<A, Space> a,
+                                                                             matrix_view<B, Space> b,
+                                                                             matrix_view<float, Space> c) {
   check_policy<Space>(on);
   detail::expects_transposed_product(a, b, c);
   dense_product(on, 1.0F, transposed(a), as_is(b), 1.0F, c);

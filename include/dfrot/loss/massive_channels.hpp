@@ -9,12 +9,12 @@
 
 namespace dfrot {
 
-/// Four channels with this share of the energy leave next to nothing to the others: a Hadamard leaves such a token about a
-/// quarter of an ordinary one's error, and a refinement lowers that further.
+/// The least share of a dominated token's energy in its four largest channels. A Hadamard leaves such a token about a quarter of an
+/// ordinary one's error, and a refinement lowers that further.
 inline constexpr double least_massive_share = 0.95;
 
-/// True if very few channels have next to all of the token: its max-to-median ratio is above 100, and the four largest channels have
-/// 0.95 of its energy; some models have massive tokens in two channels or three. The ratio alone would take rows for massive
+/// True if very few channels hold nearly all of the token's energy: its max-to-median ratio is above 100, and its four largest
+/// channels have 0.95 of the energy. (Some models have massive tokens in two or three channels.) The ratio alone would also mark rows
 /// whose typical channel is tiny, such as inputs of down_proj.
 [[nodiscard]] DFROT_PER_ISA inline bool is_dominated(token_peak const& peak) {
   return peak.ratio > massive_ratio_floor && peak.share >= least_massive_share;
@@ -32,7 +32,7 @@ inline constexpr double least_massive_share = 0.95;
 /// Liu, arXiv 2402.17762, section 2.
 [[nodiscard]] DFROT_PER_ISA inline std::vector<std::size_t> massive_channels(std::vector<token_peak> const& peaks) {
   constexpr std::size_t least_tokens = 8;
-  constexpr std::size_t least_share = 8;  // one in so many
+  constexpr std::size_t least_share = 8;  // one in eight
   std::vector<std::size_t> dominated;
   for (token_peak const& peak : peaks) {
     if (is_dominated(peak)) {

@@ -15,7 +15,8 @@
 
 namespace dfrot {
 
-/// True if policy P can tell rows of T whose max-to-median ratio may lie above massive_ratio_floor.
+/// True if policy P has the hook massive_candidate_rows() for rows of T: flags rows whose max-to-median ratio may exceed
+/// massive_ratio_floor.
 template <class P, class T, class Space = typename P::memory_space>
 concept can_find_massive_candidates = requires(P const& on, matrix_view<T const, Space> x,
                                                vector_view<std::uint8_t, Space> flags) {

@@ -21,7 +21,7 @@ struct massive_tokens {
   std::vector<std::uint8_t> is_massive;  ///< one flag a token
   std::size_t count = 0;                 ///< tokens with the flag
   std::string rule;                      ///< "threshold", "compare" or "auto"
-  double threshold = 0;  ///< what the rule compared with: an error, an error ratio, or a max-to-median ratio
+  double threshold = 0;                  ///< of the rule: an error, an error ratio, or a max-to-median ratio
   std::vector<std::size_t> channels{};  ///< of "auto": those in which tokens below the threshold are massive, ascending
 };
 

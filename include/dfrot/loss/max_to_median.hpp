@@ -13,14 +13,14 @@
 
 namespace dfrot {
 
-/// Peak ratios up to this one are ordinary, whatever the others are.
+/// A token with a max-to-median ratio up to this one is ordinary, whatever the ratios of the others are.
 inline constexpr double massive_ratio_floor = 100;
 
-/// How far a token's largest channel stands above its typical one: max_j |x_j| / median_j |x_j| (upper median).
+/// Measures how far a token's largest channel rises above its typical one: max_j |x_j| / median_j |x_j| (upper median).
 /// About 5 to 9 for Gaussian channels, tens for ordinary activations with outlier channels, a thousand for massive
-/// ones. 1 for a token whose median is 0: sparse rows are no massive activations.
+/// ones. 1 for an empty token and for one whose median is 0: sparse rows are no massive activations. @pre finite values
 /// @param x n values   @param scratch at least n values, overwritten
-/// Complexity: O(n) on average.
+/// Complexity: O(n) on average.   Determinism: exact.
 /// Source: Sun, Chen, Kolter, Liu, "Massive activations in large language models", arXiv 2402.17762, section 2 (magnitude
 /// relative to the median).
 template <storage T>

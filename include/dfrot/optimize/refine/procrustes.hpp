@@ -112,7 +112,7 @@ class weighted_procrustes {
     sums_ = matrix<double>(channels_, block_);
   }
 
-  /// The sums, for who adds those of several shards: C's diagonal blocks, one below the other (n x b).
+  /// The sums, to add those of several shards: C's diagonal blocks, one below the other (n x b).
   [[nodiscard]] matrix_view<double> sums() { return sums_.view(); }
   [[nodiscard]] matrix_view<double const> sums() const { return sums_.view(); }
 

@@ -21,7 +21,7 @@
 
 namespace dfrot {
 
-/// The alternation, a round at a time; who calls it feeds it the sums over the tokens, wherever those are:
+/// The alternation, a round at a time. Its caller adds up the sums over the tokens, wherever those are:
 ///   refinement<float> work(on, start, options, ordinary_tokens);
 ///   round_sums sums = work.empty_sums();
 ///   while (!work.finished()) {
@@ -72,7 +72,7 @@ class refinement {
   [[nodiscard]] refinement_state<T> const& state() const { return state_; }
   /// The rotation under which the tokens are to be measured next.
   [[nodiscard]] matrix_view<T const> rotation() const { return state_.rotation.view(); }
-  /// What the next round asks of the tokens.
+  /// Options of the next pass over the tokens.
   [[nodiscard]] round_request request() const { return rules_.request(state_); }
 
   /// Sums of no tokens, of the size and precision of this refinement.   Throws: std::bad_alloc.

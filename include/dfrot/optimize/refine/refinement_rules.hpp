@@ -41,13 +41,13 @@ class refinement_rules {
   void begin(refinement_progress& progress) const { progress.all_tokens = !(options_.first_share < 1); }
 
   /// Before the next round of work that was interrupted.
-  /// Throws: std::invalid_argument naming the first number that work with these options cannot have come to.
+  /// Throws: std::invalid_argument naming the first number that work with these options cannot reach.
   void resume(refinement_progress const& progress) {
     check(progress);
     seconds_before_ = progress.rounds.empty() ? 0 : progress.rounds.back().seconds;
   }
 
-  /// What the next round asks of the tokens.
+  /// Options of the next pass over the tokens.
   [[nodiscard]] round_request request(refinement_progress const& progress) const {
     int const next = next_round(progress);
     bool const on_all = progress.all_tokens || next >= std::min(options_.first_rounds, options_.rounds);
@@ -150,7 +150,7 @@ class refinement_rules {
     return best;
   }
 
-  /// Goes through the rounds again: every other number follows from them, too_few_tokens excepted.
+  /// Replays the rounds: every other number follows from them, too_few_tokens excepted.
   void check(refinement_progress const& progress) const {
     refinement_progress again;
     begin(again);

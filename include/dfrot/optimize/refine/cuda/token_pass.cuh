@@ -46,7 +46,7 @@ class token_pass {
         rows_{staging<T>(block_rows, channels), staging<T>(block_rows, channels)},
         places_{staging<std::int32_t>(1, block_rows), staging<std::int32_t>(1, block_rows)} {}
 
-  /// Begins a round of at most so many tokens.
+  /// Begins a round of at most this many tokens.
   void begin(std::size_t tokens) {
     tokens_.clear();
     tokens_.reserve(tokens);
