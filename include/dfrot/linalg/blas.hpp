@@ -73,8 +73,8 @@ void product(T alpha, dense_factor<T, TransposeA> a, dense_factor<T, TransposeB>
 }  // namespace detail
 
 /// Hook of all dense linear algebra, as dense_product() on Eigen: C <- beta C + alpha A B, by the BLAS.
-/// Complexity: 2 m n k operations; nothing is allocated here.   Determinism: as the BLAS's.   Throws: std::invalid_argument for sizes
-/// of 2^31 and above.
+/// Complexity: 2 m n k operations; nothing is allocated here.   Determinism: as the BLAS's.   Throws: std::invalid_argument for
+/// sizes of 2^31 and above.
 template <class Base, class T, bool TransposeA, bool TransposeB>
 void dense_product(policy<Base> const& on, T alpha, dense_factor<T, TransposeA> a, dense_factor<T, TransposeB> b,
                    T beta, matrix_view<T> c) {
@@ -90,8 +90,8 @@ void dense_product(policy<Base> const& on, T alpha, dense_factor<T, TransposeA> 
   });
 }
 
-/// Hook of all dense linear algebra, as parallel_products() on Eigen: calls body(i) for i = 0 .. count - 1, one after the other where
-/// the BLAS has threads of its own.
+/// Hook of all dense linear algebra, as parallel_products() on Eigen: calls body(i) for i = 0 .. count - 1, one after the other
+/// where the BLAS has threads of its own.
 template <class Base, class Body>
 void parallel_products(policy<Base> const& on, std::size_t count, Body const& body) {
   if (on.one_thread) {

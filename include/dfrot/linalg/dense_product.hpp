@@ -130,8 +130,9 @@ void dense_product(P const& on, T alpha, dense_factor<T, TransposeA> a, dense_fa
       [&](auto left, auto right, matrix_view<T> tile) { detail::eigen_product_tile(alpha, left, right, beta, tile); });
 }
 
-/// Hook of all dense linear algebra: calls body(i) for i = 0 .. count - 1, in any order and at the same time. Inside, dense_product()
-/// runs on one thread. An implementation whose products are threaded themselves calls one body after the other instead.
+/// Hook of all dense linear algebra: calls body(i) for i = 0 .. count - 1, in any order and at the same time. Inside,
+/// dense_product() runs on one thread. An implementation whose products are threaded themselves calls one body after the other
+/// instead.
 /// @param on where to run, on how many threads   @param body may throw; may call dense_product()
 /// Determinism: as body's, if no two calls write to the same place.
 template <execution_policy P, class Body>
