@@ -39,8 +39,8 @@ class cuda_device {
   [[nodiscard]] virtual std::size_t free_bytes() const = 0;
 };
 
-/// Opens the current CUDA device. Loads the module that was compiled for it, and with it cuBLAS and cuSOLVER. They are far larger than
-/// the rest of the program, so only --device cuda loads them.
+/// Opens the current CUDA device. Loads the module that was compiled for it, and with it cuBLAS and cuSOLVER. They are far
+/// larger than the rest of the program, so only --device cuda loads them.
 /// Throws: device_error if the program was built without CUDA, the module or its libraries are missing, or there is no
 /// device of compute capability 8.0 or newer.
 [[nodiscard]] std::unique_ptr<cuda_device> open_cuda_device();
