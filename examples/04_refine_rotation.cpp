@@ -2,8 +2,8 @@
 //
 // Two steps take turns. For a fixed rotation R, the best quantized values are B = Q(X R). For fixed B, the best rotation is
 // the solution of an orthogonal Procrustes problem: the polar factor of X^T B. Massive tokens are weighted by alpha, since
-// they are few and decide; ordinary tokens are drawn to points with smaller largest values than the nearest ones have (see
-// clipped_targets.hpp). Tokens that the refinement did not see show what is gained, and what is only learnt by heart.
+// they are few and decide; ordinary tokens have clipped targets, with smaller largest values than the nearest points (see
+// clipped_targets.hpp). Held-out tokens show what is gained, and what is only overfitting.
 
 #include <algorithm>
 #include <cmath>
@@ -62,7 +62,7 @@ int main() {
 
   auto const before = measure(start, scheme, unseen, massive_unseen);
   auto const after = measure(refined, scheme, unseen, massive_unseen);
-  std::printf("\n%zu tokens that the refinement did not see, %zu of them massive\n", unseen.rows, massive_unseen.count);
+  std::printf("\n%zu held-out tokens, %zu of them massive\n", unseen.rows, massive_unseen.count);
   std::printf("  %-16s %9s %9s\n", "rotation", "ordinary", "massive");
   std::printf("  %-16s %9.5f %9.5f\n", "random Hadamard", before.ordinary, before.massive);
   std::printf("  %-16s %9.5f %9.5f\n\n", "refined", after.ordinary, after.massive);

@@ -23,7 +23,7 @@ namespace dfrot::bench {
 /// The device at hand.   Throws: std::runtime_error if there is none that dfrot can use.
 [[nodiscard]] machine this_device(std::string commit);
 
-/// Seconds for one of so many calls, by the device's own clock (events). For effort::time.
+/// Seconds for one call out of `calls`, by the device's own clock (events). For effort::time.
 [[nodiscard]] double time_on_device(contender const& one, std::size_t calls);
 
 inline unit const gigabytes_a_second{"GB/s", 1e-9, false};

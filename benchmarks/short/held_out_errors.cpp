@@ -29,7 +29,7 @@ void print(char const* name, error_summary const& errors, double seconds, std::s
   std::printf(rank > 0 ? "  rank %zu\n" : "\n", rank);
 }
 
-/// The Hadamard, the paper's iteration from it, and the short rotation, on one split. @param prototypes also with so many
+/// The Hadamard, the paper's iteration from it, and the short rotation, on one split. @param prototypes also with this many
 void compare(char const* name, int4_scheme const& scheme, split_rows const& rows, int paper_rounds,
              std::size_t prototypes = 0) {
   std::size_t const n = rows.seen.columns();

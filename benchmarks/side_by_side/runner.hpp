@@ -80,7 +80,7 @@ struct effort {
   double turn = 150e-6;              ///< what one turn aims at
   std::size_t least_turns = 3;       ///< for a contender, however slow
   double longest_warm_call = 20e-3;  ///< a turn starts with an untimed call, unless a call takes longer than this
-  double (*time)(contender const& one, std::size_t calls) = time_calls;  ///< seconds for one of so many calls
+  double (*time)(contender const& one, std::size_t calls) = time_calls;  ///< seconds for one call out of `calls`
 };
 
 namespace detail {

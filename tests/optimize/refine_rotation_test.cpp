@@ -72,7 +72,7 @@ TEMPLATE_TEST_CASE("refining lowers the loss, returns the best round, and stays 
 
 TEST_CASE("a rotation that makes the rows exactly representable is found again") {
   // B holds values of a 4-bit grid; X = B P^T with a rotation P near the identity. From R = I the alternation must reach
-  // X R = B, where the loss is zero. (Targets that are drawn in are not B, and end elsewhere.)
+  // X R = B, where the loss is zero. (Clipped targets are not B, and end elsewhere.)
   std::size_t const n = 32;
   std::size_t const rows = 500;
   matrix<double> b(rows, n);

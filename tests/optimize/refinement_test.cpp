@@ -211,7 +211,7 @@ TEST_CASE("work resumed from a state gives the same bytes") {
   }
 }
 
-TEST_CASE("tokens held out decide: never a rotation that is worse on them than the start") {
+TEST_CASE("held-out tokens decide: never a rotation that is worse on them than the start") {
   std::size_t const n = 32;
   SECTION("the best round on them is kept") {
     auto const x = massive_sample<float>(200, n);
@@ -250,7 +250,7 @@ TEST_CASE("tokens held out decide: never a rotation that is worse on them than t
   }
 }
 
-TEST_CASE("drawn-in targets lower the error of ordinary tokens that were not seen, nearest ones do not") {
+TEST_CASE("clipped targets lower the error of ordinary held-out tokens, nearest ones do not") {
   std::size_t const n = 64;
   std::size_t const rows = 1500;
   auto x = massive_sample<float>(rows, n);
@@ -269,11 +269,11 @@ TEST_CASE("drawn-in targets lower the error of ordinary tokens that were not see
           refine_rotation(cpu::policy{2}, scheme, x.view(), every_20th(rows), start.view(), options, go_on);
       return result.rounds.back().held_out.ordinary / result.rounds.front().held_out.ordinary;
     };
-    double const drawn = gain(0.5);
+    double const clipped = gain(0.5);
     double const nearest = gain(1);
-    CAPTURE(scheme.symmetric, scheme.group, scheme.scale == scale_rule::search, drawn, nearest);
-    CHECK(drawn < 0.92);
-    CHECK(drawn < nearest);
+    CAPTURE(scheme.symmetric, scheme.group, scheme.scale == scale_rule::search, clipped, nearest);
+    CHECK(clipped < 0.92);
+    CHECK(clipped < nearest);
   }
 }
 
@@ -323,7 +323,7 @@ TEST_CASE("patience ends the work, and only patience") {
   CHECK_FALSE(run().converged);
 }
 
-TEST_CASE("a round that helps tokens held out is not one without gain") {
+TEST_CASE("a round that helps held-out tokens improves") {
   refine_options const options{.rounds = 40, .tolerance = 0.01, .patience = 3};
   refinement_rules const rules(options, 16, 100, true);
   auto const of_error = [](double squared_error) {

@@ -30,10 +30,10 @@ class activations {
   [[nodiscard]] std::size_t channels() const { return channels_; }
   /// The files as the user named them, or what the sample is.
   [[nodiscard]] std::string const& name() const { return name_; }
-  /// Which rows stand in which file, in order.
+  /// The rows of each file, in order.
   [[nodiscard]] std::vector<file_findings> files() const;
 
-  /// What a user calls a row, counted over all files: "x.npy: row 3 (counted from 0)".
+  /// The name of a row for the user, counted over all files: "x.npy: row 3 (counted from 0)".
   [[nodiscard]] std::string name_of(std::size_t row) const;
 
   /// Fills the block with rows first, first + 1, ..., normalised where the user asked for it.

@@ -14,17 +14,17 @@
 
 namespace dfrot::program {
 
-/// Keeps the state of the full refinement in a file from round to round, so that work that was cut off goes on and ends
-/// in the same bytes. The file says which input and options it belongs to; with others it is refused. Files that were
-/// read are told by their content, whatever their names. --device is one of the options, since a processor and a device
+/// Keeps the state of the full refinement in a file from round to round, so that interrupted work resumes and ends in
+/// the same bytes. The file says which input and options it belongs to; with others it is refused. Input files are identified by
+/// their content, not their names. --device is one of the options, since a processor and a device
 /// round sums otherwise and so end elsewhere.
 class checkpoint {
  public:
   /// @param chosen names the file, or none: then nothing is kept
-  /// @param begun what is known before the first round: rows, channels, massive tokens, and what was read
+  /// @param begun the outcome before the first round: rows, channels, massive tokens, content of the input
   checkpoint(options const& chosen, outcome const& begun);
 
-  /// The state to go on from; none if the user did not ask for it, or there is no file.
+  /// The state to go on from; none without --resume or without a file.
   /// Throws: io_error if the file is damaged, or was made with another input or other options (which is said): every
   /// number in it is checked before it is used, and every rotation measured.
   [[nodiscard]] std::optional<refinement_state<float>> load(cpu::policy const& on) const;

@@ -8,8 +8,8 @@
 
 namespace dfrot::program {
 
-/// A number of 128 bits that stands for bytes: other bytes have another one, but for an accident of 1 in 10^38. It tells
-/// mistakes and damage, not malice. XXH3 of the xxHash library; the bytes may come in pieces of any size.
+/// A hash of bytes, 128 bits: other bytes have another one, except by an accident of 1 in 10^38. It tells mistakes and damage, not
+/// malice. XXH3 of the xxHash library; the bytes may come in pieces of any size.
 ///   content_hash content;   content.add(bytes, count);   content.text()
 /// Determinism: a function of the bytes, on every machine.
 class content_hash {

@@ -11,13 +11,13 @@
 
 namespace dfrot::program {
 
-/// --device asks for what this program or this machine has not; the text says what to do.
+/// --device names what this program or this machine does not have; the text says what to do.
 class device_error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// What the program asks of a CUDA device. The one class behind it (cuda_device.cu) is compiled by nvcc into a module
+/// The program's use of a CUDA device. The one class behind it (cuda_device.cu) is compiled by nvcc into a module
 /// of its own.
 class cuda_device {
  public:
@@ -28,19 +28,19 @@ class cuda_device {
   [[nodiscard]] virtual std::unique_ptr<refinement_work> begin(refinement_task task,
                                                                matrix_view<float const> start) const = 0;
 
-  /// Goes on from a state.   Throws: as begin().
+  /// Resumes from a state.   Throws: as begin().
   [[nodiscard]] virtual std::unique_ptr<refinement_work> resume(refinement_task task,
                                                                 refinement_state<float> const& state) const = 0;
 
   /// Operations a second of a product of `rows` rows with an n x n matrix, timed.
   [[nodiscard]] virtual double operations_a_second(std::size_t rows, std::size_t n) const = 0;
 
-  /// Memory of the device that nobody uses now.
+  /// Free memory of the device.
   [[nodiscard]] virtual std::size_t free_bytes() const = 0;
 };
 
-/// The current CUDA device. Loads the module that was compiled for it, which takes cuBLAS and cuSOLVER along: they are
-/// larger than the rest of the program by far, so that nobody has them in memory who does not ask for a device.
+/// Opens the current CUDA device. Loads the module that was compiled for it, and with it cuBLAS and cuSOLVER. They are far
+/// larger than the rest of the program, so only --device cuda loads them.
 /// Throws: device_error if the program was built without CUDA, the module or its libraries are missing, or there is no
 /// device of compute capability 8.0 or newer.
 [[nodiscard]] std::unique_ptr<cuda_device> open_cuda_device();

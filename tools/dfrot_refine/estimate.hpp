@@ -8,14 +8,14 @@
 
 namespace dfrot::program {
 
-/// Bytes of a device's memory that the full refinement takes: matrices and blocks of tokens, without what CUDA's
+/// Estimates the bytes of a device's memory that the full refinement takes: matrices and blocks of tokens, without what CUDA's
 /// libraries keep.
 [[nodiscard]] double device_bytes(options const& chosen, std::size_t rows, std::size_t channels);
 
 /// Refuses work that the device has too little memory for, before it begins.   Throws: device_error with both sizes.
 void require_device_memory(cuda_device const& device, options const& chosen, std::size_t rows, std::size_t channels);
 
-/// What a run would do, and the memory and time that it would take, for --dry-run. The input's headers are read; a
+/// Describes what a run would do, and estimates its memory and time, for --dry-run. The input's headers are read; a
 /// product of a few rows is timed, and all else follows from the number of operations.
 /// @param device where the rounds of the full method would run; none: on the processor
 /// Throws: device_error as require_device_memory(); io_error as the run itself would for files that cannot be read.

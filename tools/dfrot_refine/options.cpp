@@ -208,7 +208,7 @@ void add_method(CLI::App& app, options& chosen, raw_texts& texts) {
       ->capture_default_str()
       ->group(group);
   add_integer(app, "--block", refinement.block, std::size_t{0}, std::size_t{1} << 20u,
-              "The full refinement turns blocks of so many channels; 0: all together")
+              "Channels of a block that the full refinement turns; 0: all together")
       ->capture_default_str()
       ->group(group);
   app.add_flag("--shared-block", refinement.shared_block, "One rotation serves all blocks")->group(group);

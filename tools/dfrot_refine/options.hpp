@@ -15,20 +15,20 @@ namespace dfrot::program {
 /// The exit codes of dfrot-refine. by_signal: to this the number of the signal that ended the rounds is added, as shells do.
 enum exit_code : int { done = 0, failed = 1, wrong_usage = 2, bad_input = 3, no_device = 4, by_signal = 128 };
 
-/// How massive tokens are told from ordinary ones.
+/// The rule that finds massive tokens.
 enum class massive_rule : std::uint8_t { automatic, compare, threshold };
 
-/// Which rotation the refinement starts from.
+/// The start of the refinement.
 enum class start_rotation : std::uint8_t { hadamard, orthogonal, file };
 
-/// Which refinement: every channel and token in n x n matrices, or the massive tokens alone.
+/// The method: every channel and token in n x n matrices, or the massive tokens alone.
 enum class refine_method : std::uint8_t { full, short_rotation };
 
-/// Where the rounds of the full method run. All else runs on the processor: what is measured before and after them is
-/// then measured in one way, whatever refines, and costs as much as a round or two.
+/// Where the rounds of the full method run. All else runs on the processor. Errors before and after the rounds are then measured in
+/// the same way on every machine, at the cost of a round or two.
 enum class compute_device : std::uint8_t { cpu, cuda };
 
-/// What the user asked for on the command line.
+/// The command line.
 struct options {
   std::vector<std::filesystem::path> inputs;  ///< none: the built-in sample
   bool bfloat16 = false;                      ///< <V2 and <u2 in inputs and in the start rotation are bfloat16
@@ -60,7 +60,7 @@ struct options {
 };
 
 /// Reads the command line. Returns the options, or the exit code where there is nothing left to do (--help, --version,
-/// a mistake); what the user should read has then been printed.
+/// a mistake), after it has printed what the user should read.
 [[nodiscard]] std::variant<options, int> parse_options(int argument_count, char** arguments);
 
 }  // namespace dfrot::program

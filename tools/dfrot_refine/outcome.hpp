@@ -23,7 +23,7 @@ struct token_split {
   std::vector<std::size_t> held_out;     ///< in ascending order; empty without --holdout
 };
 
-/// What quantization does under one rotation: token by token, and in sum.
+/// Errors of quantization under one rotation: token by token, and in sum.
 struct rotation_errors {
   std::vector<token_error> tokens;        ///< all tokens, in the order of the input; none if it was not measured
   error_summary calibration;              ///< over the calibration rows
@@ -49,7 +49,7 @@ struct file_findings {
   dominated_errors held_out{};     ///< on its held-out rows
 };
 
-/// All that a run found out; the outputs are made from it.
+/// The results of a run; the outputs are made from them.
 struct outcome {
   std::string input;  ///< the files as the user named them, or what the built-in sample is
   std::size_t rows = 0;

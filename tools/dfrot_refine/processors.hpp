@@ -42,7 +42,7 @@ namespace dfrot::program {
   return least;
 }
 
-/// How many threads are worth starting: max_threads(), which follows the affinity, or a container's limit where that is less.
+/// Counts the threads worth starting: max_threads(), which follows the affinity, or a container's limit where that is less.
 [[nodiscard]] inline int usable_processors() {
   return std::max(1, std::min(max_threads(), processor_quota("/proc/self/cgroup", "/sys/fs/cgroup")));
 }

@@ -14,7 +14,7 @@
 // Read by the compiler for devices, too: no Eigen, no xsimd, nothing that needs another file of the program.
 namespace dfrot::program {
 
-/// Tokens that are read by calling back (a token_source), wherever the code that reads them was compiled.
+/// Tokens that are read by a callback (a token_source), whatever compiler compiled the reader.
 struct token_rows {
   std::size_t count;
   std::size_t length;
@@ -45,7 +45,7 @@ class refinement_work {
   /// Throws: what reading the tokens throws, and as the refinements of the library.   @pre !finished()
   virtual refine_round round() = 0;
 
-  /// Calls back with what is to be known to go on later; a device copies it for that.
+  /// Calls back with the state to resume from; a device copies it for that.
   virtual void show_state(std::function<void(refinement_state<float> const&)> const& to) const = 0;
 
   /// The best rotation so far, and all rounds; nothing can follow.

@@ -6,10 +6,10 @@
 
 namespace dfrot::program {
 
-/// What a state holds besides its rotations, as JSON.
+/// Writes the progress in a state, all but its rotations, as JSON.
 [[nodiscard]] std::string state_text(refinement_progress const& progress);
 
-/// Reads what state_text() wrote. Whether the numbers agree with one another is refinement_rules' to say.
+/// Reads what state_text() wrote. refinement_rules checks whether the numbers agree with one another.
 /// Throws: io_error naming the field that is missing, or no number of its kind.   @param file its name, for messages
 [[nodiscard]] refinement_progress parse_state(std::string const& text, std::string const& file);
 

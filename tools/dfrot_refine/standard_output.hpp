@@ -4,8 +4,8 @@
 
 namespace dfrot::program {
 
-/// Takes the numbers 0 to 2 where whoever started the program left them closed: the next file to be opened would get one
-/// of them, and what is meant for the terminal. What is written there fails then, as it should.
+/// Occupies the descriptors 0 to 2 where the parent process left them closed. Otherwise the next file to be opened would get one of
+/// them, and with it the output for the terminal. Writing to an occupied one fails, as it should.
 void hold_standard_descriptors();
 
 /// Writes a text to standard output, all of it.   Throws: io_error if that fails: a full disk, a reader that has gone.

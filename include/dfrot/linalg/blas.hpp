@@ -27,9 +27,9 @@ namespace dfrot::blas {
 
 /// A host policy whose dense products are an external BLAS's. All other operations are those of Base.
 ///   nearest_orthogonal(dfrot::blas::policy{dfrot::cpu::policy{2}, true}, c, q);
-/// On how many threads a BLAS runs is told outside (OPENBLAS_NUM_THREADS, openblas_set_num_threads(), …): that setting belongs
-/// to the program, and is neither read nor changed here. Where it is one thread, and the BLAS may be called from several at
-/// a time, say so: that is faster (5 % of a polar factor of order 4096), since what is not a product is threaded, too.
+/// The program sets the threads of its BLAS (OPENBLAS_NUM_THREADS, openblas_set_num_threads(), …); nothing here reads or changes
+/// that. Say so with one_thread if the BLAS runs on one thread and may be called from several at a time: that is faster (5 % of a
+/// polar factor of order 4096), since all other work is threaded, too.
 /// Determinism: as the BLAS's: results agree with the built-in products to rounding, 1e-5 in float32, and may depend on the
 /// number of its threads; with one_thread, bitwise for any number of `threads`.
 template <execution_policy Base>
@@ -72,7 +72,9 @@ void product(T alpha, dense_factor<T, TransposeA> a, dense_factor<T, TransposeB>
 
 }  // namespace detail
 
-/// Hook: C <- beta C + alpha A B, by the BLAS.
+/// Hook of all dense linear algebra, as dense_product() on Eigen: C <- beta C + alpha A B, by the BLAS.
+/// Complexity: 2 m n k operations; nothing is allocated here.   Determinism: as the BLAS's.   Throws: std::invalid_argument for
+/// sizes of 2^31 and above.
 template <class Base, class T, bool TransposeA, bool TransposeB>
 void dense_product(policy<Base> const& on, T alpha, dense_factor<T, TransposeA> a, dense_factor<T, TransposeB> b,
                    T beta, matrix_view<T> c) {
@@ -88,7 +90,8 @@ void dense_product(policy<Base> const& on, T alpha, dense_factor<T, TransposeA> 
   });
 }
 
-/// Hook: one body after the other where the BLAS has threads of its own.
+/// Hook of all dense linear algebra, as parallel_products() on Eigen: calls body(i) for i = 0 .. count - 1, one after the other
+/// where the BLAS has threads of its own.
 template <class Base, class Body>
 void parallel_products(policy<Base> const& on, std::size_t count, Body const& body) {
   if (on.one_thread) {

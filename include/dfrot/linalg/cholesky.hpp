@@ -19,13 +19,13 @@ namespace dfrot::detail {
 
 inline constexpr std::size_t triangle_block = 64;
 
-/// Where a range is cut: at about half of it, on the boundary of a block.
+/// Where to cut a range: at about half of it, on the boundary of a block.
 [[nodiscard]] constexpr std::size_t half_of(std::size_t count) {
   return blocks_of(count / 2, triangle_block) * triangle_block;
 }
 
-/// A Cholesky factor that lies in the lower triangle of a matrix of its user, with the inverses of its diagonal blocks.
-/// What is above the diagonal is not read; some of it is overwritten.
+/// A Cholesky factor in the lower triangle of its user's matrix, with the inverses of its diagonal blocks.
+/// Elements above the diagonal are not read; some of them are overwritten.
 template <class T>
 class cholesky_factor {
  public:

@@ -13,8 +13,8 @@
 
 // All dense linear algebra of this library is made of the one product below: Gram matrices, Cholesky factors, triangular
 // solutions and Householder reflections are cut into blocks until products are what is left. So these two functions are
-// all that another implementation has to bring. They are hooks: a policy's namespace may hold overloads for that policy,
-// as linalg/blas.hpp does; what stands here, on Eigen, is for all others.
+// all that another implementation needs. They are hooks: a policy's namespace may hold overloads for that policy, as
+// linalg/blas.hpp does. Those below, on Eigen, serve all other policies.
 
 namespace dfrot {
 
@@ -46,8 +46,8 @@ namespace detail {
 inline constexpr std::size_t tile_rows = 512;
 inline constexpr std::size_t tile_columns = 256;
 
-// Where the last digit counts, products are added up from parts of this depth: a sum is rounded at each term in proportion to
-// what it has come to, and sums of 128 terms, added up, have a third of the error of one sum of 1024.
+// Where the last digit counts, products are sums of parts of this depth. Each addition rounds in proportion to the sum so far:
+// sums of 128 terms, added up, have a third of the error of one sum of 1024.
 inline constexpr std::size_t short_sum = 128;
 
 // Rows of a matrix that one of parallel_products() takes: few, so that there is work for all threads. Where they run one
@@ -116,7 +116,7 @@ void product_in_tiles(int threads, dense_factor<T, TransposeA> a, dense_factor<T
 
 }  // namespace detail
 
-/// Hook: adds a product to a matrix.
+/// Hook of all dense linear algebra: adds a product to a matrix.
 ///   C <- beta C + alpha A B;   for beta = 0, C is overwritten whatever it holds
 /// @param on where to run, on how many threads   @param a (m x k), b (k x n) of as_is() or transposed()
 /// @param c (m x n) @pre shapes fit, and the memory of c overlaps neither a nor b
@@ -130,8 +130,9 @@ void dense_product(P const& on, T alpha, dense_factor<T, TransposeA> a, dense_fa
       [&](auto left, auto right, matrix_view<T> tile) { detail::eigen_product_tile(alpha, left, right, beta, tile); });
 }
 
-/// Hook: calls body(i) for i = 0 .. count - 1, in any order and at the same time. Inside, dense_product() runs on one
-/// thread: an implementation whose products are threaded themselves calls one body after the other instead.
+/// Hook of all dense linear algebra: calls body(i) for i = 0 .. count - 1, in any order and at the same time. Inside,
+/// dense_product() runs on one thread. An implementation whose products are threaded themselves calls one body after the other
+/// instead.
 /// @param on where to run, on how many threads   @param body may throw; may call dense_product()
 /// Determinism: as body's, if no two calls write to the same place.
 template <execution_policy P, class Body>

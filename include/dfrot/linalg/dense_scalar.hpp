@@ -1,15 +1,17 @@
 #pragma once
 
 #include <concepts>
-#include <type_traits>
 
 #include <dfrot/config.hpp>
 
 namespace dfrot {
 
+/// float, const or not.
+template <class T>
+concept float_scalar = std::same_as<T const, float const>;
+
 /// A type that the dense linear algebra computes in: float or double, const or not.
 template <class T>
-concept dense_scalar = std::same_as < std::remove_const_t<T>,
-float > || std::same_as<std::remove_const_t<T>, double>;
+concept dense_scalar = float_scalar<T> || std::same_as<T const, double const>;
 
 }  // namespace dfrot

@@ -95,10 +95,10 @@ void apply_reflections(P const& on, std::uint64_t seed, std::size_t first, std::
 
 }  // namespace detail
 
-/// A random orthogonal matrix, uniformly distributed over all of them (Haar measure on O(n)).
+/// Draws a random orthogonal matrix, uniformly distributed over all of them (Haar measure on O(n)).
 ///   Q = H_1 H_2 … H_n diag(-sign(x_1), …, -sign(x_n)),   H_k the reflection of x_k ~ N(0, I_(n-k+1)) onto its first axis
-/// This is the orthogonal factor, with the signs that make it unique, of the QR decomposition of a Gaussian matrix; but the
-/// vectors of the reflections are drawn, not found by a decomposition, and half the work remains, all of it products.
+/// This is the orthogonal factor, with the signs that make it unique, of the QR decomposition of a Gaussian matrix. The vectors
+/// of the reflections are drawn instead of found by a decomposition: half the work remains, all of it products.
 /// Computed in the precision of T from the same random numbers: float and double results of one seed differ by rounding.
 /// @param on where to run   @param n order, 1 to 2^32 - 3   @param seed which matrix
 /// @post ||R^T R - I||_F / sqrt(n) below 1e-14 for double, 6e-7 for float (n up to 4096); the determinant is 1 or -1, each with

@@ -11,7 +11,7 @@
 
 namespace dfrot {
 
-/// How far a square matrix is from being orthogonal, computed in float64.
+/// Measures how far a square matrix is from being orthogonal, in float64.
 ///   ||R^T R - I||_F / sqrt(n)
 /// 0 for an exact rotation, about 1e-7 for one that was rounded to float, 1 for R = 0, NaN if R holds a NaN.
 /// @param on where to run   @param r (n x n), n at least 1

@@ -21,7 +21,7 @@ namespace dfrot {
 
 namespace detail {
 
-/// work = N E with a Gaussian N, the same for every call: it has a part in every subspace.
+/// work = N E with a Gaussian N, the same for every call: N has a component in every subspace.
 template <execution_policy P, class T>
 void gaussian_target(P const& on, matrix_view<T const> e, matrix_view<T> work) {
   parallel_products(on, blocks_of(work.rows, solve_rows<P>), [&](std::size_t i) {
@@ -72,13 +72,13 @@ template <execution_policy P, class C, class T, class Space>
 
 }  // namespace detail
 
-/// The orthogonal matrix nearest to C, which is also the one with the largest tr(Q^T C): the orthogonal polar factor.
+/// Finds the orthogonal matrix nearest to C, which also has the largest tr(Q^T C): the orthogonal polar factor.
 ///   C = Q H,   Q^T Q = I,   H symmetric and positive semidefinite;   for C = U S V^T: Q = U V^T
-/// Where C is singular (fewer tokens than channels), many Q are equally near. The one nearest to the identity is taken, so
-/// that directions nobody has asked to turn stay where they are:
+/// Where C is singular (fewer tokens than channels), many Q are equally near. The result is the one nearest to the identity:
+/// directions that no token has stay where they are:
 ///   Q = U_1 V_1^T + polar(P I P'),   P, P' the projectors on the null spaces of C^T and C
-/// If that leaves a choice, too, some Q of those is taken, the same every time. C = 0 gives Q = I. Singular values below
-/// about 1e-6 (float) or 1e-13 (double) of the largest count as zero, since rounding has changed them as much.
+/// If that still leaves a choice, it is one of those Q, the same every time. C = 0 gives Q = I. Singular values below about 1e-6
+/// (float) or 1e-13 (double) of the largest count as zero, since rounding has changed them as much.
 /// @param on where to run   @param c (n x n), finite, float or double   @param q (n x n) of the same type, overwritten;
 /// may be c itself
 /// @post ||Q^T Q - I||_F / sqrt(n) below 5e-7 for float, 1e-14 for double (n up to 4096)
@@ -97,7 +97,7 @@ void nearest_orthogonal(P const& on, matrix_view<C, Space> c, matrix_view<T, Spa
   }
 }
 
-/// The same, with singular C completed nearest to a given matrix instead of the identity; C = 0 gives its polar factor.
+/// The same, but completes singular C nearest to a given matrix instead of the identity; C = 0 gives the polar factor of that.
 /// @param completion (n x n), finite; its memory does not overlap that of q
 template <execution_policy P, dense_scalar C, dense_scalar T, dense_scalar M, class Space>
 requires std::same_as<std::remove_const_t<C>, T> && std::same_as<std::remove_const_t<M>, T>

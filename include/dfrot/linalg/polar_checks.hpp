@@ -8,7 +8,7 @@
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>
 
-// What every way to a polar factor asks of its operands. Internal to linalg.
+// Checks of the operands of a polar factor. Internal to linalg.
 namespace dfrot::detail {
 
 /// Throws: std::invalid_argument naming the first element that is not finite.

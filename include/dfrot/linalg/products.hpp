@@ -67,8 +67,8 @@ void multiply(P const& on, matrix_view<A, Space> a, matrix_view<B, Space> b, mat
 
 /// Adds a product over tokens to a float64 accumulator.
 ///   C <- C + A^T B = C + sum over tokens i of a_i^T b_i
-/// float elements are converted to double before they are multiplied: tokens weighted by alpha^2 = 10^4 next to
-/// ordinary ones would otherwise take the latter's digits.
+/// Converts float elements to double before it multiplies them: otherwise tokens weighted by alpha^2 = 10^4 take the digits of
+/// ordinary ones.
 /// @param on where to run, on how many threads   @param a (tokens x m)   @param b (tokens x n)   @param c (m x n)
 /// @pre the memory of c overlaps neither a nor b   @post a NaN in column j of a gives NaN in row j of c, in b in a
 /// column
@@ -99,7 +99,7 @@ void multiply_transposed_accumulate(P const& on, matrix_view<A, Space> a, matrix
 
 /// Adds a product over tokens to a float32 accumulator: the same with all arithmetic in float32, twice as fast or more.
 ///   C <- C + A^T B
-/// For sums whose terms are of one size and few thousand tokens at a time: the error of an element is about
+/// For terms of one size, and a few thousand tokens at a time: the error of an element is about
 /// sqrt(tokens) 6e-8 of its terms' size.
 /// @param on where to run, on how many threads   @param a (tokens x m)   @param b (tokens x n)   @param c (m x n)
 /// @pre the memory of c overlaps neither a nor b   @post a NaN in column j of a gives NaN in row j of c, in b in a
@@ -107,12 +107,9 @@ void multiply_transposed_accumulate(P const& on, matrix_view<A, Space> a, matrix
 /// Complexity: 2 tokens m n operations in float32; Eigen's packing buffers are allocated.
 /// Determinism: bitwise for any number of threads; the split of the tokens into calls matters.
 /// Throws: std::invalid_argument on shape; std::bad_alloc.
-template <execution_policy P, dense_scalar A, dense_scalar B, class Space>
-requires std::same_as < std::remove_const_t<A>,
-float > &&std::same_as<std::remove_const_t<B>, float> void multiply_transposed_accumulate(P const& on,
-                                                                                          matrix_view<A, Space> a,
-                                                                                          matrix_view<B, Space> b,
-                                                                                          matrix_view<float, Space> c) {
+template <execution_policy P, float_scalar A, float_scalar B, class Space>
+void multiply_transposed_accumulate(P const& on, matrix_view<A, Space> a, matrix_view<B, Space> b,
+                                    matrix_view<float, Space> c) {
   check_policy<Space>(on);
   detail::expects_transposed_product(a, b, c);
   dense_product(on, 1.0F, transposed(a), as_is(b), 1.0F, c);

@@ -15,19 +15,20 @@
 
 namespace dfrot {
 
-/// True if policy P can tell rows of T whose max-to-median ratio may lie above massive_ratio_floor.
+/// True if policy P has the hook massive_candidate_rows() for rows of T: flags rows whose max-to-median ratio may exceed
+/// massive_ratio_floor.
 template <class P, class T, class Space = typename P::memory_space>
 concept can_find_massive_candidates = requires(P const& on, matrix_view<T const, Space> x,
                                                vector_view<std::uint8_t, Space> flags) {
   massive_candidate_rows(on, x, flags);
 };
 
-/// Finds massive tokens by massive_by_peaks(), in tokens that come block after block. Needs no scale of the activations, and
-/// works for few channels, when most tokens are massive, and for the tokens of many layers.
-///   massive_detector scan;   scan.add(on, first_block);   scan.add(on, second_block);   massive_tokens m = scan.result();
-/// The rule looks at no ratio below 100, so that nearly all tokens need no median: a ratio of 100 takes half of the channels
-/// to lie below a hundredth of the peak, and counting those is one pass in the first cache. The few others get their
-/// exact ratio. The result is that of all ratios, to the bit.
+/// Finds massive tokens in blocks, one after the other, by massive_by_peaks(). Needs no scale of the activations. Works for few
+/// channels, when most tokens are massive, and for the tokens of many layers.
+///   massive_detector detector;   detector.add(on, first_block);   detector.add(on, second_block);   auto m = detector.result();
+/// The rule ignores ratios below 100, so nearly all tokens need no median: at a ratio of 100, half of the channels lie below a
+/// hundredth of the peak, and counting them is one pass in the first cache. The few massive candidates get their exact ratio.
+/// The result is that of all ratios, to the bit.
 /// Memory: 32 bytes a token with a ratio above 100.
 class massive_detector {
  public:
@@ -90,8 +91,8 @@ class massive_detector {
     }
   }
 
-  // Peaks as integers: what the standard library does to grow an array of structures takes vector instructions where there
-  // are any, and has a name that does not say so (docs/architecture.md).
+  // Peaks as integers: to grow an array of structures, the standard library uses vector instructions where there are any, in
+  // functions whose names do not say so (docs/architecture.md).
   std::vector<std::uint64_t> words_;
   std::vector<std::uint8_t> flags_;
   std::size_t tokens_ = 0;
@@ -102,9 +103,9 @@ class massive_detector {
 /// Complexity, determinism and errors: as massive_detector.   Example: examples/03_massive_tokens.cpp
 template <execution_policy P, class T>
 [[nodiscard]] massive_tokens massive_automatic(P const& on, matrix_view<T> x) {
-  massive_detector scan;
-  scan.add(on, x);
-  return scan.result();
+  massive_detector detector;
+  detector.add(on, x);
+  return detector.result();
 }
 
 }  // namespace dfrot

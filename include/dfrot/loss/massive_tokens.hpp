@@ -21,12 +21,13 @@ struct massive_tokens {
   std::vector<std::uint8_t> is_massive;  ///< one flag a token
   std::size_t count = 0;                 ///< tokens with the flag
   std::string rule;                      ///< "threshold", "compare" or "auto"
-  double threshold = 0;  ///< what the rule compared with: an error, an error ratio, or a max-to-median ratio
-  std::vector<std::size_t> channels{};  ///< of "auto": those in which tokens below the threshold are massive, ascending
+  double threshold = 0;                  ///< of the rule: an error, an error ratio, or a max-to-median ratio
+  /// Of "auto": channels in which tokens below the threshold are massive, ascending.
+  std::vector<std::size_t> channels{};
 };
 
-/// Marks the tokens that a test of the caller's finds massive.
-/// @param tokens how many there are   @param rule its name   @param threshold what it compares with
+/// Marks the tokens that the caller's test finds massive.
+/// @param tokens their number   @param rule the test's name   @param threshold of the test
 /// @param is_massive called as is_massive(token), in order   Complexity: O(tokens).
 template <class IsMassive>
 [[nodiscard]] DFROT_PER_ISA massive_tokens mark_massive(std::size_t tokens, std::string rule, double threshold,
@@ -47,7 +48,7 @@ namespace detail {
 
 }  // namespace detail
 
-/// The paper's rule: a token is massive if its unrotated error ||x - Q(x)||_2 is below a fixed threshold. One huge
+/// Applies the paper's rule: a token is massive if its unrotated error ||x - Q(x)||_2 is below a fixed threshold. One huge
 /// channel takes the whole scale, all others round to zero, and little energy is lost with them.
 /// @param unrotated token errors without rotation   @param threshold in the units of the activations; the paper has 8.5
 /// at 4096 RMS-normalised channels   Complexity: O(m).   Determinism: exact.
@@ -59,9 +60,9 @@ namespace detail {
                       [&](std::size_t i) { return unrotated[i].error() < threshold; });
 }
 
-/// The paper's second rule (for Mistral): a token is massive if a random orthogonal rotation does not lower its error,
+/// Applies the paper's second rule (for Mistral): a token is massive if a random orthogonal rotation does not lower its error,
 ///   ||x R - Q(x R)||_2 >= ||x - Q(x)||_2;   the threshold reported is the error ratio 1.
-/// A token that is represented exactly both ways (zeros) is not massive.
+/// A token that both represent exactly (zeros) is not massive.
 /// @param unrotated token errors without rotation   @param orthogonal the same tokens under a random orthogonal
 /// rotation
 /// Complexity: O(m).   Determinism: exact.   Throws: std::invalid_argument if the lengths differ.
@@ -78,8 +79,8 @@ namespace detail {
 /// Marks massive tokens by their peaks, without a threshold from the user. A token is massive if
 ///   its max-to-median ratio lies beyond the gap that massive_ratio_threshold() finds among all of them, or
 ///   very few channels dominate it (is_dominated()), and dominated tokens recur in the largest of them (massive_channels()).
-/// The first shows a few tokens of one layer, the second the tokens of many layers, whose ratios leave no gap.
-/// @param tokens how many there are   @param peaks of those with a ratio above 100 (others may be among them), any order
+/// The first condition finds a few tokens of one layer. The second finds tokens of many layers, whose ratios leave no gap.
+/// @param tokens their number   @param peaks of tokens with a ratio above 100 (others may be among them), any order
 /// Complexity: O(tokens + p log p).   Determinism: exact; the order of the tokens does not matter.
 /// @pre every peak's token is below `tokens`
 [[nodiscard]] DFROT_PER_ISA inline massive_tokens massive_by_peaks(std::size_t tokens,

@@ -13,14 +13,14 @@
 
 namespace dfrot {
 
-/// Peak ratios up to this one are ordinary, whatever the others are.
+/// A token with a max-to-median ratio up to this one is ordinary, whatever the ratios of the others are.
 inline constexpr double massive_ratio_floor = 100;
 
-/// How far a token's largest channel stands above its typical one: max_j |x_j| / median_j |x_j| (upper median).
+/// Measures how far a token's largest channel rises above its typical one: max_j |x_j| / median_j |x_j| (upper median).
 /// About 5 to 9 for Gaussian channels, tens for ordinary activations with outlier channels, a thousand for massive
-/// ones. 1 for a token whose median is 0: sparse rows are no massive activations.
+/// ones. 1 for an empty token and for one whose median is 0: sparse rows are no massive activations. @pre finite values
 /// @param x n values   @param scratch at least n values, overwritten
-/// Complexity: O(n) on average.
+/// Complexity: O(n) on average.   Determinism: exact.
 /// Source: Sun, Chen, Kolter, Liu, "Massive activations in large language models", arXiv 2402.17762, section 2 (magnitude
 /// relative to the median).
 template <storage T>
@@ -32,22 +32,22 @@ template <storage T>
   auto* const last = std::transform(x.begin(), x.end(), first, [](T value) { return std::abs(load(value)); });
   double const peak = static_cast<double>(*std::max_element(first, last));
   auto* const middle = first + x.size / 2;
-  // A comparison of our own carries our instruction set into the name of what the standard library does here.
+  // A comparison of our own puts our instruction set into the name of the standard library's function.
   std::nth_element(first, middle, last, [](auto a, auto b) { return a < b; });
   double const median = static_cast<double>(*middle);
   return median > 0 ? peak / median : 1;
 }
 
-/// How a token's largest channels stand above the others. An aggregate without a constructor of the compiler's, whose symbol
-/// could not say what it was compiled for.
+/// A token's largest channels beside the others. An aggregate: the symbol of a generated constructor could not name the
+/// instruction set that it was compiled for.
 struct token_peak {
   std::size_t token;    ///< its number
-  std::size_t channel;  ///< of the largest |x_j|; the first where several are alike
+  std::size_t channel;  ///< of the largest |x_j|; the first of several
   double ratio;         ///< max_to_median()
-  double share;         ///< of the energy ||x||^2 that the four largest channels have; 0 for a row of zeros
+  double share;         ///< of the energy ||x||^2 in the four largest channels; 0 for a row of zeros
 };
 
-/// The peak of one token.
+/// Finds the peak of one token.
 /// @param token its number   @param x n values   @param scratch at least n values, overwritten
 /// Complexity: O(n) on average.   Determinism: exact; sums in double, channels in order.
 template <storage T>
@@ -78,12 +78,11 @@ template <storage T>
   return found;
 }
 
-/// Where the automatic rule draws its line between ordinary and massive max-to-median ratios, or infinity if there is none.
-/// The ratios are sorted, an ordinary token at 100 is added, and the line stands in the (geometric) middle of the first
-/// gap above 100 that is at least a factor 3 wide. At a ratio of 100 the typical channel is 7 % of a 4-bit step (max /
-/// 7); channel outliers of ordinary tokens reach tens, massive tokens a thousand. The added token makes rows that are
-/// all massive stand out, too; the first gap, not the widest, counts, so that several kinds of massive token are all
-/// found.
+/// Finds the threshold of the automatic rule between ordinary and massive max-to-median ratios, or infinity if there is none.
+/// Sorts the ratios, adds an ordinary token at 100, and takes the (geometric) middle of the first gap above 100 that is at
+/// least a factor of 3 wide. At a ratio of 100 the typical channel is 7 % of a 4-bit step (max / 7). Outlier channels of
+/// ordinary tokens reach tens, massive tokens a thousand. The added token lets rows that are all massive stand out. The first
+/// gap counts, not the widest, so that several kinds of massive token are all found.
 /// @param ratios one a token, in any order   Complexity: O(m log m).   Determinism: exact.
 [[nodiscard]] DFROT_PER_ISA inline double massive_ratio_threshold(std::vector<double> ratios) {
   constexpr double least_gap = 3;

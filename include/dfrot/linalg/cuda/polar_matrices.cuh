@@ -46,7 +46,7 @@ class polar_matrices {
     add(on(), matrix_sum<T, T, T>{x_, T(1), x_, T(1), work_.view(), T(0)});
   }
 
-  // What polar_steps asks for.
+  // Operations of polar_steps.
 
   [[nodiscard]] std::size_t order() const { return x_.rows; }
 

@@ -50,7 +50,7 @@ class polar_iteration {
     as_eigen(x_) += as_eigen(work_.view());
   }
 
-  // What polar_steps asks for.
+  // Operations of polar_steps.
 
   [[nodiscard]] std::size_t order() const { return x_.rows; }
 

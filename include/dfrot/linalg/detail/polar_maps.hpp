@@ -7,7 +7,7 @@
 
 #include <dfrot/config.hpp>
 
-// What one step of the polar iteration does to a singular value: scalar functions. Internal to linalg.
+// One step of the polar iteration as a map of singular values: scalar functions. Internal to linalg.
 namespace dfrot::detail {
 
 /// x <- x (a + b x^2) / (1 + c x^2): a dynamically weighted Halley step.
@@ -38,7 +38,7 @@ struct halley_map {
 /// A polynomial near 1 / sqrt(1 - e) = 1 + e / 2 + 3 e^2 / 8 + 5 e^3 / 16 + … for small e:
 ///   X (X^T X)^(-1/2) with e = I - X^T X, a Newton-Schulz step of higher degree.
 /// The series is economized: a term e^k that is left out is replaced by e^k - s^k T_k(e / s) / 2^(k-1), T_k Chebyshev's
-/// polynomial, which is of lower degree, and nearer to it by 2^(k-1) on all of |e| <= s than nothing is.
+/// polynomial, which is of lower degree, and whose error on |e| <= s is smaller by 2^(k-1).
 /// Degree 4 is written with two squares, w e + z + u (e^2 + r e + t)^2, so that two matrices are enough to compute it.
 /// Source: Lanczos, "Trigonometric interpolation of empirical and analytical functions", J. Math. Phys. 17, 1938.
 struct inverse_root_series {

@@ -18,10 +18,9 @@ inline constexpr double least_lower_bound = sizeof(T) == 4 ? 8e-3 : 1.4e-6;
 /// QDWH: makes the singular values of X equal to 1 by Halley steps X <- X (a I + b G) (I + c G)^-1, G = X^T X, and a last
 /// step with a polynomial in G.
 ///
-/// What a step is weighted for is the smallest singular value. It is measured, not assumed: by inverse iteration with the
-/// Cholesky factor of I + c G at hand, and near the end by ||I - G||_2. A value so small that it cannot be seen at the
-/// largest c allowed is raised by that step's factor a and measured again. What is not seen after two such steps counts as
-/// zero.
+/// A step is weighted for the smallest singular value. That value is measured, not assumed: by inverse iteration with the
+/// Cholesky factor of I + c G, and near the end by ||I - G||_2. A value too small to be seen at the largest c allowed is raised
+/// by that step's factor a and measured again. A value that is not seen after two such steps counts as zero.
 ///
 /// Matrices holds X, G and the factor, and does what is linear algebra: see polar_iteration, where they are on the host.
 template <class T, class Matrices>
@@ -59,7 +58,7 @@ class polar_steps {
   static constexpr double tolerance = static_cast<double>(std::numeric_limits<T>::epsilon());
   static constexpr double factor_operations = 1.0 / 3;  ///< in n^3, as below
 
-  /// What is to be done, in n^3 operations, once no singular value is below `lower` or above 1: Halley steps and the series,
+  /// The remaining work, in n^3 operations, once no singular value is below `lower` or above 1: Halley steps and the series,
   /// each with a Gram matrix before it.
   [[nodiscard]] static double remaining_operations(double lower) {
     if (lower <= 0) {

@@ -25,8 +25,7 @@ namespace dfrot {
 
 namespace detail {
 
-/// A block of tokens on its way through a round, and the few massive ones of all blocks so far.
-/// Nothing here has the size of all tokens but the list of those that are read.
+/// A block of tokens in a round, and the few massive ones of all blocks so far. No array here has the size of all tokens.
 template <class T>
 class token_pass {
  public:
@@ -52,8 +51,8 @@ class token_pass {
     }
   }
 
-  /// Y = X R and B = Q(Y) for the block, or what ordinary tokens are drawn to instead; errors and, if asked for, products
-  /// join the sums. The block is then empty.
+  /// Adds the block's errors and, if the request has them, its products to the sums: Y = X R, B = Q(Y), or the clipped targets of
+  /// ordinary tokens. Empties the block.
   template <execution_policy P, class Scheme>
   void finish_block(P const& on, Scheme const& scheme, matrix_view<T const> rotation, token_flags const& flags,
                     round_request const& request, round_sums& sums) {
@@ -79,7 +78,7 @@ class token_pass {
     tokens_.clear();
   }
 
-  /// The massive tokens that wait join the sums.
+  /// Adds the waiting massive tokens to the sums.
   template <execution_policy P>
   void flush_massive(P const& on, weighted_procrustes& problem) {
     if (massive_count_ > 0) {
@@ -90,7 +89,7 @@ class token_pass {
   }
 
  private:
-  /// The ordinary tokens of the block, with the points that they are drawn to; b is overwritten.
+  /// Adds the ordinary tokens of the block, with their targets; b is overwritten.
   template <execution_policy P, class Scheme>
   void add_ordinary(P const& on, Scheme const& scheme, matrix_view<T> y, matrix_view<T> b, token_flags const& flags,
                     round_request const& request, weighted_procrustes& problem) {
@@ -147,11 +146,11 @@ class token_pass {
 
 }  // namespace detail
 
-/// One pass over the tokens of a source under a rotation: adds their errors and their part of the Procrustes problem to sums.
+/// Passes over the tokens of a source under a rotation: adds their errors and their part of the Procrustes problem to sums.
 ///   Y = X R;   B = Q(Y);   errors ||y - b||^2;   C += w^2 Y^T B over the tokens that are not held out
-/// For ordinary tokens, the B of the products is what clipped_targets() makes of it where request.target_clip is below 1.
-/// Tokens go through in blocks of 1024 (numbers with the same token / 1024); Y and B are never there for more than a block.
-/// @param on where to run (host)   @param scheme the quantizer   @param source (m x n)   @param flags what its tokens are
+/// Where request.target_clip is below 1, the products of ordinary tokens take B from clipped_targets().
+/// Takes tokens in blocks of 1024 (numbers with the same token / 1024); Y and B exist for one block only.
+/// @param on where to run (host)   @param scheme the quantizer   @param source (m x n)   @param flags of its tokens
 /// @param rotation R (n x n) float or double   @param request which share of the ordinary tokens takes part (in blocks;
 /// massive and held-out tokens all do), and whether C is needed, and of which B
 /// @param sums of n channels, to be added to

@@ -68,10 +68,10 @@ class weighted_procrustes {
     add_product<double>(on, y, b, alpha_ * alpha_);
   }
 
-  /// R <- R diag(Q_1, ..., Q_k), the best rotation for the tokens added so far; where they leave it open, the one nearest to
-  /// no rotation. Forgets the tokens.
-  /// In float32, with one block, R <- polar(R C), which is the same: so R C takes the place of R, and there is a matrix less
-  /// while the polar factor needs its two. What tokens leave open is then nearest to `before`.
+  /// Turns R <- R diag(Q_1, ..., Q_k) by the best rotation for the tokens added so far. Where they leave it open, it is the one
+  /// nearest to the identity. Forgets the tokens.
+  /// In float32, with one block, R <- polar(R C), which is the same: R C takes the place of R, and saves a matrix while the polar
+  /// factor needs two. What tokens leave open is then nearest to `before`.
   /// @param on where to run   @param r (n x n), float or double   @param before (n x n) an earlier rotation, read only there
   /// @param shared Q_1 = ... = Q_k, from the sum of the blocks
   /// Complexity: k polar factors of order b, O(n b^2), and 2 m n b operations; workspace that of nearest_orthogonal(),
@@ -80,7 +80,7 @@ class weighted_procrustes {
   void turn(P const& on, matrix_view<T> r, matrix_view<T const> before, bool shared = false) {
     if (single_ && !shared) {
       // While C is in float64: rounding it to float32 must not blur what is small beside a few massive tokens. Shared
-      // blocks are still to be added up, and lowered ones have another sum.
+      // blocks have yet to be added up, and deflated ones have another sum.
       for (std::size_t first = 0; first < channels_; first += block_) {
         deflate_dominant(on, sums_.view().row_block(first, block_));
       }
@@ -112,7 +112,7 @@ class weighted_procrustes {
     sums_ = matrix<double>(channels_, block_);
   }
 
-  /// The sums, for who adds those of several shards: C's diagonal blocks, one below the other (n x b).
+  /// The sums, to add those of several shards: C's diagonal blocks, one below the other (n x b).
   [[nodiscard]] matrix_view<double> sums() { return sums_.view(); }
   [[nodiscard]] matrix_view<double const> sums() const { return sums_.view(); }
 

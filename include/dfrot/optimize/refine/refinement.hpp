@@ -21,7 +21,7 @@
 
 namespace dfrot {
 
-/// The alternation, a round at a time; who calls it feeds it the sums over the tokens, wherever those are:
+/// The alternation, a round at a time. Its caller adds up the sums over the tokens, wherever those are:
 ///   refinement<float> work(on, start, options, ordinary_tokens);
 ///   round_sums sums = work.empty_sums();
 ///   while (!work.finished()) {
@@ -41,9 +41,9 @@ namespace dfrot {
 template <dense_scalar T>
 class refinement {
  public:
-  /// Begins.
+  /// Begins at a start rotation.
   /// @param start (n x n) orthogonal, such as randomized_hadamard::to_dense()   @param options checked by check_options()
-  /// @param ordinary_tokens how many there are to refine with, over all shards; decides product_precision::automatic
+  /// @param ordinary_tokens for calibration, over all shards; their number decides product_precision::automatic
   /// Throws: std::invalid_argument on options, shape, or a start that is not orthogonal to 1e-3; std::bad_alloc.
   template <execution_policy P>
   refinement(P const& on, matrix_view<T const> start, refine_options const& options, std::size_t ordinary_tokens)
@@ -60,7 +60,7 @@ class refinement {
     rules_.begin(state_);
   }
 
-  /// Goes on where a state was left. @pre the same options and tokens   Throws: std::invalid_argument on options and shapes.
+  /// Resumes from a state. @pre the same options and tokens   Throws: std::invalid_argument on options and shapes.
   refinement(refinement_state<T> state, refine_options const& options, std::size_t ordinary_tokens)
       : rules_(options, state.rotation.columns(), ordinary_tokens, std::same_as<T, float>) {
     check_state(state);
@@ -70,9 +70,9 @@ class refinement {
 
   [[nodiscard]] bool finished() const { return state_.finished; }
   [[nodiscard]] refinement_state<T> const& state() const { return state_; }
-  /// The rotation under which the tokens are to be measured next.
+  /// The rotation to measure the tokens under next.
   [[nodiscard]] matrix_view<T const> rotation() const { return state_.rotation.view(); }
-  /// What the next round asks of the tokens.
+  /// Options of the next pass over the tokens.
   [[nodiscard]] round_request request() const { return rules_.request(state_); }
 
   /// Sums of no tokens, of the size and precision of this refinement.   Throws: std::bad_alloc.
@@ -81,7 +81,7 @@ class refinement {
     return round_sums(weighted_procrustes(state_.rotation.columns(), options.alpha, rules_.precision(), options.block));
   }
 
-  /// Ends a round: notes what was measured, keeps the rotation if it is the best so far, and takes the step to the next one.
+  /// Ends a round: records the measured errors, keeps the rotation if it is the best so far, and steps to the next one.
   /// @param on where to run   @param sums over all tokens, under rotation() and request(); cleared
   /// @return the round   Complexity: O(n^3).   Determinism: bitwise for any number of threads.
   /// Throws: std::invalid_argument if C is not finite; std::bad_alloc.   @pre !finished()

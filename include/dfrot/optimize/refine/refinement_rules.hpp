@@ -20,7 +20,7 @@ namespace dfrot {
 /// is kept, and when the work ends. See refinement.
 class refinement_rules {
  public:
-  /// @param single whether the rotation is one of float   Other parameters as refinement's.
+  /// @param single whether the rotation is float   Other parameters as refinement's.
   /// Throws: std::invalid_argument on options.
   refinement_rules(refine_options const& options, std::size_t channels, std::size_t ordinary_tokens, bool single)
       : options_(options), channels_(channels), began_(std::chrono::steady_clock::now()) {
@@ -41,13 +41,13 @@ class refinement_rules {
   void begin(refinement_progress& progress) const { progress.all_tokens = !(options_.first_share < 1); }
 
   /// Before the next round of work that was interrupted.
-  /// Throws: std::invalid_argument naming the first number that work with these options cannot have come to.
+  /// Throws: std::invalid_argument naming the first number that work with these options cannot reach.
   void resume(refinement_progress const& progress) {
     check(progress);
     seconds_before_ = progress.rounds.empty() ? 0 : progress.rounds.back().seconds;
   }
 
-  /// What the next round asks of the tokens.
+  /// Options of the next pass over the tokens.
   [[nodiscard]] round_request request(refinement_progress const& progress) const {
     int const next = next_round(progress);
     bool const on_all = progress.all_tokens || next >= std::min(options_.first_rounds, options_.rounds);
@@ -64,8 +64,8 @@ class refinement_rules {
     return add(progress, round);
   }
 
-  /// How far the step after the last round goes on: beta, or 0 where the loss has risen, and in the last step, which no round
-  /// follows that could use where momentum leads.
+  /// Momentum of the step after the last round: beta, or 0 where the loss has risen, and in the last step, since no round
+  /// follows it.
   [[nodiscard]] double momentum(refinement_progress const& progress) const {
     bool const last_step = next_round(progress) == options_.rounds;
     return last_step || progress.rounds.back().restarted ? 0.0 : options_.momentum;
@@ -101,12 +101,12 @@ class refinement_rules {
     return !(is_nan(round.held_out.ordinary) && is_nan(round.held_out.massive));
   }
 
-  /// What decides which round is kept: the weighted loss, on the tokens held out where there are any.
+  /// The loss that decides which round is kept: on the held-out tokens where there are any.
   [[nodiscard]] static double deciding_loss(refine_round const& round) {
     return has_held_out(round) ? round.held_out.weighted_loss : round.loss;
   }
 
-  /// On tokens held out, all rounds can be compared; else a round on all tokens goes before any on a share of them.
+  /// Held-out tokens make all rounds comparable. Without them, a round on all tokens beats any on a share of them.
   [[nodiscard]] static bool is_better(refine_round const& round, refine_round const& best) {
     if (!has_held_out(round) && round.share != best.share) {
       return true;
@@ -114,8 +114,8 @@ class refinement_rules {
     return deciding_loss(round) < deciding_loss(best);
   }
 
-  /// Whether a round is a step forward: for the tokens in use, or for those held out, which decide in the end. (After the
-  /// loss has jumped, the way down may be a better one for tokens held out long before it is for the others.)
+  /// Whether a round improves: on the calibration tokens, or on the held-out ones, which decide in the end. (After a jump of the
+  /// loss, held-out tokens may gain long before the others do.)
   [[nodiscard]] bool gained(refinement_progress const& progress, refine_round const& round) const {
     double const needed = 1 - options_.tolerance;
     if (!on_same_tokens(progress, round) || round.loss < needed * progress.least) {
@@ -134,7 +134,7 @@ class refinement_rules {
     return last.loss < best.loss && last.held_out.weighted_loss > best.held_out.weighted_loss;
   }
 
-  /// What follows from a round, and from nothing else. Returns true if its rotation is the best so far.
+  /// Adds a round, and all that follows from it alone. Returns true if its rotation is the best so far.
   bool add(refinement_progress& progress, refine_round const& round) const {
     progress.stalled = gained(progress, round) ? 0 : progress.stalled + 1;
     if (progress.stalled == 0) {
@@ -150,7 +150,7 @@ class refinement_rules {
     return best;
   }
 
-  /// Goes through the rounds again: every other number follows from them, too_few_tokens excepted.
+  /// Replays the rounds: every other number follows from them, too_few_tokens excepted.
   void check(refinement_progress const& progress) const {
     refinement_progress again;
     begin(again);
@@ -181,7 +181,7 @@ class refinement_rules {
     require(round.loss >= 0, "loss", round.loss);
     require(round.held_out.weighted_loss >= 0, "held-out loss", round.held_out.weighted_loss);
     for (double const mean : {round.ordinary, round.massive, round.held_out.ordinary, round.held_out.massive}) {
-      require(!(mean < 0), "mean error", mean);  // NaN without any tokens of the kind
+      require(!(mean < 0), "mean error", mean);  // NaN without any tokens of the class
     }
     double const earlier = number == 0 ? 0 : before.rounds.back().seconds;
     require(is_finite(round.seconds) && round.seconds >= earlier, "seconds", round.seconds);
@@ -210,7 +210,7 @@ class refinement_rules {
     return round;
   }
 
-  /// Ends the rounds on a share of the tokens, or all work, after too many rounds without gain.
+  /// Ends the rounds on a share of the tokens, or all work, after too many rounds without improvement.
   void lose_patience(refinement_progress& progress) const {
     if (options_.patience == 0 || progress.stalled < options_.patience) {
       return;

@@ -8,8 +8,8 @@
 
 namespace dfrot {
 
-/// All that a round needs to know about the tokens, whatever their number: the Procrustes problem and the errors. Sums of
-/// several shards of the tokens add up to the sums of all of them, on one machine (combine) or on several (for_each_array).
+/// Sums of a round over the tokens: the Procrustes problem and the errors. Sums of several shards add up to those of all
+/// tokens, on one machine (combine) or on several (for_each_array).
 class round_sums {
  public:
   explicit round_sums(weighted_procrustes empty) : problem(std::move(empty)) {}

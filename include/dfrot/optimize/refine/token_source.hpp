@@ -10,7 +10,7 @@
 
 namespace dfrot {
 
-/// Where tokens come from, in blocks of rows: memory, a file larger than memory, several of them, or the caller's own.
+/// A source of tokens, in blocks of rows: memory, a file larger than memory, or the caller's own.
 ///   rows()                the number of tokens
 ///   channels()            the length of a token
 ///   read(first, block)    fills `block` with rows first, first + 1, ...: as many as the block has, converted to T

@@ -17,8 +17,8 @@
 
 namespace dfrot::cuda {
 
-/// All that a round needs to know about the tokens, on a device: the twin of dfrot::round_sums, with the blocks that
-/// tokens go through, which are there for all rounds. Moves, and does not copy.
+/// Sums of a round over the tokens, on a device: the twin of dfrot::round_sums, with the blocks of memory that tokens pass
+/// through in all rounds. Moves, and does not copy.
 template <class T>
 class round_sums {
  public:
@@ -40,13 +40,13 @@ class round_sums {
 
 /// One pass over the tokens of a source under a rotation, on a device: the twin of dfrot::accumulate_tokens().
 ///   Y = X R;   B = Q(Y);   errors ||y - b||^2;   C += w^2 Y^T B over the tokens that are not held out
-/// For ordinary tokens, the B of the products is what clipped_targets() makes of it where request.target_clip is below 1.
+/// Where request.target_clip is below 1, the products of ordinary tokens take B from clipped_targets().
 /// Tokens go through in the host's blocks of 1024. Codes are those of every backend for the same Y; Y itself is a
 /// product in another order of sums than the host's. A token's errors are those of token_errors() for Y; those of
 /// the tokens are added one after the other.
 /// @param on where to run   @param scheme the quantizer
 /// @param source (m x n) rows of the host (token_source), which are copied by blocks, or device_tokens
-/// @param flags what its tokens are   @param rotation R (n x n)
+/// @param flags of its tokens   @param rotation R (n x n)
 /// @param request which share of the ordinary tokens takes part, and whether C is needed, and of which B
 /// @param sums of n channels, to be added to
 /// Complexity: 4 m n^2 operations; see token_pass for memory. Waits for the stream at the end.

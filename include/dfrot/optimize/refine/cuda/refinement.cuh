@@ -74,7 +74,7 @@ class refinement {
 
   /// The rotation under which the tokens are to be measured next.
   [[nodiscard]] matrix_view<T const, device_space> rotation() const { return rotation_.view(); }
-  /// What the next round asks of the tokens.
+  /// Options of the next pass over the tokens.
   [[nodiscard]] round_request request() const { return rules_.request(progress_); }
 
   /// Sums of no tokens, of the size and precision of this refinement.

@@ -46,7 +46,7 @@ class token_pass {
         rows_{staging<T>(block_rows, channels), staging<T>(block_rows, channels)},
         places_{staging<std::int32_t>(1, block_rows), staging<std::int32_t>(1, block_rows)} {}
 
-  /// Begins a round of at most so many tokens.
+  /// Begins a round of at most this many tokens.
   void begin(std::size_t tokens) {
     tokens_.clear();
     tokens_.reserve(tokens);
@@ -72,7 +72,7 @@ class token_pass {
     std::iota(tokens_.end() - static_cast<std::ptrdiff_t>(count), tokens_.end(), first);
   }
 
-  /// Y = X R and B = Q(Y) for the block, or what ordinary tokens are drawn to instead; errors wait for finish_round(),
+  /// Y = X R and B = Q(Y) for the block, or the clipped targets of ordinary tokens; errors wait for finish_round(),
   /// products, if asked for, join the problem.
   template <class Source>
   void finish_block(Source const&, int4_scheme const& scheme, matrix_view<T const, device_space> rotation,
