@@ -119,8 +119,8 @@ void check_transforms(stack_check& check, P const& on, std::string const& kind, 
   aligned_vector<arithmetic_t<T>> memory(n);
   vector_view<arithmetic_t<T>> const workspace(memory.data(), n);
   check.door("hadamard, " + kind, n, [&] { hadamard(on, rotation.order(), x.view(), workspace); });
-  check.door("apply, " + kind, n, [&] { rotation.apply(on, x.view(), workspace); });
-  check.door("apply_transpose, " + kind, n, [&] { rotation.apply_transpose(on, x.view(), workspace); });
+  check.door("apply, " + kind, n, [&] { apply(on, rotation, x.view(), workspace); });
+  check.door("apply_transpose, " + kind, n, [&] { apply(on, transposed(rotation), x.view(), workspace); });
 }
 
 template <class T>
@@ -245,7 +245,7 @@ TEST_CASE("quantizers and products take 64 KiB of stack") {
     low_rank_rotation const g(n, {0}, basis, turn);
     short_rotation const rotation(randomized_hadamard(n, 1), g);
     rows_of<float> x(2, n);
-    check.door("low_rank_rotation", n, [&] { g.apply(on, x.view()); });
-    check.door("short_rotation", n, [&] { rotation.apply(on, x.view()); });
+    check.door("low_rank_rotation", n, [&] { apply(on, g, x.view()); });
+    check.door("short_rotation", n, [&] { apply(on, rotation, x.view()); });
   }
 }

@@ -107,12 +107,12 @@ requires std::predicate<Callback&, short_round const&>
   }
   auto const sample = detail::sample_kinds(x, result.prototypes, options.rows_per_prototype);
   matrix<double> y = prototypes;
-  start.apply(on, y.view());
+  apply(on, start, y.view());
   matrix<double> const first = y;
   // Measures the rotation that leads to y, and keeps it if it is the best; false if the callback has had enough.
   auto const measure = [&](bool corner) {
     matrix<double> target = y;
-    start.apply_transpose(on, target.view());
+    apply(on, transposed(start), target.view());
     bool const is_start = result.rounds.empty();
     short_rotation rotation(start, is_start ? low_rank_rotation(start.size())
                                             : turn_between(on, prototypes.view(), std::as_const(target).view()));
