@@ -94,7 +94,7 @@ int main() {
   // [layer]
   randomized_hadamard const rotation(channels, 1);
   matrix<float> rotated_w = w;  // offline, once: W R in 4 bits
-  apply(on, rotation, rotated_w.view());
+  apply_to_weight(on, rotation, rotated_w.view());
   packed_rows weights(outputs, channels);
   quantize(on, scheme, std::as_const(rotated_w).view(), weights.view());
 
