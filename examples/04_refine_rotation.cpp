@@ -3,7 +3,7 @@
 // Two steps take turns. For a fixed rotation R, the best quantized values are B = Q(X R). For fixed B, the best rotation is
 // the solution of an orthogonal Procrustes problem: the polar factor of X^T B. Massive tokens are weighted by alpha, since
 // they are few and decide; ordinary tokens are drawn to points with smaller largest values than the nearest ones have (see
-// drawn_targets.hpp). Tokens that the refinement did not see show what is gained, and what is only learnt by heart.
+// clipped_targets.hpp). Tokens that the refinement did not see show what is gained, and what is only learnt by heart.
 
 #include <algorithm>
 #include <cmath>
@@ -11,6 +11,7 @@
 #include <dfrot/cpu.hpp>
 #include <dfrot/linalg/dense_rotation.hpp>
 #include <dfrot/optimize/refine/refine_rotation.hpp>
+#include <dfrot/optimize/refine/refinement.hpp>
 #include <utility>
 #include <vector>
 

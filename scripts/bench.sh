@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # scripts/bench.sh [--docs] [option ...]: installs what is needed and the peers that are packages, since a benchmark
-# without peers says little; builds kernel_benchmark, runs it, and measures what including each header costs.
+# without peers says little; builds kernel_benchmark, runs it, and measures what including an umbrella costs.
 # Prints the tables; JSON goes to build/bench. Takes less than 10 minutes; the machine should have nothing else to do.
 # --docs: writes the tables into docs/benchmarks.md, too.
 # Other options are kernel_benchmark's (see --help): --ffht and --ggml-cpu name shared libraries to compare with.
@@ -22,10 +22,9 @@ build/benchmarks/benchmarks/kernels/kernel_benchmark --commit "$(git describe --
   --json "$output/benchmarks.json" --markdown "$output/kernels.md" "$@"
 
 regions=(kernels="$output/kernels.md")
-if [[ -f benchmarks/include_cost.py ]]; then
-  python3 -B benchmarks/include_cost.py --json "$output/include_cost.json" | tee "$output/include_cost.txt"
-  regions+=(include_cost="$output/include_cost.txt")
-fi
+python3 -B benchmarks/include_cost.py --json "$output/include_cost.json" dfrot/reference.hpp dfrot/cpu.hpp dfrot/dfrot.hpp |
+  tee "$output/include_cost.txt"
+regions+=(include_cost="$output/include_cost.txt")
 if ((docs)); then
   python3 -B benchmarks/write_tables.py docs/benchmarks.md "${regions[@]}"
 fi

@@ -3,6 +3,7 @@
 #include <dfrot/core/parallel.hpp>
 #include <dfrot/cpu.hpp>
 #include <dfrot/optimize/refine/refine_rotation.hpp>
+#include <dfrot/optimize/refine/refinement.hpp>
 
 namespace dfrot::bench {
 

@@ -29,8 +29,8 @@ device_floats with_condition(cuda::dense_algebra const& algebra, std::size_t n, 
   cuda::device_matrix<double> s(on, n, n);
   cuda::copy(on, values.view(), s.view());
   cuda::device_matrix<double> us(on, n, n);
-  algebra.multiply(1.0, cuda::taken::as_is, u.view(), cuda::taken::as_is, s.view(), 0.0, us.view());
-  algebra.multiply(1.0, cuda::taken::as_is, us.view(), cuda::taken::transposed, v.view(), 0.0, s.view());
+  algebra.multiply(1.0, cuda::op::none, u.view(), cuda::op::none, s.view(), 0.0, us.view());
+  algebra.multiply(1.0, cuda::op::none, us.view(), cuda::op::transpose, v.view(), 0.0, s.view());
   device_floats c(on, n, n);
   cuda::detail::scale(on, c.view(), 1.0F, s.view());
   cuda::synchronize(on);
@@ -70,8 +70,8 @@ using shared_data = std::shared_ptr<polar_data>;
 /// ||Q^T C - C^T Q||_F / ||C||_F: 0 for the factor of C, whose Q^T C is symmetric.
 double asymmetry(polar_data& data, device_floats const& q) {
   auto const c = std::as_const(data.c).view();
-  data.algebra.multiply(1.0F, cuda::taken::transposed, q.view(), cuda::taken::as_is, c, 0.0F, data.work.view());
-  data.algebra.multiply(-1.0F, cuda::taken::transposed, c, cuda::taken::as_is, q.view(), 1.0F, data.work.view());
+  data.algebra.multiply(1.0F, cuda::op::transpose, q.view(), cuda::op::none, c, 0.0F, data.work.view());
+  data.algebra.multiply(-1.0F, cuda::op::transpose, c, cuda::op::none, q.view(), 1.0F, data.work.view());
   double const difference = cuda::detail::squared_norm(cuda::policy{}, data.work.values());
   return std::sqrt(difference / cuda::detail::squared_norm(cuda::policy{}, std::as_const(data.c).values()));
 }
@@ -128,7 +128,7 @@ contender by_gesvd(shared_data const& data, bool once) {
                                        data->order(), CUDA_R_32F, memory->workspace.data(), device_bytes,
                                        memory->host_workspace.data(), host_bytes, memory->info.data()),
                       "cusolverDnXgesvd");
-    data->algebra.multiply(1.0F, cuda::taken::as_is, std::as_const(memory->v).view(), cuda::taken::as_is,
+    data->algebra.multiply(1.0F, cuda::op::none, std::as_const(memory->v).view(), cuda::op::none,
                            std::as_const(memory->u).view(), 0.0F, q->view());
   };
   return finds("cusolverDnXgesvd and product", role::peer, data, q, run, once);
@@ -155,7 +155,7 @@ contender by_gesvdj(shared_data const& data, bool once) {
                                         order, memory->values.data(), memory->u.data(), order, memory->v.data(), order,
                                         workspace->data(), count, memory->info.data(), how.get()),
                       "cusolverDnSgesvdj");
-    data->algebra.multiply(1.0F, cuda::taken::transposed, std::as_const(memory->v).view(), cuda::taken::as_is,
+    data->algebra.multiply(1.0F, cuda::op::transpose, std::as_const(memory->v).view(), cuda::op::none,
                            std::as_const(memory->u).view(), 0.0F, q->view());
   };
   return finds("cusolverDnSgesvdj and product", role::peer, data, q, run, once);

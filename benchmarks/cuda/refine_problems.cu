@@ -20,8 +20,7 @@ struct refine_data {
   explicit refine_data(example::sample_size const& s)
       : size(s),
         tokens(device_sample(1, s)),
-        massive(dfrot::detail::mark_massive(s.tokens, "planted", 0,
-                                            [&](std::size_t i) { return i % s.massive_every == 0; })),
+        massive(dfrot::mark_massive(s.tokens, "planted", 0, [&](std::size_t i) { return i % s.massive_every == 0; })),
         start(s.channels, s.channels) {
     randomized_hadamard(s.channels, 1).to_dense(start.view());
   }

@@ -22,7 +22,7 @@ namespace dfrot::bench {
 [[nodiscard]] std::vector<named_problem> memory_problems(environment const& with);
 [[nodiscard]] std::vector<named_problem> quantize_problems(environment const& with);
 [[nodiscard]] std::vector<named_problem> rotate_quantize_problems(environment const& with);
-[[nodiscard]] std::vector<named_problem> token_error_problems(environment const& with);
+[[nodiscard]] std::vector<named_problem> loss_problems(environment const& with);
 [[nodiscard]] std::vector<named_problem> gemm_problems(environment const& with);
 
 inline unit const nanoseconds_a_row{"ns/row", 1e9, true};

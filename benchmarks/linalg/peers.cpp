@@ -1,17 +1,15 @@
-// linalg_peers [--quick] [n threads]...: polar factor and random orthogonal matrix beside LAPACK and Eigen, in one run.
+// linalg_peers [n threads]...: polar factor and random orthogonal matrix beside LAPACK and Eigen, in one run.
 //
 // Every contender solves the same problem on the same number of threads, in turns; the least time counts. Beside it stands
 // the orthogonality error ||Q^T Q - I||_F / sqrt(n) of the result. The BLAS belongs to this program, so that it may set its
 // threads. Gaussian matrices, whose condition is about 2 n, are the hard case; "near" is a rotation plus 10 % noise.
+#include <CLI/CLI.hpp>
 #include <Eigen/Core>
-#include <Eigen/SVD>
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/linalg/orthogonal.hpp>
 #include <dfrot/linalg/orthogonality.hpp>
@@ -20,8 +18,10 @@
 #include <functional>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "linalg/eigen_polar.hpp"
 #if defined(DFROT_BENCH_OPENBLAS)
 #include "linalg/lapack.hpp"
 #endif
@@ -57,13 +57,8 @@ matrix<float> polar(Policy const& on, matrix<float> const& c) {
 
 matrix<float> polar_by_eigen(matrix<float> const& c) {
   Eigen::MatrixXf const copy = dfrot::as_eigen(c.view());
-#if EIGEN_VERSION_AT_LEAST(3, 4, 90)
-  Eigen::BDCSVD<Eigen::MatrixXf, Eigen::ComputeFullU | Eigen::ComputeFullV> const svd(copy);
-#else
-  Eigen::BDCSVD<Eigen::MatrixXf> const svd(copy, Eigen::ComputeFullU | Eigen::ComputeFullV);
-#endif
   matrix<float> q(c.rows(), c.rows());
-  dfrot::as_eigen(q.view()).noalias() = svd.matrixU() * svd.matrixV().transpose();
+  dfrot::as_eigen(q.view()) = dfrot::polar_by_eigen(copy);
   return q;
 }
 
@@ -134,25 +129,18 @@ void compare(std::size_t n, int threads, int rounds) {
 
 }  // namespace
 
-int main(int count, char** arguments) {
+int main(int argc, char** argv) {
+  std::vector<std::pair<std::size_t, int>> sizes{{1024, 1}, {2048, 1}, {4096, 2}};
+  CLI::App app("Times the polar factor and random orthogonal matrices beside LAPACK and Eigen.");
+  app.add_option("sizes", sizes, "Orders and threads, in pairs: n threads n threads ...");
+  CLI11_PARSE(app, argc, argv);
   std::printf("%-18s %5s %7s  %-22s %9s %8s  %9s\n", "problem", "n", "threads", "contender", "seconds", "ratio",
               "||QtQ-I||");
 #if !defined(DFROT_BENCH_OPENBLAS)
   std::printf("without OpenBLAS: LAPACK is left out\n");
 #endif
-  if (count == 2 && std::strcmp(arguments[1], "--quick") == 0) {
-    compare(64, 2, 1);
-    return 0;
+  for (auto const& [n, threads] : sizes) {
+    compare(n, threads, n > 2048 ? 1 : 3);
   }
-  if (count >= 3) {
-    for (int i = 1; i + 1 < count; i += 2) {
-      auto const n = static_cast<std::size_t>(std::strtoul(arguments[i], nullptr, 10));
-      compare(n, std::atoi(arguments[i + 1]), n > 2048 ? 1 : 3);
-    }
-    return 0;
-  }
-  compare(1024, 1, 5);
-  compare(2048, 1, 3);
-  compare(4096, 2, 1);
   return 0;
 }

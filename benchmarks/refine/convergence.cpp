@@ -7,8 +7,8 @@
 #include <dfrot/cpu.hpp>
 #include <dfrot/io/npy.hpp>
 #include <dfrot/linalg/orthogonal.hpp>
-#include <dfrot/linalg/polar_svd.hpp>
 #include <dfrot/optimize/refine/refine_rotation.hpp>
+#include <dfrot/optimize/refine/refinement.hpp>
 #include <exception>
 #include <string>
 #include <utility>
@@ -16,6 +16,8 @@
 
 #if defined(DFROT_BENCH_OPENBLAS)
 #include "linalg/lapack.hpp"
+#else
+#include "linalg/eigen_polar.hpp"
 #endif
 #include "support/sample.hpp"
 
@@ -45,10 +47,10 @@ double seconds_since(std::chrono::steady_clock::time_point began) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
 }
 
-void print_round(char const* name, int round, double seconds, error_summary const& used,
+void print_round(char const* name, int round, double seconds, error_summary const& calibration,
                  error_summary const& held_out) {
   std::printf("%-8s round %3d  %8.2f s  loss %12.0f  held out: ordinary %.5f  massive %.6f\n", name, round, seconds,
-              used.weighted_loss, held_out.ordinary, held_out.massive);
+              calibration.weighted_loss, held_out.ordinary, held_out.massive);
   std::fflush(stdout);
 }
 
@@ -74,7 +76,7 @@ void paper_step(Policy const& on, matrix_view<double const> sums, matrix<float>&
 template <class Policy>
 void paper_step(Policy const&, matrix_view<double const> sums, matrix<float>& rotation) {
   Eigen::MatrixXd const c = as_eigen(sums);
-  Eigen::MatrixXd const next = as_eigen(rotation.view()).cast<double>() * detail::orthogonal_factor(c);
+  Eigen::MatrixXd const next = as_eigen(rotation.view()).cast<double>() * polar_by_eigen(c);
   Eigen::HouseholderQR<Eigen::MatrixXd> const decomposition(next);
   Eigen::MatrixXd q = decomposition.householderQ();
   for (Eigen::Index j = 0; j < q.cols(); ++j) {  // the signs that keep an orthogonal matrix what it is
@@ -103,7 +105,7 @@ void paper_iteration(Policy const& on, problem const& given, options const& chos
   matrix<float> rotation = given.start;
   round_sums sums(weighted_procrustes(given.x.columns(), 100));
   auto const print = [&](char const* name, int round) {
-    print_round(name, round, seconds_since(began), sums.used.summary(100), sums.held_out.summary(100));
+    print_round(name, round, seconds_since(began), sums.calibration.summary(100), sums.held_out.summary(100));
   };
   for (int round = 0; round <= rounds; ++round) {
     measure(on, given, int4_scheme{}, rotation, round < rounds, sums);
@@ -165,7 +167,8 @@ void run(options& chosen) {
                                         return true;
                                       });
   std::printf("library  keeps round %d%s%s%s\n", result.best_round, result.converged ? ", converged" : "",
-              result.few_tokens ? ", few tokens for the channels" : "", result.overfitted ? ", overfitted since" : "");
+              result.too_few_tokens ? ", few tokens for the channels" : "",
+              result.overfitted ? ", overfitted since" : "");
   paper_iteration(products, given, chosen);
 }
 

@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/cpu.hpp>
+#include <dfrot/loss/error_summary.hpp>
 #include <dfrot/loss/rotated_token_error.hpp>
-#include <dfrot/loss/weighted_error.hpp>
 #include <utility>
 #include <vector>
 

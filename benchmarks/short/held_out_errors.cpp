@@ -9,6 +9,7 @@
 #include <dfrot/linalg/dense_rotation.hpp>
 #include <dfrot/optimize/low_rank/refine_short.hpp>
 #include <dfrot/optimize/refine/refine_rotation.hpp>
+#include <dfrot/optimize/refine/refinement.hpp>
 #include <string>
 #include <utility>
 
@@ -41,7 +42,7 @@ void compare(char const* name, int4_scheme const& scheme, split_rows const& rows
   auto const refine = [&](char const* which, std::size_t count) {
     began = seconds_now();
     short_options options;
-    options.prototypes.count = count;
+    options.centroids.count = count;
     auto const found =
         refine_short(on, scheme, massive.view(), start, options, [](short_round const&) { return true; });
     print(which, judge(scheme, found.rotation, rows), seconds_now() - began, found.rotation.rank());

@@ -88,7 +88,7 @@ struct short_seconds {
 
 short_seconds short_once(row_source const& source, std::size_t channels) {
   double const began = seconds_now();
-  massive_scan scan;
+  massive_detector scan;
   std::vector<std::size_t> tokens;
   std::vector<float> candidates;
   source.for_each_block([&](matrix_view<float const> rows) {

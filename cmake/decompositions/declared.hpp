@@ -12,15 +12,12 @@
 #include <dfrot/backend/reference/policy.hpp>
 #include <dfrot/linalg/orthogonal.hpp>
 #include <dfrot/linalg/polar.hpp>
-#include <dfrot/linalg/polar_svd.hpp>
 #include <dfrot/linalg/products.hpp>
 
 // DFROT_DECOMPOSITION is `extern template` here, and `template` in compiled.cpp.
 #ifndef DFROT_DECOMPOSITION
 #define DFROT_DECOMPOSITION extern template
 #endif
-
-DFROT_DECOMPOSITION Eigen::MatrixXd dfrot::detail::orthogonal_factor(Eigen::MatrixXd const& c);
 
 namespace dfrot {
 

@@ -26,6 +26,7 @@
 #include <dfrot/io/npy_rows.hpp>
 #include <dfrot/loss/massive_tokens.hpp>
 #include <dfrot/optimize/refine/refine_rotation.hpp>
+#include <dfrot/optimize/refine/refinement.hpp>
 #include <dfrot/transform/randomized_hadamard.hpp>
 
 #include "../support/sample.hpp"
@@ -140,8 +141,8 @@ refined_rotation<float> refine_together(ranks const& together, Source const& sou
       part.clear();
       if (std::size_t const number = first + static_cast<std::size_t>(together.own); number < segments) {
         token_segment<Source> const segment(source, number);
-        token_kinds const kinds{{massive.is_massive.data() + segment.first, segment.count}, {}, segment.first};
-        accumulate_tokens(on, int4_scheme{}, segment, kinds, work.rotation(), work.request(), part);
+        token_flags const flags{{massive.is_massive.data() + segment.first, segment.count}, {}, segment.first};
+        accumulate_tokens(on, int4_scheme{}, segment, flags, work.rotation(), work.request(), part);
       }
       add_in_order(together, part, total);
     }

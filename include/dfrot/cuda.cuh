@@ -19,8 +19,8 @@
 #include <dfrot/backend/cuda/reject_non_finite.cuh>
 #include <dfrot/backend/cuda/rotate_quantize.cuh>
 #include <dfrot/backend/cuda/token_error.cuh>
+#include <dfrot/loss/error_summary.hpp>
 #include <dfrot/loss/token_error.hpp>
-#include <dfrot/loss/weighted_error.hpp>
 #include <dfrot/quantize/dequantize.hpp>
 #include <dfrot/quantize/fake_quantize.hpp>
 #include <dfrot/quantize/gemm.hpp>

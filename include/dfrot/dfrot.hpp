@@ -10,12 +10,11 @@
 #include <dfrot/linalg/orthogonal.hpp>
 #include <dfrot/linalg/orthogonality.hpp>
 #include <dfrot/linalg/polar.hpp>
-#include <dfrot/linalg/polar_svd.hpp>
 #include <dfrot/linalg/products.hpp>
-#include <dfrot/optimize/low_rank/prototypes.hpp>
+#include <dfrot/optimize/low_rank/centroids.hpp>
 #include <dfrot/optimize/low_rank/refine_short.hpp>
+#include <dfrot/optimize/low_rank/rotation_between.hpp>
 #include <dfrot/optimize/low_rank/short_rounds.hpp>
-#include <dfrot/optimize/low_rank/short_turn.hpp>
 #include <dfrot/optimize/refine/accumulate_tokens.hpp>
 #include <dfrot/optimize/refine/procrustes.hpp>
 #include <dfrot/optimize/refine/refine_options.hpp>

@@ -230,7 +230,7 @@ TEST_CASE("quantizers and products take 64 KiB of stack") {
       }
     }
     check.door("rms_norm", n, [&] { rms_norm(on, x.view()); });
-    check.door("massive_scan", n, [&] { massive_scan().add(on, x.view()); });
+    check.door("massive_detector", n, [&] { massive_detector().add(on, x.view()); });
   }
   for (std::size_t const rank : {std::size_t{2}, largest_low_rank}) {  // rank 2 has a way of its own
     constexpr std::size_t n = 4096;

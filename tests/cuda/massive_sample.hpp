@@ -28,7 +28,7 @@ template <class T>
 }
 
 [[nodiscard]] inline massive_tokens every_20th(std::size_t rows) {
-  return detail::mark_massive(rows, "planted", 0, [](std::size_t i) { return i % 20 == 0; });
+  return mark_massive(rows, "planted", 0, [](std::size_t i) { return i % 20 == 0; });
 }
 
 /// Every fourth token, massive ones among them.

@@ -158,7 +158,7 @@ TEST_CASE("products of the device follow the row-major convention, strides and t
   auto there_c = to_device(gaussian_matrix<double>(7, 4, 3));
   auto const before = to_host(there_c);
   matrix_view<double const, device_space> const part(there_a.data() + 1, 7, 5, 9);
-  algebra.multiply(2.0, cuda::taken::as_is, part, cuda::taken::transposed, there_b.view(), 3.0, there_c.view());
+  algebra.multiply(2.0, cuda::op::none, part, cuda::op::transpose, there_b.view(), 3.0, there_c.view());
   auto const after = to_host(there_c);
   double worst = 0;
   for (std::size_t i = 0; i < 7; ++i) {
@@ -173,7 +173,7 @@ TEST_CASE("products of the device follow the row-major convention, strides and t
   CHECK(worst < 1e-13);
 }
 
-TEST_CASE("the device lowers outstanding singular values, and the polar factor stays") {
+TEST_CASE("the device lowers dominant singular values, and the polar factor stays") {
   std::size_t const n = 96;
   auto const u = polar_factor(gaussian_matrix<double>(n, n, 1));
   auto const v = polar_factor(gaussian_matrix<double>(n, n, 2));
@@ -183,7 +183,7 @@ TEST_CASE("the device lowers outstanding singular values, and the polar factor s
   });
   auto there = to_device(c);
   cuda::policy const on{};
-  CHECK(cuda::lower_outstanding_values(cuda::dense_algebra(on), there.view()) == 3);
+  CHECK(cuda::deflate_dominant(cuda::dense_algebra(on), there.view()) == 3);
   auto const lowered = to_host(there);
   double squares = 0;
   for (std::size_t i = 0; i < n * n; ++i) {

@@ -193,10 +193,10 @@ struct interrupted_work {
 
   /// Takes so many rounds, or all that are left.
   void go_on(cuda::refinement<float>& work, int rounds) const {
-    token_kinds const kinds{{massive.is_massive.data(), rows}, {held_out.data(), rows}};
+    token_flags const flags{{massive.is_massive.data(), rows}, {held_out.data(), rows}};
     auto sums = work.empty_sums();
     for (int k = 0; k < rounds && !work.finished(); ++k) {
-      cuda::accumulate_tokens(cuda::policy{}, int4_scheme{}, memory_tokens(x.view()), kinds, work.rotation(),
+      cuda::accumulate_tokens(cuda::policy{}, int4_scheme{}, memory_tokens(x.view()), flags, work.rotation(),
                               work.request(), sums);
       static_cast<void>(work.step(cuda::policy{}, sums));
     }

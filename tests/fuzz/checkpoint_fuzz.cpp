@@ -63,10 +63,10 @@ std::string sound_file(int rounds) {
   refinement_rules const rules(program::options().refinement, channels, 10, true);
   rules.begin(state);
   for (int i = 0; i < rounds; ++i) {
-    error_sums used;
-    used.values[0] = 10.0 - i % 3;  // the third round is the best, and the next has risen
-    used.values[2] = 9;
-    static_cast<void>(rules.note_round(state, used, {}));
+    error_sums calibration;
+    calibration.ordinary.squared_error = 10.0 - i % 3;  // the third round is the best, and the next has risen
+    calibration.ordinary.count = 9;
+    static_cast<void>(rules.note_round(state, calibration, {}));
   }
   std::filesystem::path const path =
       std::filesystem::temp_directory_path() / message("dfrot-fuzz-", ::getpid(), ".safetensors");

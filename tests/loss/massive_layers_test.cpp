@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <dfrot/backend/cpu/large_peak.hpp>
-#include <dfrot/backend/reference/large_peak.hpp>
-#include <dfrot/loss/massive_tokens.hpp>
+#include <dfrot/backend/cpu/massive_candidates.hpp>
+#include <dfrot/backend/reference/massive_candidates.hpp>
+#include <dfrot/loss/massive_detector.hpp>
 #include <limits>
 #include <numeric>
 #include <random>
@@ -63,8 +63,8 @@ matrix<float> drawn(std::size_t rows, std::size_t channels, Draw draw) {
 }
 
 template <class T>
-massive_scan scan_of(matrix<T> const& x, std::size_t block = 64, int threads = 2) {
-  massive_scan scan;
+massive_detector scan_of(matrix<T> const& x, std::size_t block = 64, int threads = 2) {
+  massive_detector scan;
   for (std::size_t first = 0; first < x.rows(); first += block) {
     scan.add(cpu::policy{threads}, x.view().row_block(first, std::min(block, x.rows() - first)));
   }
@@ -184,7 +184,7 @@ TEST_CASE("a channel is massive where eight dominated tokens peak, and an eighth
   auto all = peaks(8, 0);
   all[3].share = 0.949;
   CHECK(massive_channels(all).empty());
-  all[3] = {3, 9, largest_ordinary_ratio, 0.99};
+  all[3] = {3, 9, massive_ratio_floor, 0.99};
   CHECK(massive_channels(all).empty());
 }
 

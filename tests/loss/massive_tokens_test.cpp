@@ -1,11 +1,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <dfrot/backend/cpu/large_peak.hpp>
-#include <dfrot/backend/reference/large_peak.hpp>
+#include <dfrot/backend/cpu/massive_candidates.hpp>
+#include <dfrot/backend/reference/massive_candidates.hpp>
 #include <dfrot/io/npy.hpp>
-#include <dfrot/loss/massive_tokens.hpp>
-#include <dfrot/loss/weighted_error.hpp>
+#include <dfrot/loss/error_summary.hpp>
+#include <dfrot/loss/massive_detector.hpp>
 #include <dfrot/transform/rms_norm.hpp>
 #include <limits>
 #include <string>
@@ -43,16 +43,16 @@ TEST_CASE("the comparison rule marks tokens that an orthogonal rotation does not
   CHECK_THROWS_AS(massive_by_comparison(view(unrotated), {}), std::invalid_argument);
 }
 
-TEST_CASE("the peak ratio is the largest magnitude over the median") {
+TEST_CASE("the max-to-median ratio is the largest magnitude over the median") {
   std::vector<float> scratch(5);
   std::vector<float> x{-1, 2, 3, -40, 5};
   vector_view<float> const room{scratch.data(), 5};
-  CHECK(peak_ratio(vector_view<float const>(x.data(), 5), room) == 40.0 / 3.0);
-  CHECK(peak_ratio(vector_view<float const>(x.data(), 4), room) == 40.0 / 3.0);
-  CHECK(peak_ratio(vector_view<float const>(x.data(), 1), room) == 1);
-  CHECK(peak_ratio(vector_view<float const>(x.data(), 0), room) == 1);
+  CHECK(max_to_median(vector_view<float const>(x.data(), 5), room) == 40.0 / 3.0);
+  CHECK(max_to_median(vector_view<float const>(x.data(), 4), room) == 40.0 / 3.0);
+  CHECK(max_to_median(vector_view<float const>(x.data(), 1), room) == 1);
+  CHECK(max_to_median(vector_view<float const>(x.data(), 0), room) == 1);
   std::vector<float> const sparse{0, 0, 0, 9, 0};
-  CHECK(peak_ratio(vector_view<float const>(sparse.data(), 5), room) == 1);
+  CHECK(max_to_median(vector_view<float const>(sparse.data(), 5), room) == 1);
 }
 
 TEST_CASE("the automatic line stands in the first wide gap above 100") {
@@ -185,7 +185,7 @@ TEST_CASE("a scan over blocks finds what one look at all tokens finds, and visit
   x(70, 5) = 100.0F;  // a candidate that is not massive
   auto const whole = massive_automatic(cpu::policy{}, x.view());
   REQUIRE(whole.count == 4);
-  massive_scan scan;
+  massive_detector scan;
   std::vector<std::size_t> visited;
   std::vector<float> peaks;
   for (std::size_t first = 0; first < 100; first += 42) {
@@ -201,7 +201,7 @@ TEST_CASE("a scan over blocks finds what one look at all tokens finds, and visit
   auto const found = scan.result();
   CHECK(found.is_massive == whole.is_massive);
   CHECK(found.threshold == whole.threshold);
-  CHECK(massive_scan().result().is_massive.empty());
+  CHECK(massive_detector().result().is_massive.empty());
 }
 
 TEST_CASE("the automatic rule finds exactly the massive rows of real activations") {

@@ -15,6 +15,7 @@
 #include <dfrot/linalg/products.hpp>
 #include <dfrot/optimize/low_rank/refine_short.hpp>
 #include <dfrot/optimize/refine/refine_rotation.hpp>
+#include <dfrot/optimize/refine/refinement.hpp>
 
 #include "support/catch.hpp"
 
@@ -106,7 +107,7 @@ std::vector<door> doors_of_kernels(operands& o) {
          vector_view<float> const room(o.x.data(), n);
          fake_quantize(on, o.scheme, make_transformed_rows(o.x.view(), o.rotation, room), o.y.view());
        }},
-      {"massive_scan", [&](auto& on) { massive_scan().add(on, o.x.view()); }},
+      {"massive_detector", [&](auto& on) { massive_detector().add(on, o.x.view()); }},
       {"massive_automatic", [&](auto& on) { static_cast<void>(massive_automatic(on, o.x.view())); }},
   };
 }
@@ -133,7 +134,7 @@ std::vector<door> doors_of_matrices(operands& o) {
       {"accumulate_tokens",
        [&, identity](auto& on) {
          auto sums = begin_refinement(cpu::policy{}, identity, {}, n).empty_sums();
-         accumulate_tokens(on, o.scheme, memory_tokens(identity), token_kinds{{o.massive.is_massive.data(), n}, {}, 0},
+         accumulate_tokens(on, o.scheme, memory_tokens(identity), token_flags{{o.massive.is_massive.data(), n}, {}, 0},
                            identity, {}, sums);
        }},
       {"refine_short",

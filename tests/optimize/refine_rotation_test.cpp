@@ -6,9 +6,10 @@
 #include <dfrot/linalg/dense_rotation.hpp>
 #include <dfrot/linalg/orthogonal.hpp>
 #include <dfrot/linalg/orthogonality.hpp>
+#include <dfrot/loss/error_summary.hpp>
 #include <dfrot/loss/rotated_token_error.hpp>
-#include <dfrot/loss/weighted_error.hpp>
 #include <dfrot/optimize/refine/refine_rotation.hpp>
+#include <dfrot/optimize/refine/refinement.hpp>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -38,7 +39,7 @@ matrix<T> sample(std::size_t rows, std::size_t channels) {
 
 template <class T>
 massive_tokens massive_of(matrix<T> const& x) {
-  return detail::mark_massive(x.rows(), "planted", 0, [](std::size_t i) { return i % 20 == 0; });
+  return mark_massive(x.rows(), "planted", 0, [](std::size_t i) { return i % 20 == 0; });
 }
 
 template <class T>
@@ -107,7 +108,7 @@ TEST_CASE("a rotation that makes the rows exactly representable is found again")
   nearest_orthogonal(cpu::policy{}, p.view(), p.view());
   matrix<double> x = b;
   dense_rotation<double>(p).apply_transpose(cpu::policy{}, x.view());
-  auto const massive = detail::mark_massive(rows, "none", 0, [](std::size_t) { return false; });
+  auto const massive = mark_massive(rows, "none", 0, [](std::size_t) { return false; });
   auto const start = identity<double>(n);
   auto const result = refine_rotation(cpu::policy{}, int4_scheme{}, x.view(), massive, start.view(),
                                       {.rounds = 30, .target_clip = 1}, go_on);
@@ -155,7 +156,7 @@ TEST_CASE("fewer tokens than channels: directions that no token has keep the sta
   for (std::size_t i = 0; i < 10; ++i) {
     std::copy_n(&values(i, 0), 16, &x(i, 0));
   }
-  auto const massive = detail::mark_massive(10, "none", 0, [](std::size_t i) { return i == 2; });
+  auto const massive = mark_massive(10, "none", 0, [](std::size_t i) { return i == 2; });
   auto const start = random_orthogonal<float>(cpu::policy{}, n, 9);
   auto const result = refine_rotation(cpu::policy{2}, int4_scheme{}, x.view(), massive, start.view(), {100, 10}, go_on);
   CHECK(orthogonality(cpu::policy{}, result.rotation.view()) < 1e-6);
@@ -209,7 +210,7 @@ TEST_CASE("fewer tokens than channels: directions that no token has keep the sta
   }
   SECTION("tokens of zeros ask for nothing") {
     matrix<float> const zeros(5, n);
-    auto const none = detail::mark_massive(5, "none", 0, [](std::size_t) { return false; });
+    auto const none = mark_massive(5, "none", 0, [](std::size_t) { return false; });
     auto const kept = refine_rotation(cpu::policy{}, int4_scheme{}, zeros.view(), none, start.view(), {100, 2}, go_on);
     CHECK(same_bytes(kept.rotation, start));
     CHECK(kept.best_round == 0);

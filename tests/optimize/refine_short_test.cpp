@@ -49,14 +49,14 @@ double mean_error(int4_scheme const& scheme, Rotation const& rotation, matrix<T>
 
 }  // namespace
 
-TEST_CASE("massive rows fall into the kinds that they were made of") {
+TEST_CASE("massive rows fall into the clusters that they were made of") {
   for (std::size_t const kinds : {1U, 2U, 3U}) {
     auto const x = massive_sample<float>(30, 256, kinds, 0.002);
-    auto const found = find_prototypes(x.view(), {});
+    auto const found = find_centroids(x.view(), {});
     REQUIRE(found.rows.rows() == kinds);
-    CHECK(found.spread == prototype_options{}.spread);
+    CHECK(found.spread == centroid_options{}.spread);
     for (std::size_t i = 0; i < 30; ++i) {
-      CHECK(found.kind_of[i] == i % kinds);
+      CHECK(found.label[i] == i % kinds);
     }
     double mean = 0;
     for (std::size_t i = 0; i < 30; i += kinds) {
@@ -66,22 +66,23 @@ TEST_CASE("massive rows fall into the kinds that they were made of") {
   }
 }
 
-TEST_CASE("a given number of kinds is kept, zero rows belong to none, rows without kinds are cut to the largest") {
+TEST_CASE(
+    "a given number of clusters is kept, zero rows belong to none, rows without clusters are cut to the largest") {
   auto x = massive_sample<float>(30, 64, 3, 0.001);
   std::fill_n(&x(4, 0), 64, 0.0F);
-  auto const found = find_prototypes(x.view(), {});
+  auto const found = find_centroids(x.view(), {});
   CHECK(found.rows.rows() == 3);
-  CHECK(found.kind_of[4] == massive_prototypes::none);
+  CHECK(found.label[4] == massive_centroids::none);
   CHECK(found.counts == std::vector<std::size_t>{10, 10, 9});
-  auto const one = find_prototypes(x.view(), {1, 1e-6});
+  auto const one = find_centroids(x.view(), {1, 1e-6});
   CHECK(one.rows.rows() == 1);
   CHECK(one.counts[0] == 10);
   auto const apart = gaussian_matrix<float>(40, 64, 1);
-  auto const few = find_prototypes(apart.view(), {});
+  auto const few = find_centroids(apart.view(), {});
   CHECK(few.rows.rows() == 4);
-  CHECK(find_prototypes(matrix<float>(0, 64).view(), {}).rows.rows() == 0);
-  CHECK(find_prototypes(matrix<float>(3, 64).view(), {}).rows.rows() == 0);
-  CHECK_THROWS_WITH(find_prototypes(x.view(), {0, 0}), test::contains_text("the spread is 0"));
+  CHECK(find_centroids(matrix<float>(0, 64).view(), {}).rows.rows() == 0);
+  CHECK(find_centroids(matrix<float>(3, 64).view(), {}).rows.rows() == 0);
+  CHECK_THROWS_WITH(find_centroids(x.view(), {0, 0}), test::contains_text("the spread is 0"));
 }
 
 TEST_CASE("a turn between rows takes the ones to the others, in as few directions as there are rows and channels") {
@@ -91,7 +92,8 @@ TEST_CASE("a turn between rows takes the ones to the others, in as few direction
   matrix<double> t = p;
   apply(cpu::policy{}, randomized_hadamard(n, 8), t.view());
   for (std::size_t const rows : {1U, 2U, 3U}) {
-    auto const g = turn_between(cpu::policy{}, p.view().row_block(0, rows), std::as_const(t).view().row_block(0, rows));
+    auto const g =
+        rotation_between(cpu::policy{}, p.view().row_block(0, rows), std::as_const(t).view().row_block(0, rows));
     CHECK(g.rank() == 2 * rows);
     auto turned = p;
     apply(cpu::policy{}, g, turned.view());
@@ -99,7 +101,7 @@ TEST_CASE("a turn between rows takes the ones to the others, in as few direction
       CHECK(std::fabs(turned.data()[i] - t.data()[i]) < 1e-8);
     }
   }
-  CHECK(turn_between(cpu::policy{}, p.view(), p.view()).rank() == 0);
+  CHECK(rotation_between(cpu::policy{}, p.view(), p.view()).rank() == 0);
 }
 
 TEMPLATE_TEST_CASE("a short rotation lowers the massive rows' error tenfold, also on rows it has not seen", "", float,
@@ -117,7 +119,7 @@ TEMPLATE_TEST_CASE("a short rotation lowers the massive rows' error tenfold, als
          {int4_scheme{}, int4_scheme{false}, int4_scheme{true, 64}, int4_scheme{true, 0, 1.0F, scale_rule::search}}) {
       auto const found = refine_short(cpu::policy{2}, scheme, seen.view(), start, {}, go_on);
       CAPTURE(kinds, scheme.symmetric, scheme.group, found.best_round);
-      CHECK(found.prototypes.rows.rows() == kinds);
+      CHECK(found.centroids.rows.rows() == kinds);
       CHECK(found.rotation.rank() == 2 * kinds);
       double const before = mean_error(scheme, start, unseen);
       CHECK(mean_error(scheme, found.rotation, unseen) < (kinds == 1 ? 0.2 : 0.4) * before);
@@ -133,18 +135,18 @@ TEMPLATE_TEST_CASE("a short rotation lowers the massive rows' error tenfold, als
   }
 }
 
-TEST_CASE("the corner of the cube is reached in one step, and is exact for the prototype itself") {
+TEST_CASE("the pinned vertex is reached in one step, and is exact for the centroid itself") {
   std::size_t const n = 128;
   randomized_hadamard const start(n, 1);
   auto const x = massive_sample<double>(1, n, 1);
   short_options options;
-  options.target = short_target::corner;
+  options.target = short_target::vertex;
   for (auto const& scheme :
        {int4_scheme{}, int4_scheme{false}, int4_scheme{true, 48}, int4_scheme{true, 0, 1.0F, scale_rule::search}}) {
     CAPTURE(scheme.symmetric, scheme.group);
     auto const found = refine_short(cpu::policy{}, scheme, x.view(), start, options, go_on);
     REQUIRE(found.rounds.size() == 2);
-    CHECK(found.rounds[1].corner);
+    CHECK(found.rounds[1].vertex);
     CHECK(found.rounds[1].massive < 1e-20);
     auto y = x;
     apply(cpu::policy{}, found.rotation, y.view());
@@ -164,7 +166,7 @@ TEST_CASE("the corner of the cube is reached in one step, and is exact for the p
   }
 }
 
-TEST_CASE("an anchored corner rounds the noise of a token away: what is left is hardly more than the noise") {
+TEST_CASE("a pinned vertex rounds the noise of a token away: what is left is hardly more than the noise") {
   std::size_t const n = 1024;
   randomized_hadamard const start(n, 1);
   auto const x = massive_sample<float>(24, n, 1, 0.01);  // noise: 1e-4 of the energy
@@ -177,7 +179,7 @@ TEST_CASE("an anchored corner rounds the noise of a token away: what is left is 
     auto const found = refine_short(cpu::policy{2}, scheme, seen.view(), start, {}, go_on);
     double const error = mean_error(scheme, found.rotation, unseen);
     CAPTURE(scheme.symmetric, scheme.group, error);
-    CHECK(error < 2.8e-4);  // without an anchor: 9e-4 to 1.5e-3, and 2e-4 with a searched scale
+    CHECK(error < 2.8e-4);  // without a pinned channel: 9e-4 to 1.5e-3, and 2e-4 with a searched scale
   }
 }
 
@@ -206,14 +208,14 @@ TEST_CASE("rows that leave nothing to do, and rows that cannot be used") {
   auto const none = refine_short(cpu::policy{}, int4_scheme{}, matrix<float>(0, 64).view(), start, {}, go_on);
   CHECK(none.rotation.rank() == 0);
   CHECK(none.rounds.empty());
-  CHECK(none.prototypes.counts.empty());
+  CHECK(none.centroids.counts.empty());
   auto const zeros = refine_short(cpu::policy{}, int4_scheme{}, matrix<float>(3, 64).view(), start, {}, go_on);
   CHECK(zeros.rotation.rank() == 0);
   auto with_zero = massive_sample<float>(100, 64, 1, 0.005);  // more rows than channels, one of them zero
   std::fill_n(&with_zero(50, 0), 64, 0.0F);
   auto const found = refine_short(cpu::policy{}, int4_scheme{}, with_zero.view(), start, {}, go_on);
   CHECK(found.rotation.rank() == 2);
-  CHECK(found.prototypes.counts == std::vector<std::size_t>{99});
+  CHECK(found.centroids.counts == std::vector<std::size_t>{99});
   // A row that the Hadamard makes exact has nothing to gain.
   matrix<float> exact(2, 64);
   exact(0, 5) = exact(1, 5) = 8;
@@ -230,7 +232,7 @@ TEST_CASE("rows that leave nothing to do, and rows that cannot be used") {
   wrong.mu = -1;
   CHECK_THROWS_AS(refine_short(cpu::policy{}, int4_scheme{}, exact.view(), start, wrong, go_on), std::invalid_argument);
   wrong = {};
-  wrong.rows_per_prototype = 0;
+  wrong.rows_per_cluster = 0;
   CHECK_THROWS_AS(refine_short(cpu::policy{}, int4_scheme{}, exact.view(), start, wrong, go_on), std::invalid_argument);
 }
 

@@ -9,6 +9,7 @@
 #include <dfrot/linalg/orthogonal.hpp>
 #include <dfrot/linalg/orthogonality.hpp>
 #include <dfrot/optimize/refine/refine_rotation.hpp>
+#include <dfrot/optimize/refine/refinement.hpp>
 #include <filesystem>
 #include <limits>
 #include <utility>
@@ -39,7 +40,7 @@ matrix<T> sample(std::size_t rows, std::size_t channels) {
 }
 
 massive_tokens every_20th(std::size_t rows) {
-  return detail::mark_massive(rows, "planted", 0, [](std::size_t i) { return i % 20 == 0; });
+  return mark_massive(rows, "planted", 0, [](std::size_t i) { return i % 20 == 0; });
 }
 
 /// Every fourth token, massive ones among them.
@@ -176,12 +177,6 @@ TEST_CASE("streams, files and threads: the same bytes") {
     check_same(run(2, memory_tokens(x.view())));
     check_same(run(5, memory_tokens(x.view())));
   }
-  SECTION("several sources, one after the other") {
-    auto const parts = x.view();
-    check_same(
-        run(2, joined_tokens(std::vector{memory_tokens(parts.row_block(0, 700)), memory_tokens(parts.row_block(700, 1)),
-                                         memory_tokens(parts.row_block(701, rows - 701))})));
-  }
   SECTION("files") {
     auto const path = std::filesystem::temp_directory_path() / message("dfrot_refinement_", ::getpid(), ".npy");
     write_npy(path, x.view());
@@ -255,7 +250,7 @@ TEST_CASE("tokens held out decide: never a rotation that is worse on them than t
     options.held_out = every_fourth(200);
     auto const result =
         refine_rotation(cpu::policy{2}, int4_scheme{}, x.view(), every_20th(200), start.view(), options, go_on);
-    CHECK(result.few_tokens == false);
+    CHECK(result.too_few_tokens == false);
     for (auto const& round : result.rounds) {
       CHECK(result.rounds[static_cast<std::size_t>(result.best_round)].held_out.weighted_loss <=
             round.held_out.weighted_loss);
@@ -275,12 +270,12 @@ TEST_CASE("tokens held out decide: never a rotation that is worse on them than t
     for (std::size_t j = 0; j < n; ++j) {
       start(j, j) = 1;
     }
-    auto const none = detail::mark_massive(60, "none", 0, [](std::size_t) { return false; });
+    auto const none = mark_massive(60, "none", 0, [](std::size_t) { return false; });
     auto const result = refine_rotation(cpu::policy{}, int4_scheme{}, x.view(), none, start.view(), options, go_on);
     CHECK(result.best_round == 0);
     CHECK(same_bytes(result.rotation, start));
     CHECK(result.overfitted);
-    CHECK(result.few_tokens);
+    CHECK(result.too_few_tokens);
     CHECK(result.rounds.back().loss < result.rounds.front().loss);
   }
 }

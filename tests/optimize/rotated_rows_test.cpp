@@ -12,6 +12,7 @@
 #include <dfrot/linalg/dense_rotation.hpp>
 #include <dfrot/optimize/low_rank/refine_short.hpp>
 #include <dfrot/optimize/refine/refine_rotation.hpp>
+#include <dfrot/optimize/refine/refinement.hpp>
 #include <dfrot/reference.hpp>
 
 #include "support/catch.hpp"
@@ -102,10 +103,10 @@ TEST_CASE("a part of the tokens counts rows over all parts, with and without blo
     rows_with_a_huge_one const x(token_count, 2500);
     std::vector<std::uint8_t> massive(token_count);
     massive[2500] = 1;  // takes part whatever the share, behind others that do not
-    token_kinds const kinds{{massive.data(), token_count}, {}, 4096};
+    token_flags const flags{{massive.data(), token_count}, {}, 4096};
     round_sums sums = begin_refinement(on, std::as_const(start).view(), {}, token_count).empty_sums();
     CHECK(error_of([&] {
-            accumulate_tokens(on, int4_scheme{}, memory_tokens<float>(x.view()), kinds, start.view(),
+            accumulate_tokens(on, int4_scheme{}, memory_tokens<float>(x.view()), flags, start.view(),
                               round_request{share, true, 1}, sums);
           }) == overflow_of("row 6596"));
   }

@@ -21,7 +21,7 @@ def layer(number, massive=2, rows=60):
     return x.astype(np.float32)
 
 
-def peak_ratios(x):
+def max_to_median(x):
     magnitudes = np.sort(np.abs(rms_norm(x)), axis=1)
     return magnitudes[:, -1] / magnitudes[:, CHANNELS // 2]
 
@@ -47,10 +47,10 @@ def save(folder, layers):
 
 def check_many_files(folder):
     layers = [layer(number) for number in range(24)]
-    ratios = np.concatenate([peak_ratios(x) for x in layers])
+    ratios = np.concatenate([max_to_median(x) for x in layers])
     found = np.sort(ratios[ratios > 100])
     assert found[0] < 300 and (found[1:] < 3 * found[:-1]).all(), "a gap would make this test easy"
-    expected = [int((peak_ratios(x) > 100).sum()) for x in layers]
+    expected = [int((max_to_median(x) > 100).sum()) for x in layers]
     assert sorted(set(expected)) == [0, 2]
     done = refine_well(*save(folder, layers), "--rounds", 20, folder=folder)
     report = report_in(folder)
@@ -92,7 +92,7 @@ def warned(folder, *arguments, warnings):
 def check_nothing_marked(folder):
     """Too few for the rule, and no gap: whatever is asked for, the user hears of them."""
     layers = [layer(number, massive=1) for number in range(2, 8)]
-    ratios = np.concatenate([peak_ratios(x) for x in layers])
+    ratios = np.concatenate([max_to_median(x) for x in layers])
     arguments = save(folder, layers)
     nothing = ["no token is massive by the rule 'auto'", f"of {(ratios > 100).sum()} in 360", f"{ratios.max():.3g} times",
                "--massive compare", "--massive VALUE"]
@@ -115,7 +115,7 @@ def dominated_of(folder, layers):
     tokens = tokens_in(folder)
     found, first = [], 0
     for x in layers:
-        rows = first + np.flatnonzero(peak_ratios(x) > 100)
+        rows = first + np.flatnonzero(max_to_median(x) > 100)
         first += len(x)
         parts = {}
         for part, flag in (("used", "0"), ("held_out", "1")):
@@ -127,9 +127,9 @@ def dominated_of(folder, layers):
 
 
 def check_worse_than_hadamard(folder):
-    """Pure rows, not marked, are left worse than they were, file by file: measured on rows used and on rows held out."""
+    """Pure rows, not marked, are left worse than they were, file by file: measured on calibration rows and on held-out rows."""
     layers = [layer(0, massive=0), layer(6, massive=20, rows=400), layer(30, massive=20, rows=400)]
-    words = ["for tokens used that few channels dominate, in 2 of 2 files", "for tokens held out that few channels dominate, in 2 of 2 files"]
+    words = ["for calibration tokens that few channels dominate, in 2 of 2 files", "for held-out tokens that few channels dominate, in 2 of 2 files"]
     report = warned(folder, *save(folder, layers), "--massive", 1e-6, "--rounds", 20, "--holdout", 0.4, warnings=[
         ["no token is massive by the rule 'threshold'", "try --massive compare"], [words[0]], [words[1]]])
     for text, part in zip(report["warnings"][1:], ("used", "held_out")):

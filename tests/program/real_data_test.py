@@ -55,7 +55,7 @@ def check_full_run(path, x, massive):
 
 
 def check_variant(path, x, massive, arguments, quantized, search):
-    """The figures on rows used and on rows held out, under another quantizer and another start."""
+    """The figures on calibration rows and on held-out rows, under another quantizer and another start."""
     with scratch() as folder:
         refine_well("--input", path, "--rms-norm", "--method", "full", "--rounds", 1, "--seed", 3, "--holdout", 0.25, "--output", "R.npy",
                     "--start-output", "S.npy", "--report", "r.json", "--csv", "t.csv", "--rotation", "orthogonal",

@@ -166,9 +166,9 @@ token_split split_tokens(std::size_t rows, double share, std::uint64_t seed) {
   std::sort(draws.begin(), draws.end());
   token_split split;
   for (std::size_t i = 0; i < rows; ++i) {
-    (i < count ? split.held_out : split.used).push_back(draws[i].second);
+    (i < count ? split.held_out : split.calibration).push_back(draws[i].second);
   }
-  std::sort(split.used.begin(), split.used.end());
+  std::sort(split.calibration.begin(), split.calibration.end());
   std::sort(split.held_out.begin(), split.held_out.end());
   return split;
 }

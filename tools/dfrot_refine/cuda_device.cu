@@ -47,7 +47,7 @@ class current_device final : public cuda_device {
     for (int attempt = 0; attempt < 2; ++attempt) {  // the first one prepares the library
       cuda::synchronize(on_);
       auto const began = std::chrono::steady_clock::now();
-      algebra.multiply(1.0F, cuda::taken::as_is, x.view(), cuda::taken::as_is, rotation.view(), 0.0F, y.view());
+      algebra.multiply(1.0F, cuda::op::none, x.view(), cuda::op::none, rotation.view(), 0.0F, y.view());
       cuda::synchronize(on_);
       seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     }

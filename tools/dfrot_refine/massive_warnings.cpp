@@ -34,13 +34,13 @@ void measure_files(outcome& result) {
         static_cast<std::size_t>(std::count(first, first + static_cast<std::ptrdiff_t>(file.rows), std::uint8_t{1}));
     for (; peak != result.peaks.end() && peak->token < file.first + file.rows; ++peak) {
       if (is_dominated(*peak)) {
-        dominated_errors& errors = is_held_out[peak->token] != 0 ? file.held_out : file.used;
+        dominated_errors& errors = is_held_out[peak->token] != 0 ? file.held_out : file.calibration;
         errors.hadamard += result.hadamard.tokens[peak->token].relative();
         errors.refined += result.refined.tokens[peak->token].relative();
         ++errors.count;
       }
     }
-    for (dominated_errors* const errors : {&file.used, &file.held_out}) {
+    for (dominated_errors* const errors : {&file.calibration, &file.held_out}) {
       auto const count = static_cast<double>(std::max<std::size_t>(errors->count, 1));
       errors->hadamard /= count;
       errors->refined /= count;
@@ -83,8 +83,8 @@ std::string worse_somewhere(outcome const& result, char const* which, dominated_
     return "";
   }
   dominated_errors const& errors = worst->*part;
-  return message("the refined rotation is worse than the Hadamard for tokens ", which,
-                 " that few channels dominate, in ", worse, " of ", with, with == 1 ? " file" : " files",
+  return message("the refined rotation is worse than the Hadamard for ", which,
+                 " tokens that few channels dominate, in ", worse, " of ", with, with == 1 ? " file" : " files",
                  " with such: their mean relative error in ", worst->name, " (", errors.count,
                  errors.count == 1 ? " token) is " : " tokens) is ", digits(errors.refined), ", ",
                  digits(errors.hadamard), " under the Hadamard. ",
@@ -100,13 +100,13 @@ void look_at_files(outcome& result) {
     result.warnings.push_back(nothing_marked(result));
   }
   if (result.shortened && result.shortened->best_round == 0) {
-    result.warnings.push_back(
-        message("the short method turned nothing, since ",
-                result.shortened->rounds.empty() ? "no token used is massive" : "no round was better than the start",
-                ": the rotation written is the randomized Hadamard of seed ", result.start_seed));
+    result.warnings.push_back(message(
+        "the short method turned nothing, since ",
+        result.shortened->rounds.empty() ? "no calibration token is massive" : "no round was better than the start",
+        ": the rotation written is the randomized Hadamard of seed ", result.start_seed));
   }
   for (auto const& [which, part] :
-       {std::pair{"used", &file_findings::used}, std::pair{"held out", &file_findings::held_out}}) {
+       {std::pair{"calibration", &file_findings::calibration}, std::pair{"held-out", &file_findings::held_out}}) {
     std::string const text = worse_somewhere(result, which, part);
     if (!text.empty()) {
       result.warnings.push_back(text);

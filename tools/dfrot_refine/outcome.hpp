@@ -7,25 +7,26 @@
 #include <vector>
 
 #include <dfrot/core/matrix.hpp>
+#include <dfrot/loss/error_summary.hpp>
 #include <dfrot/loss/massive_tokens.hpp>
 #include <dfrot/loss/token_error.hpp>
-#include <dfrot/loss/weighted_error.hpp>
 #include <dfrot/optimize/low_rank/refine_short.hpp>
 #include <dfrot/optimize/refine/refine_rotation.hpp>
+#include <dfrot/optimize/refine/refinement.hpp>
 
 namespace dfrot::program {
 
-/// Which rows the refinement sees, and which are kept aside to judge it on.
+/// Calibration rows, which the refinement sees, and held-out rows, which judge it.
 struct token_split {
-  std::vector<std::size_t> used;      ///< in ascending order
-  std::vector<std::size_t> held_out;  ///< in ascending order; empty without --holdout
+  std::vector<std::size_t> calibration;  ///< in ascending order
+  std::vector<std::size_t> held_out;     ///< in ascending order; empty without --holdout
 };
 
 /// What quantization does under one rotation: token by token, and in sum.
 struct rotation_errors {
   std::vector<token_error> tokens;        ///< all tokens, in the order of the input; none if it was not measured
-  error_summary used;                     ///< over the rows used
-  std::optional<error_summary> held_out;  ///< over the rows held out, if there are any
+  error_summary calibration;              ///< over the calibration rows
+  std::optional<error_summary> held_out;  ///< over the held-out rows, if there are any
 
   [[nodiscard]] bool measured() const { return !tokens.empty(); }
 };
@@ -42,9 +43,9 @@ struct file_findings {
   std::string name;
   std::size_t first = 0;  ///< the number of its first row among all
   std::size_t rows = 0;
-  std::size_t massive = 0;      ///< tokens among all its rows
-  dominated_errors used{};      ///< on those of its rows that are used
-  dominated_errors held_out{};  ///< on those that are held out
+  std::size_t massive = 0;         ///< tokens among all its rows
+  dominated_errors calibration{};  ///< on its calibration rows
+  dominated_errors held_out{};     ///< on its held-out rows
 };
 
 /// All that a run found out; the outputs are made from it.
@@ -57,7 +58,7 @@ struct outcome {
   token_split split;
   std::vector<file_findings> files;        ///< where the rows came from, in order
   massive_tokens massive;                  ///< over all rows
-  std::vector<token_peak> peaks;           ///< of all rows with a peak ratio above 100
+  std::vector<token_peak> peaks;           ///< of all rows with a max-to-median ratio above 100
   std::vector<std::string> warnings;       ///< what the user should know before using the rotation
   std::uint64_t start_seed = 0;            ///< of the Hadamard that was chosen
   rotation_errors none;                    ///< without a rotation

@@ -8,7 +8,7 @@
 #include <dfrot/core/view.hpp>
 #include <dfrot/optimize/refine/refine_options.hpp>
 #include <dfrot/optimize/refine/refinement_state.hpp>
-#include <dfrot/optimize/refine/token_kinds.hpp>
+#include <dfrot/optimize/refine/token_flags.hpp>
 #include <dfrot/quantize/scheme.hpp>
 
 // Read by the compiler for devices, too: no Eigen, no xsimd, nothing that needs another file of the program.
@@ -28,7 +28,7 @@ struct token_rows {
 /// What a full refinement works on.
 struct refinement_task {
   token_rows tokens;
-  token_kinds kinds;  ///< views: their flags must outlive the work
+  token_flags flags;  ///< views: their flags must outlive the work
   int4_scheme scheme;
   refine_options options;
   std::size_t ordinary_tokens;  ///< to refine with
@@ -62,7 +62,7 @@ class refinement_work_on final : public refinement_work {
   [[nodiscard]] bool finished() const override { return refinement_.finished(); }
 
   refine_round round() override {
-    accumulate_tokens(on_, task_.scheme, task_.tokens, task_.kinds, refinement_.rotation(), refinement_.request(),
+    accumulate_tokens(on_, task_.scheme, task_.tokens, task_.flags, refinement_.rotation(), refinement_.request(),
                       sums_);
     return refinement_.step(on_, sums_);
   }

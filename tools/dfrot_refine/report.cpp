@@ -24,7 +24,7 @@ json errors_json(error_summary const& errors) {
 
 json all_errors(options const& chosen, outcome const& result, bool held_out) {
   auto const pick = [held_out](rotation_errors const& errors) {
-    return !errors.measured() ? json(nullptr) : errors_json(held_out ? *errors.held_out : errors.used);
+    return !errors.measured() ? json(nullptr) : errors_json(held_out ? *errors.held_out : errors.calibration);
   };
   json all = {
       {"none", pick(result.none)}, {"orthogonal", pick(result.orthogonal)}, {"hadamard", pick(result.hadamard)}};
@@ -48,7 +48,7 @@ json files_json(outcome const& result) {
         {{"name", file.name},
          {"rows", file.rows},
          {"massive", file.massive},
-         {"dominated", {{"used", dominated_json(file.used)}, {"held_out", dominated_json(file.held_out)}}}});
+         {"dominated", {{"used", dominated_json(file.calibration)}, {"held_out", dominated_json(file.held_out)}}}});
   }
   return files;
 }
@@ -82,7 +82,7 @@ json method_json(options const& chosen, outcome const& result) {
   if (result.shortened) {
     return {{"name", "short"},
             {"rank", result.shortened->rotation.rank()},
-            {"prototypes", result.shortened->prototypes.counts}};
+            {"prototypes", result.shortened->centroids.counts}};
   }
   return {{"name", "full"},
           {"momentum", chosen.refinement.momentum},
@@ -90,7 +90,7 @@ json method_json(options const& chosen, outcome const& result) {
           {"patience", chosen.refinement.patience},
           {"block", chosen.refinement.block},
           {"converged", result.refinement.converged},
-          {"few_tokens", result.refinement.few_tokens},
+          {"few_tokens", result.refinement.too_few_tokens},
           {"overfitted", result.refinement.overfitted},
           {"resumed", result.resumed}};
 }
@@ -105,7 +105,7 @@ std::string report(options const& chosen, outcome const& result) {
       {"program", message("dfrot-refine ", DFROT_VERSION_MAJOR, ".", DFROT_VERSION_MINOR, ".", DFROT_VERSION_PATCH)},
       {"input", result.input},
       {"rows", result.rows},
-      {"rows_used", result.split.used.size()},
+      {"rows_used", result.split.calibration.size()},
       {"rows_held_out", result.split.held_out.size()},
       {"channels", result.channels},
       {"rms_norm", chosen.rms_norm},

@@ -10,8 +10,8 @@ namespace dfrot::program {
 /// The figures of a run as JSON:
 ///   rows, channels, seed;
 ///   massive {rule, threshold, channels, count; peaks_above_100, largest_peak: of max / median of |x|, over all rows};
-///   errors {none, orthogonal, hadamard, refined: {ordinary, massive, weighted_loss}} over the rows used;
-///   holdout: the same over the rows held out, null without --holdout;
+///   errors {none, orthogonal, hadamard, refined: {ordinary, massive, weighted_loss}} over the calibration rows;
+///   holdout: the same over the held-out rows, null without --holdout;
 ///   files [{name, rows, massive, dominated {used, held_out: {count, hadamard, refined}}}]: the errors of the tokens that few
 ///   channels dominate, null where there are none; warnings: what standard error said, too;
 ///   rounds [{round, loss, seconds}], round 0 being the start; best_round;

@@ -33,7 +33,7 @@ namespace dfrot::program {
 [[nodiscard]] inline nlohmann::ordered_json round_json(short_round const& round) {
   return {{"round", round.round},
           {"massive", round.massive},
-          {"target", round.corner ? "corner" : "quantized"},
+          {"target", round.vertex ? "corner" : "quantized"},
           {"seconds", round.seconds}};
 }
 

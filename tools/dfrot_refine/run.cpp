@@ -63,7 +63,7 @@ massive_tokens find_massive(options const& chosen, massive_tokens automatic, out
 /// The start is the Hadamard with the least weighted error, judged on the rows held out where there are any.
 void choose_start(options const& chosen, std::vector<std::uint64_t> const& seeds, survey_result& measured,
                   outcome& result) {
-  auto const& judges = result.split.held_out.empty() ? result.split.used : result.split.held_out;
+  auto const& judges = result.split.held_out.empty() ? result.split.calibration : result.split.held_out;
   std::size_t best = 0;
   double least = 0;
   for (std::size_t k = 0; k < seeds.size(); ++k) {
@@ -133,7 +133,7 @@ void refine_full(cpu::policy const& on, cuda_device const* device, options const
   checkpoint const kept(chosen, result);
   auto const held_out = flags_of(result.split.held_out, x.rows());
   std::size_t ordinary = 0;
-  for (std::size_t const row : result.split.used) {
+  for (std::size_t const row : result.split.calibration) {
     ordinary += result.massive.is_massive[row] == 0 ? 1 : 0;
   }
   auto state = kept.load(on);
@@ -146,8 +146,8 @@ void refine_full(cpu::policy const& on, cuda_device const* device, options const
     }
   }
   token_rows const tokens{x.rows(), x.channels(), [&x](std::size_t first, auto block) { x.read(first, block); }};
-  token_kinds const kinds{{result.massive.is_massive.data(), x.rows()}, {held_out.data(), held_out.size()}};
-  auto const work = begin_work(on, device, {tokens, kinds, chosen.scheme, chosen.refinement, ordinary},
+  token_flags const flags{{result.massive.is_massive.data(), x.rows()}, {held_out.data(), held_out.size()}};
+  auto const work = begin_work(on, device, {tokens, flags, chosen.scheme, chosen.refinement, ordinary},
                                std::as_const(result.start_rotation).view(), std::move(state));
   bool stopped = false;
   while (!work->finished() && !stopped) {
@@ -165,10 +165,10 @@ void refine_full(cpu::policy const& on, cuda_device const* device, options const
   result.rotation = std::move(result.refinement.rotation);
 }
 
-/// The massive ones among the rows used.
+/// The massive ones among the calibration rows.
 matrix<float> gather_massive(activations const& x, outcome const& result) {
   std::vector<std::size_t> rows;
-  for (std::size_t const row : result.split.used) {
+  for (std::size_t const row : result.split.calibration) {
     if (result.massive.is_massive[row] != 0) {
       rows.push_back(row);
     }
@@ -185,7 +185,7 @@ void refine_short_way(cpu::policy const& on, options const& chosen, activations 
   matrix<float> const massive = gather_massive(x, result);
   short_options settings;
   settings.rounds = chosen.refinement.rounds;
-  settings.prototypes.count = chosen.prototypes;
+  settings.centroids.count = chosen.prototypes;
   log.begin();
   result.shortened =
       refine_short(on, chosen.scheme, massive.view(), randomized_hadamard(x.channels(), result.start_seed), settings,
@@ -206,7 +206,7 @@ void add_summaries(options const& chosen, outcome& result) {
       continue;
     }
     double const alpha = chosen.refinement.alpha;
-    errors->used = summarize_rows(errors->tokens, result.massive, result.split.used, alpha);
+    errors->calibration = summarize_rows(errors->tokens, result.massive, result.split.calibration, alpha);
     if (!result.split.held_out.empty()) {
       errors->held_out = summarize_rows(errors->tokens, result.massive, result.split.held_out, alpha);
     }

@@ -111,7 +111,7 @@ std::string state_text(refinement_progress const& progress) {
                       {"all_tokens", progress.all_tokens},
                       {"finished", progress.finished},
                       {"converged", progress.converged},
-                      {"few_tokens", progress.few_tokens}};
+                      {"few_tokens", progress.too_few_tokens}};
   return state.dump();
 }
 
@@ -132,7 +132,7 @@ refinement_progress parse_state(std::string const& text, std::string const& file
   progress.all_tokens = read.flag(value, "all_tokens");
   progress.finished = read.flag(value, "finished");
   progress.converged = read.flag(value, "converged");
-  progress.few_tokens = read.flag(value, "few_tokens");
+  progress.too_few_tokens = read.flag(value, "few_tokens");
   return progress;
 }
 

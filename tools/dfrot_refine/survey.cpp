@@ -17,7 +17,7 @@ survey_result survey(cpu::policy const& on, options const& chosen, activations c
   for (std::uint64_t const seed : seeds) {
     rotations.emplace_back(x.channels(), seed);
   }
-  massive_scan scan;
+  massive_detector scan;
   content_hash content;
   matrix<float> turned(std::min(block_rows, x.rows()), x.channels());
   for_each_block(x, [&](std::size_t first, matrix_view<float> block) {

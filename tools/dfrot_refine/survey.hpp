@@ -19,7 +19,7 @@ struct survey_result {
   std::vector<std::vector<token_error>> hadamards;  ///< under the Hadamard of each seed to choose from
   massive_tokens automatic;                         ///< found by the automatic rule
   std::string content;                              ///< content_hash of all tokens
-  std::vector<token_peak> peaks;                    ///< of the tokens with a peak ratio above 100
+  std::vector<token_peak> peaks;                    ///< of the tokens with a max-to-median ratio above 100
 };
 
 /// Reads the tokens once, in blocks, and measures what needs no knowledge of all of them.

@@ -32,7 +32,7 @@ std::string channel_rule_text(massive_tokens const& massive) {
   for (std::size_t const channel : massive.channels) {
     channels += message(channels.empty() ? "" : ", ", channel);
   }
-  return message("auto: max / median of |x| above ", largest_ordinary_ratio, " and ", least_massive_share,
+  return message("auto: max / median of |x| above ", massive_ratio_floor, " and ", least_massive_share,
                  " of the energy in four channels, the largest ", channels,
                  std::isfinite(massive.threshold) ? message("; or a ratio of ", std::lround(massive.threshold)) : "");
 }
@@ -96,20 +96,20 @@ std::string closing_lines(options const& chosen, outcome const& result) {
   std::snprintf(line, sizeof line, "||R^T R - I||_F / sqrt(n) = %.1e. %.1f s\n", result.orthogonality, result.seconds);
   text += line;
   if (result.shortened) {
-    std::size_t const kinds = result.shortened->prototypes.counts.size();
+    std::size_t const kinds = result.shortened->centroids.counts.size();
     text += kinds == 0
                 ? "There are no massive tokens: the short method leaves the Hadamard as it is.\n"
                 : message("The rotation is a Hadamard and a rotation of rank ", result.shortened->rotation.rank(),
                           " for ", kinds, kinds == 1 ? " kind" : " kinds", " of massive token.\n");
   }
-  if (!result.shortened && result.refinement.few_tokens) {
+  if (!result.shortened && result.refinement.too_few_tokens) {
     text +=
-        "Warning: fewer than four ordinary tokens a channel. The errors on the rows used promise more than others "
-        "get; --holdout shows how much.\n";
+        "Warning: fewer than four ordinary tokens a channel. The rotation overfits: errors on other tokens are "
+        "larger than on the calibration rows; --holdout shows how much.\n";
   }
   if (!result.shortened && result.refinement.overfitted) {
     text +=
-        "Note: later rounds were better on the tokens refined with and worse on those held out; they were dropped.\n";
+        "Note: later rounds overfitted, better on calibration rows and worse on held-out ones; they were dropped.\n";
   }
   return text;
 }
@@ -125,11 +125,11 @@ std::string table(options const& chosen, outcome const& result) {
   std::string const columns = "   ordinary    massive       loss";
   char heading[160];
   std::snprintf(heading, sizeof heading, "%-27s%33s", "relative squared error,",
-                message("on ", result.split.used.size(), " rows used").c_str());
+                message("on ", result.split.calibration.size(), " calibration rows").c_str());
   text += heading;
   if (has_holdout) {
     std::snprintf(heading, sizeof heading, "  |%33s",
-                  message("on ", result.split.held_out.size(), " rows held out").c_str());
+                  message("on ", result.split.held_out.size(), " held-out rows").c_str());
     text += heading;
   }
   text += "\nand the weighted loss      " + columns + (has_holdout ? "  |" + columns : "") + "\n";
@@ -148,7 +148,7 @@ std::string table(options const& chosen, outcome const& result) {
     std::snprintf(heading, sizeof heading, "%-27s", each.name);
     error_summary const nothing{NAN, NAN, NAN};
     bool const measured = each.errors->measured();
-    text += heading + cells(measured ? each.errors->used : nothing) +
+    text += heading + cells(measured ? each.errors->calibration : nothing) +
             (has_holdout ? "  |" + cells(measured ? *each.errors->held_out : nothing) : "") + "\n";
   }
   return text + closing_lines(chosen, result);

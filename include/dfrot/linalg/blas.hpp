@@ -90,7 +90,7 @@ void dense_product(policy<Base> const& on, T alpha, dense_factor<T, TransposeA> 
 
 /// Hook: one body after the other where the BLAS has threads of its own.
 template <class Base, class Body>
-void independent_products(policy<Base> const& on, std::size_t count, Body const& body) {
+void parallel_products(policy<Base> const& on, std::size_t count, Body const& body) {
   if (on.one_thread) {
     dfrot::detail::eigen_tiles(threads_of(on), count, body);
     return;

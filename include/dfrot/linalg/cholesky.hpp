@@ -94,7 +94,7 @@ class cholesky_factor {
     std::size_t const half = half_of(count);
     factor_range(on, first, half);
     auto const below = block_of(l_, first + half, first, count - half, half);
-    independent_products(on, blocks_of(below.rows, solve_rows<P>), [&](std::size_t i) {
+    parallel_products(on, blocks_of(below.rows, solve_rows<P>), [&](std::size_t i) {
       std::size_t const row = i * solve_rows<P>;
       std::size_t const rows = std::min(solve_rows<P>, below.rows - row);
       matrix<T> scratch(rows, triangle_block);

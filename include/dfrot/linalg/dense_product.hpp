@@ -50,7 +50,7 @@ inline constexpr std::size_t tile_columns = 256;
 // what it has come to, and sums of 128 terms, added up, have a third of the error of one sum of 1024.
 inline constexpr std::size_t short_sum = 128;
 
-// Rows of a matrix that one of independent_products() takes: few, so that there is work for all threads. Where they run one
+// Rows of a matrix that one of parallel_products() takes: few, so that there is work for all threads. Where they run one
 // after the other, more rows pack the other factor less often.
 template <class P>
 inline constexpr std::size_t solve_rows = 256;
@@ -135,7 +135,7 @@ void dense_product(P const& on, T alpha, dense_factor<T, TransposeA> a, dense_fa
 /// @param on where to run, on how many threads   @param body may throw; may call dense_product()
 /// Determinism: as body's, if no two calls write to the same place.
 template <execution_policy P, class Body>
-void independent_products(P const& on, std::size_t count, Body const& body) {
+void parallel_products(P const& on, std::size_t count, Body const& body) {
   detail::eigen_tiles(threads_of(on), count, body);
 }
 

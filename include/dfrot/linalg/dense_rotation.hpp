@@ -72,7 +72,7 @@ class dense_rotation {
     expects(x.columns == size(), "a rotation of order ", size(), " cannot turn rows of ", x.columns, " values");
     check_stride("rows", x);
     constexpr std::size_t block = 128;
-    independent_products(on, detail::blocks_of(x.rows, block), [&](std::size_t i) {
+    parallel_products(on, detail::blocks_of(x.rows, block), [&](std::size_t i) {
       auto const rows = x.row_block(i * block, std::min(block, x.rows - i * block));
       // The product cannot be written over its factor, so each block has its own copy of the rows.
       dfrot::matrix<T> copy(rows.rows, rows.columns);

@@ -24,7 +24,7 @@ namespace detail {
 /// work = N E with a Gaussian N, the same for every call: it has a part in every subspace.
 template <execution_policy P, class T>
 void gaussian_target(P const& on, matrix_view<T const> e, matrix_view<T> work) {
-  independent_products(on, blocks_of(work.rows, solve_rows<P>), [&](std::size_t i) {
+  parallel_products(on, blocks_of(work.rows, solve_rows<P>), [&](std::size_t i) {
     std::size_t const first = i * solve_rows<P>;
     auto const rows = work.row_block(first, std::min(solve_rows<P>, work.rows - first));
     matrix<T> gaussian(rows.rows, rows.columns);

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include <dfrot/config.hpp>
-#include <dfrot/loss/peak_ratio.hpp>
+#include <dfrot/loss/max_to_median.hpp>
 
 namespace dfrot {
 
@@ -13,11 +13,11 @@ namespace dfrot {
 /// quarter of an ordinary one's error, and a refinement lowers that further.
 inline constexpr double least_massive_share = 0.95;
 
-/// True if very few channels have next to all of the token: its peak ratio is above 100, and the four largest channels have
+/// True if very few channels have next to all of the token: its max-to-median ratio is above 100, and the four largest channels have
 /// 0.95 of its energy; some models have massive tokens in two channels or three. The ratio alone would take rows for massive
 /// whose typical channel is tiny, such as inputs of down_proj.
 [[nodiscard]] DFROT_PER_ISA inline bool is_dominated(token_peak const& peak) {
-  return peak.ratio > largest_ordinary_ratio && peak.share >= least_massive_share;
+  return peak.ratio > massive_ratio_floor && peak.share >= least_massive_share;
 }
 
 /// The channels in which massive activations recur: where at least 8 dominated tokens peak, and an eighth of all dominated
@@ -39,7 +39,7 @@ inline constexpr double least_massive_share = 0.95;
       dominated.push_back(peak.channel);
     }
   }
-  // Compared by our own function for the reason given in peak_ratio().
+  // Compared by our own function for the reason given in max_to_median().
   std::sort(dominated.begin(), dominated.end(), [](std::size_t a, std::size_t b) { return a < b; });
   std::vector<std::size_t> channels;
   for (std::size_t first = 0; first < dominated.size();) {

@@ -8,6 +8,7 @@
 #include <dfrot/cuda_refinement.cuh>
 #include <dfrot/linalg/polar.hpp>
 #include <dfrot/optimize/refine/refine_rotation.hpp>
+#include <dfrot/optimize/refine/refinement.hpp>
 #include <type_traits>
 
 #include "cuda/massive_sample.hpp"
@@ -30,7 +31,7 @@ void check_as_host(matrix<T> const& x, int4_scheme const& scheme, refine_options
   auto const expected = run(cpu::policy{});
   auto const found = run(cuda::policy{});
   REQUIRE(found.rounds.size() == expected.rounds.size());
-  CHECK(found.few_tokens == expected.few_tokens);
+  CHECK(found.too_few_tokens == expected.too_few_tokens);
   for (std::size_t k = 0; k < expected.rounds.size(); ++k) {
     refine_round const& here = expected.rounds[k];
     refine_round const& there = found.rounds[k];

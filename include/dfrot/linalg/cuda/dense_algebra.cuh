@@ -17,8 +17,8 @@
 
 namespace dfrot::cuda {
 
-/// Whether a factor of a product is taken as it is or transposed.
-enum class taken : bool { as_is, transposed };
+/// What becomes of a factor of a product before it is multiplied.
+enum class op : bool { none, transpose };
 
 /// What dense linear algebra on a device is made of: products and triangular solutions by cuBLAS, Cholesky factors by
 /// cuSOLVER, in the order of one policy's stream. All matrices are row-major.
@@ -50,14 +50,14 @@ class dense_algebra {
   /// C <- beta C + alpha A B, A and B as they are or transposed; for beta = 0, C is overwritten whatever it holds.
   /// @pre shapes fit; the memory of c overlaps neither a nor b   Complexity: 2 m n k operations.
   template <class T>
-  void multiply(T alpha, taken how_a, std::type_identity_t<matrix_view<T const, device_space>> a, taken how_b,
+  void multiply(T alpha, op how_a, std::type_identity_t<matrix_view<T const, device_space>> a, op how_b,
                 std::type_identity_t<matrix_view<T const, device_space>> b, T beta,
                 matrix_view<T, device_space> c) const {
     if (c.rows == 0 || c.columns == 0) {
       return;
     }
     // A row-major matrix is a column-major transpose, so cuBLAS is asked for C^T = B^T A^T.
-    std::size_t const depth = how_a == taken::as_is ? a.columns : a.rows;
+    std::size_t const depth = how_a == op::none ? a.columns : a.rows;
     detail::check_blas(detail::gemm(blas_.get(), operation(how_b), operation(how_a), size_of(c.columns),
                                     size_of(c.rows), size_of(depth), alpha, b.data, size_of(b.row_stride), a.data,
                                     size_of(a.row_stride), beta, c.data, size_of(c.row_stride)),
@@ -66,11 +66,11 @@ class dense_algebra {
 
   /// y <- beta y + alpha A x, A as it is or transposed.   @pre lengths fit; y is not x   Complexity: 2 m n operations.
   template <class T>
-  void multiply_vector(T alpha, taken how, std::type_identity_t<matrix_view<T const, device_space>> a,
+  void multiply_vector(T alpha, op how, std::type_identity_t<matrix_view<T const, device_space>> a,
                        std::type_identity_t<vector_view<T const, device_space>> x, T beta,
                        vector_view<T, device_space> y) const {
     detail::check_blas(
-        detail::gemv(blas_.get(), operation(how == taken::as_is ? taken::transposed : taken::as_is), size_of(a.columns),
+        detail::gemv(blas_.get(), operation(how == op::none ? op::transpose : op::none), size_of(a.columns),
                      size_of(a.rows), alpha, a.data, size_of(a.row_stride), x.data, beta, y.data),
         "cublas gemv");
   }
@@ -114,9 +114,7 @@ class dense_algebra {
   }
 
  private:
-  [[nodiscard]] static cublasOperation_t operation(taken how) {
-    return how == taken::as_is ? CUBLAS_OP_N : CUBLAS_OP_T;
-  }
+  [[nodiscard]] static cublasOperation_t operation(op how) { return how == op::none ? CUBLAS_OP_N : CUBLAS_OP_T; }
   [[nodiscard]] static int size_of(std::size_t size) {
     expects(size <= static_cast<std::size_t>(std::numeric_limits<int>::max()), "cuBLAS counts in 32 bits: ", size,
             " rows or columns are too many");

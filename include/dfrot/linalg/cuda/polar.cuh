@@ -49,7 +49,7 @@ void gaussian_target(dense_algebra const& algebra, matrix_view<T const, device_s
   }
   device_matrix<T> there(algebra.on(), e.rows, e.rows);
   copy(algebra.on(), matrix_view<T const>(here.view()), there.view());
-  algebra.multiply(T(1), taken::as_is, there.view(), taken::as_is, e, T(0), work);
+  algebra.multiply(T(1), op::none, there.view(), op::none, e, T(0), work);
   synchronize(algebra.on());
 }
 
@@ -120,7 +120,7 @@ template <dense_scalar T>
   device_matrix<double> gram(algebra.on(), r.rows, r.rows);
   detail::scale(algebra.on(), exact.view(), 1.0, r);
   detail::scale(algebra.on(), gram.view(), 0.0, exact.view(), 1.0);
-  algebra.multiply(1.0, taken::transposed, exact.view(), taken::as_is, exact.view(), -1.0, gram.view());
+  algebra.multiply(1.0, op::transpose, exact.view(), op::none, exact.view(), -1.0, gram.view());
   return std::sqrt(detail::squared_norm(algebra.on(), gram.values()) / static_cast<double>(r.rows));
 }
 

@@ -41,8 +41,8 @@ class polar_matrices {
     compute_gram();
     scale(on(), gram_.view(), T(-1), gram_.view(), T(1));
     target(matrix_view<T const, device_space>(gram_.view()), work_.view());
-    algebra_.multiply(T(1), taken::transposed, x_, taken::as_is, work_.view(), T(0), gram_.view());
-    algebra_.multiply(T(-1), taken::as_is, x_, taken::as_is, gram_.view(), T(1), work_.view());
+    algebra_.multiply(T(1), op::transpose, x_, op::none, work_.view(), T(0), gram_.view());
+    algebra_.multiply(T(-1), op::none, x_, op::none, gram_.view(), T(1), work_.view());
     add(on(), matrix_sum<T, T, T>{x_, T(1), x_, T(1), work_.view(), T(0)});
   }
 
@@ -51,7 +51,7 @@ class polar_matrices {
   [[nodiscard]] std::size_t order() const { return x_.rows; }
 
   /// gram = X^T X.
-  void compute_gram() { algebra_.multiply(T(1), taken::transposed, x_, taken::as_is, x_, T(0), gram_.view()); }
+  void compute_gram() { algebra_.multiply(T(1), op::transpose, x_, op::none, x_, T(0), gram_.view()); }
 
   [[nodiscard]] double largest_of_gram() {
     return lanczos_.largest_eigenvalue(12, [&](auto v, auto w) { times_gram(T(0), T(1), v, w); });
@@ -95,11 +95,11 @@ class polar_matrices {
     auto const u = static_cast<T>(series.u);
     scale(on(), p, static_cast<T>(-factor), p, T(1));
     if (series.degree >= 2) {
-      algebra_.multiply(T(1), taken::transposed, p, taken::as_is, p, T(0), square);
+      algebra_.multiply(T(1), op::transpose, p, op::none, p, T(0), square);
     }
     if (series.degree == 4) {
       add(on(), matrix_sum<T, T, T>{square, T(1), square, static_cast<T>(series.r), p, static_cast<T>(series.t)});
-      algebra_.multiply(u, taken::transposed, square, taken::as_is, square, w, p);
+      algebra_.multiply(u, op::transpose, square, op::none, square, w, p);
       scale(on(), p, T(1), p, static_cast<T>(series.z - 1));
     } else if (series.degree == 2) {
       add(on(), matrix_sum<T, T, T>{p, w, p, u, square, static_cast<T>(series.z - 1)});
@@ -109,16 +109,16 @@ class polar_matrices {
     // The identity is added apart from the small rest, so that its product is exact.
     scale(on(), x_, static_cast<T>(multiple), x_);
     copy(on(), matrix_view<T const, device_space>(x_), square);
-    algebra_.multiply(T(1), taken::as_is, square, taken::as_is, p, T(1), x_);
+    algebra_.multiply(T(1), op::none, square, op::none, p, T(1), x_);
   }
 
   /// ||(X^T X - I) v|| for a random v of length 1 is about ||X^T X - I||_F / sqrt(n).
   [[nodiscard]] double distance_from_orthogonal() {
     device_matrix<T> rest(on(), 1, order());
     auto const v = lanczos_.unit_vector();
-    algebra_.multiply_vector(T(1), taken::as_is, x_, v, T(0), lanczos_.scratch());
+    algebra_.multiply_vector(T(1), op::none, x_, v, T(0), lanczos_.scratch());
     copy(on(), vector_view<T const, device_space>(v), rest.values());
-    algebra_.multiply_vector(T(1), taken::transposed, x_, lanczos_.scratch(), T(-1), rest.values());
+    algebra_.multiply_vector(T(1), op::transpose, x_, lanczos_.scratch(), T(-1), rest.values());
     return std::sqrt(squared_norm(on(), rest.values()));
   }
 
@@ -128,7 +128,7 @@ class polar_matrices {
   /// w <- (shift I + factor G) v
   void times_gram(T shift, T factor, vector_view<T, device_space> v, vector_view<T, device_space> w) {
     copy(on(), vector_view<T const, device_space>(v), w);
-    algebra_.multiply_vector(factor, taken::as_is, gram_.view(), v, shift, w);
+    algebra_.multiply_vector(factor, op::none, gram_.view(), v, shift, w);
   }
 
   dense_algebra const& algebra_;

@@ -158,7 +158,7 @@ class polar_iteration {
   /// Calls body(rows of X, as much memory) for blocks of rows.
   template <class Body>
   void for_row_blocks(Body const& body) {
-    independent_products(on_, blocks_of(x_.rows, solve_rows<P>), [&](std::size_t i) {
+    parallel_products(on_, blocks_of(x_.rows, solve_rows<P>), [&](std::size_t i) {
       std::size_t const first = i * solve_rows<P>;
       auto const rows = x_.row_block(first, std::min(solve_rows<P>, x_.rows - first));
       matrix<T> memory(rows.rows, rows.columns);

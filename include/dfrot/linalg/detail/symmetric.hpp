@@ -39,7 +39,7 @@ void symmetric_product(P const& on, T alpha, matrix_view<T const> a, T beta, mat
       }
     }
   };
-  independent_products(on, panels, [&](std::size_t i) {
+  parallel_products(on, panels, [&](std::size_t i) {
     std::size_t const row = (panels - 1 - i) * gram_panel;  // the longest panels first
     std::size_t const rows = std::min(gram_panel, c.rows - row);
     std::size_t const upper = std::min(gram_panel / 2, rows);

@@ -14,10 +14,10 @@
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
-#include <dfrot/optimize/low_rank/anchored_corner.hpp>
-#include <dfrot/optimize/low_rank/prototypes.hpp>
+#include <dfrot/optimize/low_rank/centroids.hpp>
+#include <dfrot/optimize/low_rank/pinned_vertex.hpp>
+#include <dfrot/optimize/low_rank/rotation_between.hpp>
 #include <dfrot/optimize/low_rank/short_rounds.hpp>
-#include <dfrot/optimize/low_rank/short_turn.hpp>
 #include <dfrot/quantize/fake_quantize.hpp>
 #include <dfrot/transform/low_rank_rotation.hpp>
 #include <dfrot/transform/randomized_hadamard.hpp>
@@ -25,28 +25,28 @@
 
 namespace dfrot {
 
-/// What the rotated prototypes of massive tokens are drawn to.
+/// The targets of rotated centroids.
 enum class short_target : std::uint8_t {
-  quantized,  ///< what they are quantized to, by alternation
-  corner,     ///< the nearest corner of the cube, all channels +-a but for an anchor: closed form, no alternation
-  best,       ///< both are tried, and the one with the smaller error on the rows at hand is kept
+  quantized,  ///< their quantized points, by alternation
+  vertex,     ///< the nearest pinned vertex of the hypercube, in closed form: all channels +-a, one pinned a group
+  best,       ///< both; the one with the smaller error on the calibration rows is kept
 };
 
 /// How to refine a short rotation.
 struct short_options {
   double mu = 1;                             ///< pull to the identity: a larger one makes shorter steps
   int rounds = 30;                           ///< alternations, at most
-  int patience = 10;                         ///< stop after so many rounds without a new least error; 0: never
+  int patience = 10;                         ///< stop after this many rounds without a new least error; 0: never
   short_target target = short_target::best;  ///< see there
-  std::size_t rows_per_prototype = 64;       ///< rows of each kind that are looked at, evenly spaced; at least 1
-  prototype_options prototypes;              ///< how rows are put into kinds
+  std::size_t rows_per_cluster = 64;         ///< rows of each cluster that are measured, evenly spaced; at least 1
+  centroid_options centroids;                ///< how rows are clustered
 };
 
 /// What a round reached.
 struct short_round {
   int round = 0;        ///< 0 is the Hadamard alone
-  bool corner = false;  ///< not a round of the alternation, but the corner of the cube
-  double massive = 0;   ///< mean relative squared error of the massive rows that are looked at
+  bool vertex = false;  ///< the pinned vertex, not a round of the alternation
+  double massive = 0;   ///< mean relative squared error of the measured massive rows
   double seconds = 0;   ///< since the call
 };
 
@@ -55,7 +55,7 @@ struct refined_short {
   short_rotation rotation;          ///< of the round with the least error; the Hadamard alone without massive rows
   int best_round = 0;               ///< that round
   std::vector<short_round> rounds;  ///< all rounds, the start first; empty without massive rows
-  massive_prototypes prototypes;    ///< kinds of massive token found
+  massive_centroids centroids;      ///< of the clusters found
   bool stopped = false;             ///< the callback ended the work early
 };
 
@@ -66,20 +66,20 @@ inline void check_short_options(short_options const& options) {
           "; it must be finite and at least 0");
   expects(options.rounds >= 0 && options.patience >= 0, "short rotation: ", options.rounds, " rounds, a patience of ",
           options.patience, "; both must be at least 0");
-  expects(options.rows_per_prototype >= 1, "short rotation: no rows for a prototype; there must be at least 1");
+  expects(options.rows_per_cluster >= 1, "short rotation: no rows of a cluster are measured; there must be at least 1");
 }
 
 }  // namespace detail
 
-/// Refines a randomized Hadamard for the massive tokens alone, and moves nothing else: R = G R_0, G of rank 2 a kind of token.
-///   Y_0 = A R_0, A a prototype a kind;   round: B = Q(Y);   C = mu (tr(Y^T W B) / n) I + Y^T W B;   Y <- Y polar(C)
-///   G: the rotation of low rank with A G R_0 = Y of the best round (turn_between()), W = the kinds' sizes
-/// The closed form takes for B the corner of the cube nearest to Y_0, with an anchor in each group that fixes its scale.
-/// Massive tokens of one kind are nearly one vector: so few directions turn, and ordinary tokens keep the Hadamard's error.
+/// Refines a randomized Hadamard for massive tokens alone: R = G R_0, G of rank 2 a cluster of massive tokens.
+///   Y_0 = A R_0, A the centroids;   round: B = Q(Y);   C = mu (tr(Y^T W B) / n) I + Y^T W B;   Y <- Y polar(C)
+///   G: the rotation of low rank with A G R_0 = Y of the best round (rotation_between()), W = the clusters' sizes
+/// The closed form takes for B the vertex of the hypercube nearest to Y_0, with one pinned channel a group that fixes its scale.
+/// Massive tokens of one cluster are nearly one vector. So few directions turn, and ordinary tokens keep the Hadamard's error.
 /// @param on where to run (host)   @param scheme the quantizer, such as int4_scheme   @param massive_rows (m x n) RMS-normalised
 /// massive tokens, as they enter the rotation; any m, also 0: the result is then the start   @param start R_0
 /// @param options see there   @param callback called as callback(short_round const&) after every round; false ends the work
-/// @post rotation.rank() <= 2 p for p kinds; its error on the rows looked at is at most the start's
+/// @post rotation.rank() <= 2 p for p clusters; its error on the measured rows is at most the start's
 /// Complexity: a round takes 64 p rows of short_rotation::apply() and fake_quantize(), and O(n p^2); memory of 3 times so
 /// many rows.   Determinism: bitwise for any thread count; another instruction set rounds otherwise.
 /// Throws: std::invalid_argument on shapes, options, a non-finite value, a row that overflows when it is
@@ -100,26 +100,26 @@ requires std::predicate<Callback&, short_round const&>
   matrix_view<Value const> const x = massive_rows;
   reject_non_finite(x, first_non_finite_row(x));
 
-  refined_short result{short_rotation(start), 0, {}, find_prototypes(x, options.prototypes), false};
-  matrix<double> const& prototypes = result.prototypes.rows;
-  if (prototypes.rows() == 0) {
+  refined_short result{short_rotation(start), 0, {}, find_centroids(x, options.centroids), false};
+  matrix<double> const& centroids = result.centroids.rows;
+  if (centroids.rows() == 0) {
     return result;
   }
-  auto const sample = detail::sample_kinds(x, result.prototypes, options.rows_per_prototype);
-  matrix<double> y = prototypes;
+  auto const sample = detail::sample_clusters(x, result.centroids, options.rows_per_cluster);
+  matrix<double> y = centroids;
   apply(on, start, y.view());
   matrix<double> const first = y;
   // Measures the rotation that leads to y, and keeps it if it is the best; false if the callback has had enough.
-  auto const measure = [&](bool corner) {
+  auto const measure = [&](bool vertex) {
     matrix<double> target = y;
     apply(on, transposed(start), target.view());
     bool const is_start = result.rounds.empty();
     short_rotation rotation(start, is_start ? low_rank_rotation(start.size())
-                                            : turn_between(on, prototypes.view(), std::as_const(target).view()));
+                                            : rotation_between(on, centroids.view(), std::as_const(target).view()));
     double const error = detail::error_of(on, scheme, sample, rotation);
     std::chrono::duration<double> const elapsed = std::chrono::steady_clock::now() - began;
     int const round = static_cast<int>(result.rounds.size());
-    result.rounds.push_back({round, corner, error, elapsed.count()});
+    result.rounds.push_back({round, vertex, error, elapsed.count()});
     if (error < result.rounds[static_cast<std::size_t>(result.best_round)].massive) {
       result.best_round = round;
       result.rotation = std::move(rotation);
@@ -129,16 +129,16 @@ requires std::predicate<Callback&, short_round const&>
   };
   bool go_on = measure(false);
   matrix<double> b(y.rows(), y.columns());
-  bool const alternate = options.target != short_target::corner;
+  bool const alternate = options.target != short_target::vertex;
   for (int round = 1; go_on && alternate && round <= options.rounds; ++round) {
     fake_quantize(on, scheme, y.view(), b.view(),
-                  [](std::size_t kind) { return message("the mean of massive kind ", kind); });
-    detail::step_towards(on, y, b, result.prototypes.counts, options.mu);
+                  [](std::size_t cluster) { return message("the centroid of massive cluster ", cluster); });
+    detail::step_towards(on, y, b, result.centroids.counts, options.mu);
     go_on = measure(false) && (options.patience == 0 || round - result.best_round < options.patience);
   }
   if (!result.stopped && options.rounds > 0 && options.target != short_target::quantized) {
     y = first;
-    detail::step_towards(on, y, detail::anchored_corners(scheme, first), result.prototypes.counts, 0);
+    detail::step_towards(on, y, detail::pinned_vertices(scheme, first), result.centroids.counts, 0);
     measure(true);
   }
   return result;

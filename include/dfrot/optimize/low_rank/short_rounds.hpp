@@ -13,15 +13,15 @@
 #include <dfrot/core/view.hpp>
 #include <dfrot/linalg/polar.hpp>
 #include <dfrot/loss/token_error.hpp>
-#include <dfrot/optimize/low_rank/prototypes.hpp>
-#include <dfrot/optimize/low_rank/short_turn.hpp>
+#include <dfrot/optimize/low_rank/centroids.hpp>
+#include <dfrot/optimize/low_rank/rotation_between.hpp>
 #include <dfrot/transform/low_rank_compose.hpp>
 #include <dfrot/transform/short_rotation.hpp>
 
 // What a round of refine_short() is made of.
 namespace dfrot::detail {
 
-/// Some rows of every kind, evenly spaced, as the rounds look at them, with the weight that each stands for.
+/// The rows of every cluster that rounds measure, evenly spaced, with the weight that each stands for.
 template <class Real>
 struct short_sample {
   matrix<Real> rows;
@@ -30,17 +30,17 @@ struct short_sample {
 };
 
 template <class T>
-[[nodiscard]] short_sample<arithmetic_t<T>> sample_kinds(matrix_view<T const> x, massive_prototypes const& found,
-                                                         std::size_t rows_per_prototype) {
+[[nodiscard]] short_sample<arithmetic_t<T>> sample_clusters(matrix_view<T const> x, massive_centroids const& found,
+                                                            std::size_t rows_per_cluster) {
   short_sample<arithmetic_t<T>> sample;
   std::vector<std::size_t>& chosen = sample.numbers;
   double total = 0;
   for (std::size_t k = 0; k < found.counts.size(); ++k) {
     std::size_t const count = found.counts[k];
-    std::size_t const taken = std::min(count, rows_per_prototype);
+    std::size_t const taken = std::min(count, rows_per_cluster);
     std::size_t seen = 0;
     for (std::size_t i = 0, next = 0; i < x.rows && next < taken; ++i) {
-      if (found.kind_of[i] == k && seen++ == next * count / taken) {
+      if (found.label[i] == k && seen++ == next * count / taken) {
         chosen.push_back(i);
         sample.weight.push_back(static_cast<double>(count) / static_cast<double>(taken));
         ++next;
@@ -57,7 +57,7 @@ template <class T>
   return sample;
 }
 
-/// The mean relative squared error of the sample under a rotation, every kind with the weight of all its rows.
+/// The mean relative squared error of the sample under a rotation, every cluster with the weight of all its rows.
 template <execution_policy P, class Scheme, class Real>
 [[nodiscard]] double error_of(P const& on, Scheme const& scheme, short_sample<Real> const& sample,
                               short_rotation const& rotation) {

@@ -15,9 +15,9 @@
 #include <dfrot/core/view.hpp>
 #include <dfrot/linalg/products.hpp>
 #include <dfrot/loss/token_error.hpp>
-#include <dfrot/optimize/refine/drawn_targets.hpp>
+#include <dfrot/optimize/refine/clipped_targets.hpp>
 #include <dfrot/optimize/refine/round_sums.hpp>
-#include <dfrot/optimize/refine/token_kinds.hpp>
+#include <dfrot/optimize/refine/token_flags.hpp>
 #include <dfrot/optimize/refine/token_source.hpp>
 #include <dfrot/quantize/fake_quantize.hpp>
 
@@ -55,26 +55,26 @@ class token_pass {
   /// Y = X R and B = Q(Y) for the block, or what ordinary tokens are drawn to instead; errors and, if asked for, products
   /// join the sums. The block is then empty.
   template <execution_policy P, class Scheme>
-  void finish_block(P const& on, Scheme const& scheme, matrix_view<T const> rotation, token_kinds const& kinds,
+  void finish_block(P const& on, Scheme const& scheme, matrix_view<T const> rotation, token_flags const& flags,
                     round_request const& request, round_sums& sums) {
     std::size_t const count = tokens_.size();
     auto const x = x_.view().row_block(0, count);
     auto const y = y_.view().row_block(0, count);
     auto const b = b_.view().row_block(0, count);
-    reject_non_finite_tokens(on, x, kinds.first_token);
+    reject_non_finite_tokens(on, x, flags.first_token);
     multiply(on, x, rotation, y);
-    fake_quantize(on, scheme, y, b, [&](std::size_t row) { return message("row ", kinds.first_token + tokens_[row]); });
+    fake_quantize(on, scheme, y, b, [&](std::size_t row) { return message("row ", flags.first_token + tokens_[row]); });
     parallel_for(threads_of(on), count, [&](std::size_t i) { errors_[i] = difference(y, b, i); });
     for (std::size_t i = 0; i < count; ++i) {
-      bool const massive = kinds.massive[tokens_[i]] != 0;
-      bool const held_out = is_held_out(kinds, tokens_[i]);
-      (held_out ? sums.held_out : sums.used).add(massive, errors_[i]);
+      bool const massive = flags.massive[tokens_[i]] != 0;
+      bool const held_out = is_held_out(flags, tokens_[i]);
+      (held_out ? sums.held_out : sums.calibration).add(massive, errors_[i]);
       if (request.with_products && massive && !held_out) {
         add_massive(on, y.row(i), b.row(i), sums.problem);
       }
     }
     if (request.with_products) {
-      add_ordinary(on, scheme, y, b, kinds, request, sums.problem);
+      add_ordinary(on, scheme, y, b, flags, request, sums.problem);
     }
     tokens_.clear();
   }
@@ -92,13 +92,13 @@ class token_pass {
  private:
   /// The ordinary tokens of the block, with the points that they are drawn to; b is overwritten.
   template <execution_policy P, class Scheme>
-  void add_ordinary(P const& on, Scheme const& scheme, matrix_view<T> y, matrix_view<T> b, token_kinds const& kinds,
+  void add_ordinary(P const& on, Scheme const& scheme, matrix_view<T> y, matrix_view<T> b, token_flags const& flags,
                     round_request const& request, weighted_procrustes& problem) {
     if (request.target_clip < 1) {
-      fake_quantize(on, drawn_in(scheme, static_cast<float>(request.target_clip)), y, b);
+      fake_quantize(on, clipped_targets(scheme, static_cast<float>(request.target_clip)), y, b);
     }
     for (std::size_t i = 0; i < b.rows; ++i) {
-      if (kinds.massive[tokens_[i]] != 0 || is_held_out(kinds, tokens_[i])) {
+      if (flags.massive[tokens_[i]] != 0 || is_held_out(flags, tokens_[i])) {
         std::fill_n(b.row(i), b.columns, T{0});  // adds nothing to the products
       }
     }
@@ -149,9 +149,9 @@ class token_pass {
 
 /// One pass over the tokens of a source under a rotation: adds their errors and their part of the Procrustes problem to sums.
 ///   Y = X R;   B = Q(Y);   errors ||y - b||^2;   C += w^2 Y^T B over the tokens that are not held out
-/// For ordinary tokens, the B of the products is what drawn_in() makes of it where request.target_clip is below 1.
+/// For ordinary tokens, the B of the products is what clipped_targets() makes of it where request.target_clip is below 1.
 /// Tokens go through in blocks of 1024 (numbers with the same token / 1024); Y and B are never there for more than a block.
-/// @param on where to run (host)   @param scheme the quantizer   @param source (m x n)   @param kinds what its tokens are
+/// @param on where to run (host)   @param scheme the quantizer   @param source (m x n)   @param flags what its tokens are
 /// @param rotation R (n x n) float or double   @param request which share of the ordinary tokens takes part (in blocks;
 /// massive and held-out tokens all do), and whether C is needed, and of which B
 /// @param sums of n channels, to be added to
@@ -162,19 +162,19 @@ class token_pass {
 /// (naming the row; rows are counted over all shards); what the source throws.
 template <execution_policy P, class Scheme, class Source, class T>
 requires token_source<Source, std::remove_const_t<T>>
-void accumulate_tokens(P const& on, Scheme const& scheme, Source const& source, token_kinds const& kinds,
+void accumulate_tokens(P const& on, Scheme const& scheme, Source const& source, token_flags const& flags,
                        matrix_view<T> rotation, round_request const& request, round_sums& sums) {
   check_policy<host_space>(on);
   std::size_t const n = source.channels();
   std::size_t const rows = source.rows();
   check_shape("rotation", rotation, n, n);
   expects(sums.problem.channels() == n, "refine: sums of ", sums.problem.channels(), " channels, but tokens of ", n);
-  check_token_kinds(kinds, rows);
+  check_token_flags(flags, rows);
   using Value = std::remove_const_t<T>;
   detail::token_pass<Value> pass(n);
   detail::for_each_token_block(
-      kinds, rows, request.share, [&](std::size_t first, std::size_t count) { pass.take(source, first, count); },
-      [&] { pass.finish_block(on, scheme, matrix_view<Value const>(rotation), kinds, request, sums); });
+      flags, rows, request.share, [&](std::size_t first, std::size_t count) { pass.take(source, first, count); },
+      [&] { pass.finish_block(on, scheme, matrix_view<Value const>(rotation), flags, request, sums); });
   pass.flush_massive(on, sums.problem);
 }
 

@@ -13,8 +13,8 @@
 #include <dfrot/core/parallel.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
+#include <dfrot/linalg/deflate_dominant.hpp>
 #include <dfrot/linalg/dense_product.hpp>
-#include <dfrot/linalg/outstanding_values.hpp>
 #include <dfrot/linalg/polar.hpp>
 #include <dfrot/linalg/polar_checks.hpp>
 #include <dfrot/linalg/products.hpp>
@@ -82,7 +82,7 @@ class weighted_procrustes {
       // While C is in float64: rounding it to float32 must not blur what is small beside a few massive tokens. Shared
       // blocks are still to be added up, and lowered ones have another sum.
       for (std::size_t first = 0; first < channels_; first += block_) {
-        lower_outstanding_values(on, sums_.view().row_block(first, block_));
+        deflate_dominant(on, sums_.view().row_block(first, block_));
       }
     }
     if constexpr (std::same_as<T, float>) {

@@ -25,7 +25,7 @@ namespace dfrot {
 ///   refinement<float> work(on, start, options, ordinary_tokens);
 ///   round_sums sums = work.empty_sums();
 ///   while (!work.finished()) {
-///     accumulate_tokens(on, scheme, shard, kinds, work.rotation(), work.request(), sums);   // any number of shards
+///     accumulate_tokens(on, scheme, shard, flags, work.rotation(), work.request(), sums);   // any number of shards
 ///     sums.for_each_array(add those of all machines);
 ///     work.step(on, sums);                                                                  // and clears them
 ///   }
@@ -87,7 +87,7 @@ class refinement {
   /// Throws: std::invalid_argument if C is not finite; std::bad_alloc.   @pre !finished()
   template <execution_policy P>
   refine_round const& step(P const& on, round_sums& sums) {
-    if (rules_.note_round(state_, sums.used, sums.held_out)) {
+    if (rules_.note_round(state_, sums.calibration, sums.held_out)) {
       std::copy_n(state_.rotation.data(), state_.rotation.rows() * state_.rotation.columns(), state_.best.data());
     }
     if (!state_.finished) {

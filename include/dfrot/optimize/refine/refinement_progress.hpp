@@ -15,7 +15,7 @@ struct refinement_progress {
   bool all_tokens = false;           ///< the rounds on a share of the tokens are over
   bool finished = false;             ///< nothing is left to do
   bool converged = false;            ///< as in refined_rotation
-  bool few_tokens = false;           ///< as in refined_rotation
+  bool too_few_tokens = false;       ///< as in refined_rotation
 };
 
 }  // namespace dfrot

@@ -9,11 +9,10 @@
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/core/numeric.hpp>
-#include <dfrot/loss/weighted_error.hpp>
-#include <dfrot/optimize/refine/error_sums.hpp>
+#include <dfrot/loss/error_summary.hpp>
 #include <dfrot/optimize/refine/refine_options.hpp>
 #include <dfrot/optimize/refine/refinement_progress.hpp>
-#include <dfrot/optimize/refine/token_kinds.hpp>
+#include <dfrot/optimize/refine/token_flags.hpp>
 
 namespace dfrot {
 
@@ -56,12 +55,12 @@ class refinement_rules {
   }
 
   /// Ends a round: adds it to the progress, and decides whether it is the last.
-  /// @param used, held_out the errors under the rotation that was measured
+  /// @param calibration, held_out the errors under the rotation that was measured
   /// @return true if that rotation is the best so far
-  [[nodiscard]] bool note_round(refinement_progress& progress, error_sums const& used,
+  [[nodiscard]] bool note_round(refinement_progress& progress, error_sums const& calibration,
                                 error_sums const& held_out) const {
-    refine_round const round = measured(progress, used, held_out);
-    progress.few_tokens = used.values[2] < 4.0 * static_cast<double>(channels_);
+    refine_round const round = measured(progress, calibration, held_out);
+    progress.too_few_tokens = calibration.ordinary.count < 4.0 * static_cast<double>(channels_);
     return add(progress, round);
   }
 
@@ -78,7 +77,7 @@ class refinement_rules {
     refined_rotation<T> result;
     result.best_round = progress.best_round;
     result.converged = progress.converged;
-    result.few_tokens = progress.few_tokens;
+    result.too_few_tokens = progress.too_few_tokens;
     result.overfitted = overfitted(progress);
     result.rotation = std::move(best);
     result.rounds = std::move(progress.rounds);
@@ -151,7 +150,7 @@ class refinement_rules {
     return best;
   }
 
-  /// Goes through the rounds again: every other number follows from them, few_tokens excepted.
+  /// Goes through the rounds again: every other number follows from them, too_few_tokens excepted.
   void check(refinement_progress const& progress) const {
     refinement_progress again;
     begin(again);
@@ -195,9 +194,9 @@ class refinement_rules {
     return on_same_tokens(before, round) && round.loss > before.rounds.back().loss;
   }
 
-  [[nodiscard]] refine_round measured(refinement_progress const& progress, error_sums const& used,
+  [[nodiscard]] refine_round measured(refinement_progress const& progress, error_sums const& calibration,
                                       error_sums const& held_out) const {
-    error_summary const errors = used.summary(options_.alpha);
+    error_summary const errors = calibration.summary(options_.alpha);
     std::chrono::duration<double> const elapsed = std::chrono::steady_clock::now() - began_;
     refine_round round{next_round(progress),
                        errors.weighted_loss,

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <utility>
 
-#include <dfrot/optimize/refine/error_sums.hpp>
+#include <dfrot/loss/error_summary.hpp>
 #include <dfrot/optimize/refine/procrustes.hpp>
 
 namespace dfrot {
@@ -14,32 +14,33 @@ class round_sums {
  public:
   explicit round_sums(weighted_procrustes empty) : problem(std::move(empty)) {}
 
-  weighted_procrustes problem;  ///< of the tokens that are refined with
-  error_sums used;              ///< their errors
-  error_sums held_out;          ///< the errors of the tokens held out
+  weighted_procrustes problem;  ///< of the calibration tokens
+  error_sums calibration;       ///< their errors
+  error_sums held_out;          ///< the errors of the held-out tokens
 
   /// Calls body(values, count) for every array of sums, always the same ones in the same order:
   ///   sums.for_each_array([](double* values, std::size_t count) { all_reduce_sum(values, count); });
   template <class Body>
   void for_each_array(Body&& body) {
     body(problem.sums().data, problem.sums().rows * problem.sums().columns);
-    body(used.values.data(), used.values.size());
-    body(held_out.values.data(), held_out.values.size());
+    for (error_sums* const errors : {&calibration, &held_out}) {
+      auto values = errors->to_array();
+      body(values.data(), values.size());
+      *errors = error_sums::from_array(values);
+    }
   }
 
   /// Adds the sums of another shard.   Throws: std::invalid_argument if they are of another size or alpha.
   void combine(round_sums const& other) {
     problem.combine(other.problem);
-    for (std::size_t i = 0; i < used.values.size(); ++i) {
-      used.values[i] += other.used.values[i];
-      held_out.values[i] += other.held_out.values[i];
-    }
+    calibration.combine(other.calibration);
+    held_out.combine(other.held_out);
   }
 
   /// Back to no tokens.
   void clear() {
     problem.clear();
-    used = {};
+    calibration = {};
     held_out = {};
   }
 };

@@ -9,9 +9,9 @@
 #include <dfrot/backend/cuda/device/device_matrix.cuh>
 #include <dfrot/backend/cuda/device/policy.cuh>
 #include <dfrot/core/view.hpp>
+#include <dfrot/linalg/cuda/deflate_dominant.cuh>
 #include <dfrot/linalg/cuda/dense_algebra.cuh>
 #include <dfrot/linalg/cuda/elements.cuh>
-#include <dfrot/linalg/cuda/outstanding_values.cuh>
 #include <dfrot/linalg/cuda/polar.cuh>
 
 namespace dfrot::cuda {
@@ -95,7 +95,7 @@ class procrustes_sums {
   void multiply_blocks(T weight, matrix_view<T, device_space> y, matrix_view<T, device_space> b, T beta,
                        matrix_view<T, device_space> product) const {
     for (std::size_t first = 0; first < channels(); first += block_) {
-      algebra_->multiply(weight, taken::transposed, columns(y, first), taken::as_is, columns(b, first), beta,
+      algebra_->multiply(weight, op::transpose, columns(y, first), op::none, columns(b, first), beta,
                          product.row_block(first, block_));
     }
   }
@@ -121,7 +121,7 @@ class procrustes_sums {
   void turn_in(matrix_view<T, device_space> r, bool shared) {
     if constexpr (std::is_same_v<Real, float>) {  // as weighted_procrustes::turn()
       for (std::size_t first = 0; first < channels() && !shared; first += block_) {
-        lower_outstanding_values(*algebra_, sums_.view().row_block(first, block_));
+        deflate_dominant(*algebra_, sums_.view().row_block(first, block_));
       }
     }
     device_matrix<Real> q(on(), channels(), block_);
@@ -131,8 +131,8 @@ class procrustes_sums {
     device_matrix<Real> after(on(), r.rows, r.columns);
     detail::scale(on(), before.view(), Real(1), r);
     for (std::size_t first = 0; first < channels(); first += block_) {
-      algebra_->multiply(Real(1), taken::as_is, columns(before.view(), first), taken::as_is,
-                         q.view().row_block(first, block_), Real(0), columns(after.view(), first));
+      algebra_->multiply(Real(1), op::none, columns(before.view(), first), op::none, q.view().row_block(first, block_),
+                         Real(0), columns(after.view(), first));
     }
     detail::scale(on(), r, T(1), after.view());
   }

@@ -90,7 +90,7 @@ class refinement {
   /// @return the round   Complexity: O(n^3).   Determinism: as dense_algebra.   @pre !finished()
   /// Throws: std::invalid_argument if C is not finite; std::runtime_error as check_status().
   refine_round const& step(policy const& on, round_sums<T>& sums) {
-    if (rules_.note_round(progress_, sums.used, sums.held_out)) {
+    if (rules_.note_round(progress_, sums.calibration, sums.held_out)) {
       copy(on, rotation(), best_.view());
     }
     if (!progress_.finished) {

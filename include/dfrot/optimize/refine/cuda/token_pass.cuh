@@ -13,13 +13,13 @@
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>
+#include <dfrot/loss/error_summary.hpp>
 #include <dfrot/loss/token_error.hpp>
+#include <dfrot/optimize/refine/clipped_targets.hpp>
 #include <dfrot/optimize/refine/cuda/procrustes_sums.cuh>
 #include <dfrot/optimize/refine/cuda/round_tokens.cuh>
 #include <dfrot/optimize/refine/cuda/staging.cuh>
-#include <dfrot/optimize/refine/drawn_targets.hpp>
-#include <dfrot/optimize/refine/error_sums.hpp>
-#include <dfrot/optimize/refine/token_kinds.hpp>
+#include <dfrot/optimize/refine/token_flags.hpp>
 #include <dfrot/optimize/refine/token_source.hpp>
 #include <dfrot/quantize/int4_scheme.hpp>
 
@@ -76,7 +76,7 @@ class token_pass {
   /// products, if asked for, join the problem.
   template <class Source>
   void finish_block(Source const&, int4_scheme const& scheme, matrix_view<T const, device_space> rotation,
-                    token_kinds const& kinds, round_request const& request, procrustes_sums& problem) {
+                    token_flags const& flags, round_request const& request, procrustes_sums& problem) {
     std::size_t const count = tokens_.size() - block_first_;
     if constexpr (token_source<Source, T>) {
       copy(on_, matrix_view<T const>(staged_.row_block(0, count)), x_.view().row_block(0, count));
@@ -84,14 +84,14 @@ class token_pass {
     }
     auto const y = y_.view().row_block(0, count);
     auto const b = b_.view().row_block(0, count);
-    problem.algebra().multiply(T(1), taken::as_is, x_.view().row_block(0, count), taken::as_is, rotation, T(0), y);
-    place_tokens(kinds, request.with_products, problem);
+    problem.algebra().multiply(T(1), op::none, x_.view().row_block(0, count), op::none, rotation, T(0), y);
+    place_tokens(flags, request.with_products, problem);
     round_block(
         on_, scheme, y,
         rounded_tokens<T>{b, place_.data(), massive_y_.view(), massive_b_.view(), errors_.data() + block_first_});
     if (request.with_products) {
       if (request.target_clip < 1) {
-        draw_block(on_, drawn_in(scheme, static_cast<float>(request.target_clip)), y, b, place_.data());
+        draw_block(on_, clipped_targets(scheme, static_cast<float>(request.target_clip)), y, b, place_.data());
       }
       problem.add_ordinary(y, b);
     }
@@ -104,7 +104,7 @@ class token_pass {
   /// Throws: std::invalid_argument naming row and column of a token that is not finite; std::runtime_error as
   /// check_status().
   template <class Source>
-  void finish_round(Source const& source, token_kinds const& kinds, procrustes_sums& problem, error_sums& used,
+  void finish_round(Source const& source, token_flags const& flags, procrustes_sums& problem, error_sums& calibration,
                     error_sums& held_out) {
     flush_massive(problem);
     matrix<token_error> errors(1, tokens_.size());
@@ -114,17 +114,18 @@ class token_pass {
     for (std::size_t i = 0; i < tokens_.size(); ++i) {
       token_error const& error = errors(0, i);
       if (!is_finite(error.squared_error) || !is_finite(error.squared_norm)) {
-        reject_token(source, tokens_[i], kinds.first_token);
+        reject_token(source, tokens_[i], flags.first_token);
       }
-      (dfrot::detail::is_held_out(kinds, tokens_[i]) ? held_out : used).add(kinds.massive[tokens_[i]] != 0, error);
+      (dfrot::detail::is_held_out(flags, tokens_[i]) ? held_out : calibration)
+          .add(flags.massive[tokens_[i]] != 0, error);
     }
   }
 
  private:
   /// Says what becomes of every token of the block, and makes room for its massive ones.
-  void place_tokens(token_kinds const& kinds, bool with_products, procrustes_sums& problem) {
+  void place_tokens(token_flags const& flags, bool with_products, procrustes_sums& problem) {
     auto const is_refined_massive = [&](std::size_t token) {
-      return kinds.massive[token] != 0 && !dfrot::detail::is_held_out(kinds, token);
+      return flags.massive[token] != 0 && !dfrot::detail::is_held_out(flags, token);
     };
     std::size_t massive = 0;
     for (std::size_t i = block_first_; i < tokens_.size(); ++i) {
@@ -135,7 +136,7 @@ class token_pass {
     }
     auto const place = places_[slot_].acquire();
     for (std::size_t i = block_first_; i < tokens_.size(); ++i) {
-      bool const out = dfrot::detail::is_held_out(kinds, tokens_[i]);
+      bool const out = dfrot::detail::is_held_out(flags, tokens_[i]);
       bool const apart = with_products && is_refined_massive(tokens_[i]);
       place(0, i - block_first_) =
           apart ? static_cast<std::int32_t>(massive_count_++) : (out ? leave_token_out : keep_token);

@@ -6,8 +6,8 @@
 #include <dfrot/adapt/eigen.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/core/matrix.hpp>
+#include <dfrot/linalg/deflate_dominant.hpp>
 #include <dfrot/linalg/orthogonal.hpp>
-#include <dfrot/linalg/outstanding_values.hpp>
 #include <dfrot/linalg/polar.hpp>
 #include <vector>
 
@@ -17,7 +17,7 @@
 namespace {
 
 using dfrot::as_eigen;
-using dfrot::lower_outstanding_values;
+using dfrot::deflate_dominant;
 using dfrot::matrix;
 
 constexpr dfrot::cpu::policy on{1};
@@ -69,24 +69,24 @@ double largest_value(matrix<double> const& c) {
 
 }  // namespace
 
-TEST_CASE("lowering outstanding singular values leaves the polar factor as it is") {
+TEST_CASE("lowering dominant singular values leaves the polar factor as it is") {
   auto const count = GENERATE(std::size_t{1}, std::size_t{3}, std::size_t{16});
-  std::vector<double> outstanding{1.6e8, 2.5e6, 2.4e5};
+  std::vector<double> dominant{1.6e8, 2.5e6, 2.4e5};
   if (count == 16) {
-    outstanding = std::vector<double>(14, 3e6);  // all the same: any basis of their space will do
-    outstanding.insert(outstanding.begin(), {1.6e8, 1.5e8});
+    dominant = std::vector<double>(14, 3e6);  // all the same: any basis of their space will do
+    dominant.insert(dominant.begin(), {1.6e8, 1.5e8});
   }
-  outstanding.resize(count);
-  planted of(spectrum(180, outstanding));
-  CHECK(lower_outstanding_values(on, of.c.view()) == count);
+  dominant.resize(count);
+  planted of(spectrum(180, dominant));
+  CHECK(deflate_dominant(on, of.c.view()) == count);
   CHECK(largest_value(of.c) < 5001);
   CHECK(distance(polar_factor<double>(of.c), of.factor) < 2e-8);
 }
 
-TEST_CASE("without outstanding singular values, float32 is precise enough") {
+TEST_CASE("without dominant singular values, float32 is precise enough") {
   planted of(spectrum(128, {1.6e8, 2.5e6, 2.4e5, 1.2e5}));
   double const before = distance(polar_factor<float>(of.c), of.factor);
-  CHECK(lower_outstanding_values(on, of.c.view()) == 4);
+  CHECK(deflate_dominant(on, of.c.view()) == 4);
   CHECK(distance(polar_factor<float>(of.c), of.factor) < 1e-6);
   CHECK(before > 1e-5);  // or this function would not be needed
 }
@@ -95,7 +95,7 @@ TEST_CASE("a matrix in which nothing stands out is left as it is") {
   auto const unchanged = [](matrix<double> c) {
     matrix<double> before(c.rows(), c.columns());
     std::copy_n(c.data(), c.rows() * c.columns(), before.data());
-    CHECK(lower_outstanding_values(on, c.view()) == 0);
+    CHECK(deflate_dominant(on, c.view()) == 0);
     CHECK(std::equal(c.data(), c.data() + c.rows() * c.columns(), before.data()));
   };
   unchanged(dfrot::test::gaussian_matrix<double>(100, 100, 3));
@@ -107,10 +107,10 @@ TEST_CASE("a matrix in which nothing stands out is left as it is") {
   unchanged(std::move(one_row));
 }
 
-TEST_CASE("outstanding singular values are lowered to the same bits by any number of threads") {
+TEST_CASE("dominant singular values are lowered to the same bits by any number of threads") {
   auto const lowered = [](int threads) {
     planted of(spectrum(700, {1.6e8, 2.5e6}));
-    CHECK(lower_outstanding_values(dfrot::cpu::policy{threads}, of.c.view()) == 2);
+    CHECK(deflate_dominant(dfrot::cpu::policy{threads}, of.c.view()) == 2);
     return std::move(of.c);
   };
   matrix<double> const one = lowered(1);

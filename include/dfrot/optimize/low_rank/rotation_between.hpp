@@ -49,18 +49,18 @@ namespace detail {
 
 }  // namespace detail
 
-/// A rotation of low rank that takes few given rows to few given others: P G = T.
-/// T - P alone has to lie in the space that turns, for what is outside of it is the same in P and T. So one row takes a plane,
-/// and the plane's second direction is free: here it is the channel of the row's peak, which costs nothing
-/// (low_rank_rotation). In that space, S is the orthogonal matrix that takes the coordinates of P to those of T, nearest to
-/// the identity where they leave it open (polar factor of P^T T).
+/// Builds a rotation of low rank that maps a few given rows to a few others: P G = T.
+/// Only T - P has to lie in the space that turns: outside of it, P and T agree. So one row takes a plane. Its second direction is
+/// free: here it is the channel of the row's peak, which costs nothing (low_rank_rotation). In that space, the core S is the
+/// orthogonal matrix that maps the coordinates of P to those of T. Where they leave S open, it is nearest to the identity (polar
+/// factor of P^T T).
 /// @param on where to run   @param from P (p x n)   @param to T (p x n)
 /// @pre P P^T = T T^T, up to rounding: otherwise P G is only the nearest to T
 /// @post rank <= 2 p; 0 where P = T; P G = T to 1e-9 of a row's length
 /// Complexity: O(n p^2).   Throws: std::invalid_argument on shapes; std::bad_alloc.
 template <execution_policy P>
-[[nodiscard]] low_rank_rotation turn_between(P const& on, matrix_view<double const> from,
-                                             matrix_view<double const> to) {
+[[nodiscard]] low_rank_rotation rotation_between(P const& on, matrix_view<double const> from,
+                                                 matrix_view<double const> to) {
   std::size_t const n = from.columns;
   check_shape("the targets", to, from.rows, n);
   matrix<double> difference(from.rows, n);

@@ -8,20 +8,20 @@
 #include <dfrot/backend/reference/policy.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>
-#include <dfrot/loss/peak_ratio.hpp>
+#include <dfrot/loss/max_to_median.hpp>
 
 namespace dfrot::reference {
 
-/// Hook of massive_scan: flags the rows whose upper median is not 0 and may lie below peak / 100. The upper median of n
+/// Hook of massive_detector: flags the rows whose upper median is not 0 and may lie below peak / 100. The upper median of n
 /// values is at most b if at most n - 1 - n / 2 of them are larger.
 template <storage T>
-void large_peak_rows(policy const& /*on*/, matrix_view<T const> x, vector_view<std::uint8_t> flags) noexcept {
+void massive_candidate_rows(policy const& /*on*/, matrix_view<T const> x, vector_view<std::uint8_t> flags) noexcept {
   for (std::size_t i = 0; i < x.rows; ++i) {
     double peak = 0;
     for (std::size_t j = 0; j < x.columns; ++j) {
       peak = std::max(peak, std::fabs(static_cast<double>(load(x(i, j)))));
     }
-    double const bound = peak / largest_ordinary_ratio * (1 + 1e-12);  // the margin covers the rounding of this line
+    double const bound = peak / massive_ratio_floor * (1 + 1e-12);  // the margin covers the rounding of this line
     std::size_t larger = 0;
     std::size_t not_zero = 0;
     for (std::size_t j = 0; j < x.columns; ++j) {

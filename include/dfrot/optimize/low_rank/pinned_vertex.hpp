@@ -11,25 +11,27 @@
 #include <dfrot/quantize/int4_scheme.hpp>
 #include <dfrot/quantize/scheme.hpp>
 
-// What refine_short() draws prototypes to in closed form. Internal to optimize.
+// The closed-form targets of refine_short(). Internal to optimize.
 namespace dfrot::detail {
 
-/// The levels of an anchored corner of the cube, in steps of the scale: the ends of a grid, and the level next to them.
-struct corner_levels {
+/// The levels of a pinned vertex, in steps of the scale: the ends of a grid, and the level next to them.
+struct vertex_levels {
   double level = 6;
   double highest = 7;
-  double lowest = 7;  ///< its magnitude
-  bool both = false;  ///< whether the ends are chosen one by one: there is one anchor otherwise
+  /// Its magnitude.
+  double lowest = 7;
+  /// Pins both ends of the range, each by itself; false: one channel a group.
+  bool both = false;
 };
 
-[[nodiscard]] inline corner_levels levels_of(int4_scheme const& scheme) {
-  return scheme.symmetric ? corner_levels{}
-                          : corner_levels{6, 7, 8, true};  // steps of asymmetric codes begin at -8 then
+[[nodiscard]] inline vertex_levels levels_of(int4_scheme const& scheme) {
+  return scheme.symmetric ? vertex_levels{}
+                          : vertex_levels{6, 7, 8, true};  // steps of asymmetric codes begin at -8 then
 }
 
 /// Of any scheme, from the values of the grid of a group within -1 … 1.
 template <quantization_scheme Scheme>
-[[nodiscard]] corner_levels levels_of(Scheme const& scheme) {
+[[nodiscard]] vertex_levels levels_of(Scheme const& scheme) {
   auto const grid = scheme.template candidate<double>(-1, 1, 0);
   double values[16];
   for (int nibble = 0; nibble < 16; ++nibble) {
@@ -42,9 +44,9 @@ template <quantization_scheme Scheme>
   return {next, highest, scheme.by_magnitude() ? highest : -values[0], !scheme.by_magnitude()};
 }
 
-/// One group of values becomes its nearest corner, anchored, for INT4: 6 sign(y_j), but for the largest value, 7 sign(y_j); for
-/// asymmetric codes, 7 for the largest and -8 for the lowest. Anchors grow by 1 / clip, so that the clipped range is theirs.
-inline void anchor_corner(corner_levels const& levels, double clip, double* y, std::size_t count) {
+/// Moves one group of values to its nearest pinned vertex. For INT4: 6 sign(y_j), and 7 sign(y_j) for the largest value; for
+/// asymmetric codes, 7 for the largest and -8 for the lowest. Pinned channels grow by 1 / clip, so that they end the clipped range.
+inline void pin_vertex(vertex_levels const& levels, double clip, double* y, std::size_t count) {
   double* const highest = std::max_element(y, y + count);
   double* const lowest = std::min_element(y, y + count);
   bool const up = *highest > -*lowest;
@@ -59,15 +61,15 @@ inline void anchor_corner(corner_levels const& levels, double clip, double* y, s
   }
 }
 
-/// Points near the rows of y, and as long, that are quantized without error, and nearly so when noise is added: corners of
-/// the cube, all channels +-a, but for an anchor in each group, which is larger by a step. The anchor alone decides the
-/// scale. Of a corner without one, all values do, and the largest of n noises would stretch the scale of all of them; and a
-/// level within the range rounds noise away.
+/// Points near the rows of y, and as long, that quantize without error, and nearly so under noise: vertices of the hypercube,
+/// all channels +-a, with one pinned channel a group that is larger by a step. The pinned channel alone decides the scale. At a
+/// vertex without one, all channels do, and the largest of n noises stretches the scale of all. A level within the range rounds
+/// noise away.
 /// @param scheme the quantizer   @param y (p x n)   Complexity: O(p n).
 template <quantization_scheme Scheme>
-[[nodiscard]] matrix<double> anchored_corners(Scheme const& scheme, matrix<double> const& y) {
-  matrix<double> corners = y;
-  corner_levels const levels = levels_of(kernel_scheme(scheme));
+[[nodiscard]] matrix<double> pinned_vertices(Scheme const& scheme, matrix<double> const& y) {
+  matrix<double> vertices = y;
+  vertex_levels const levels = levels_of(kernel_scheme(scheme));
   double clip = 1;
   if constexpr (requires { scheme.clip; }) {
     clip = static_cast<double>(scheme.clip);
@@ -75,13 +77,13 @@ template <quantization_scheme Scheme>
   std::size_t const n = y.columns();
   std::size_t const group = group_size(scheme, n);
   for (std::size_t i = 0; i < y.rows(); ++i) {
-    double* const row = &corners(i, 0);
+    double* const row = &vertices(i, 0);
     double length = 0;
     for (std::size_t j = 0; j < n; ++j) {
       length += row[j] * row[j];
     }
     for (std::size_t first = 0; first < n; first += group) {
-      anchor_corner(levels, clip, row + first, std::min(group, n - first));
+      pin_vertex(levels, clip, row + first, std::min(group, n - first));
     }
     double steps = 0;
     for (std::size_t j = 0; j < n; ++j) {
@@ -90,7 +92,7 @@ template <quantization_scheme Scheme>
     double const scale = std::sqrt(length / steps);
     std::transform(row, row + n, row, [scale](double level) { return scale * level; });
   }
-  return corners;
+  return vertices;
 }
 
 }  // namespace dfrot::detail

@@ -93,19 +93,19 @@ inline void make_rows_orthonormal(matrix<double>& v) {
   }
 }
 
-/// Finds the singular values of C that stand out, and lowers them: see lower_outstanding_values().
+/// Finds the dominant singular values of C, and deflates them: see deflate_dominant().
 /// Matrix holds C and does what takes all of it, in float64, for few rows X:
 ///   order();   sum_of_squares(), of its elements;   times(X), X C;   times_transposed(X), X C^T;
 ///   subtract(L, R), C <- C - L^T R
 template <class Matrix>
-class outstanding_steps {
+class subspace_iteration {
  public:
   /// Singular values that are looked for.
   static constexpr std::size_t most = 16;
   /// Smaller matrices are left alone.
   static constexpr std::size_t least_order = 4 * most;
 
-  explicit outstanding_steps(Matrix& c) : c_(c), image_(most, c.order()) {}
+  explicit subspace_iteration(Matrix& c) : c_(c), image_(most, c.order()) {}
 
   /// @return how many values were lowered
   std::size_t run() {
@@ -121,7 +121,7 @@ class outstanding_steps {
     }
     for (int step = 0; step < 10; ++step) {
       improve();
-      count_outstanding();
+      count_dominant();
       if (step > 0 && converged().size() == count_) {
         break;
       }
@@ -158,7 +158,7 @@ class outstanding_steps {
   }
 
   /// The largest k for which value k exceeds eight times the root mean square of all after it.
-  void count_outstanding() {
+  void count_dominant() {
     double squares = squares_;
     count_ = 0;
     for (std::size_t i = 0; i < most; ++i) {
@@ -171,7 +171,7 @@ class outstanding_steps {
     }
   }
 
-  /// The outstanding values that are known well enough: ||u_i C - s_i v_i|| <= 1e-8 of the rest.
+  /// The dominant values that are known well enough: ||u_i C - s_i v_i|| <= 1e-8 of the rest.
   [[nodiscard]] std::vector<std::size_t> converged() const {
     std::vector<std::size_t> found;
     for (std::size_t i = 0; i < count_; ++i) {
@@ -209,8 +209,8 @@ class outstanding_steps {
   matrix<double> left_;        ///< u_i
   matrix<double> right_;       ///< v_i
   matrix<double> image_;       ///< u_i C, which is s_i v_i where the iteration has converged
-  std::size_t count_ = 0;      ///< values that stand out
-  double rest_ = 0;            ///< the root mean square of all others
+  std::size_t count_ = 0;      ///< dominant values
+  double rest_ = 0;            ///< root mean square of all others
 };
 
 }  // namespace dfrot::detail

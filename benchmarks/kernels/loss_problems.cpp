@@ -1,4 +1,4 @@
-// The error of quantizing each token, 4096 channels, with and without the search for a scale.
+// The error of quantizing each token, with and without the search for a scale; and the detector of massive tokens. 4096 channels.
 
 #include <utility>
 
@@ -6,6 +6,7 @@
 #include <dfrot/reference.hpp>
 
 #include "problems.hpp"
+#include "support/sample.hpp"
 
 namespace dfrot::bench {
 
@@ -30,15 +31,34 @@ problem errors_problem(std::string const& name, int4_scheme const& scheme) {
   return made;
 }
 
+/// On rows of the built-in sample, one of them massive.
+problem massive_problem(std::string const& name) {
+  std::size_t const channels = 4096;
+  std::size_t const rows = rows_in_cache(channels);
+  auto const bytes = static_cast<double>(rows * channels * sizeof(float));
+  auto const x = std::make_shared<matrix<float>>(example::make_sample(1, {rows, channels, 64}, 1));
+  auto const found = std::make_shared<massive_tokens>();
+  problem made{name, gigabytes_a_second, {}};
+  auto const add = [&]<class P>(std::string title, P const& on) {
+    made.contenders.push_back(
+        {std::move(title), role::ours, bytes, [=] { *found = massive_automatic(on, std::as_const(*x).view()); }});
+  };
+  for_each_isa([&]<class Arch>() { add(ours<Arch>(), cpu::basic_policy<Arch>{}); });
+  add("dfrot reference", reference::policy{});
+  made.contenders.push_back(copy_within(rows * channels * sizeof(float), bytes));
+  return made;
+}
+
 }  // namespace
 
-std::vector<named_problem> token_error_problems(environment const& /*with*/) {
+std::vector<named_problem> loss_problems(environment const& /*with*/) {
   std::vector<named_problem> list;
   auto const add = [&](std::string const& name, int4_scheme const& scheme) {
     list.push_back({name, [=] { return errors_problem(name, scheme); }});
   };
   add("token_errors, largest magnitude", {});
   add("token_errors, searched scale", {true, 0, 1.0F, scale_rule::search});
+  list.push_back({"massive_automatic", [] { return massive_problem("massive_automatic"); }});
   return list;
 }
 

@@ -11,15 +11,15 @@
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/linalg/dense_product.hpp>
-#include <dfrot/linalg/detail/outstanding_steps.hpp>
+#include <dfrot/linalg/detail/subspace_iteration.hpp>
 
 namespace dfrot {
 
 namespace detail {
 
-/// The matrix of outstanding_steps, on the host.
+/// The matrix of subspace_iteration, on the host.
 template <execution_policy P>
-struct outstanding_matrix {
+struct dominated_matrix {
   P const& on;
   matrix_view<double> c;
 
@@ -42,25 +42,25 @@ struct outstanding_matrix {
 
 }  // namespace detail
 
-/// Lowers the singular values of C that stand out, of 16 at most, to the root mean square rho of all others; its polar
+/// Deflates the dominant singular values of C, 16 at most: lowers them to the root mean square rho of all others. The polar
 /// factor stays as it is.
 ///   C = sum of s_i u_i v_i^T,   polar(C) = sum of u_i v_i^T:   C <- C - sum over s_i > 8 rho of (s_i - rho) u_i v_i^T
-/// A few massive tokens make one singular value of a Procrustes matrix 10^5 times as large as most. A polar iteration
-/// raises the small ones by steps; without the large ones it takes fewer of them, and float32 is precise enough.
+/// A few massive tokens make one singular value of a Procrustes matrix 10^5 times as large as most. A polar iteration raises
+/// the small ones step by step. Without the large ones it needs fewer steps, and float32 is precise enough.
 /// @param on where to run
 /// @param c (n x n), finite, not rank-deficient: in a null space, what rounding has left in C would grow beside the rest.
-/// Left as it is if nothing stands out, if the squares of its elements overflow, and for n < 64.
-/// @return how many values were lowered: those found to 1e-8 rho within 10 steps of subspace iteration
+/// Unchanged if no value dominates, if the squares of its elements overflow, and for n < 64.
+/// @return the number of values lowered: those found to 1e-8 rho within 10 steps of subspace iteration
 /// @post the polar factor has changed by about 1e-8 at most
 /// Complexity: 64 n^2 operations a step, mostly 3 to 5 steps.   Workspace: 64 x n values, allocated.
 /// Determinism: bitwise for any number of threads (with the built-in products).
 /// Throws: std::invalid_argument on shape; std::bad_alloc.
 /// Source: this library's; subspace iteration: Saad, "Numerical Methods for Large Eigenvalue Problems", chapter 5.
 template <execution_policy P>
-std::size_t lower_outstanding_values(P const& on, matrix_view<double> c) {
+std::size_t deflate_dominant(P const& on, matrix_view<double> c) {
   check_shape("C", c, c.columns, c.columns);
-  detail::outstanding_matrix<P> here{on, c};
-  return detail::outstanding_steps<detail::outstanding_matrix<P>>(here).run();
+  detail::dominated_matrix<P> here{on, c};
+  return detail::subspace_iteration<detail::dominated_matrix<P>>(here).run();
 }
 
 }  // namespace dfrot

@@ -11,7 +11,7 @@
 #include <dfrot/backend/cpu/row_blocks.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>
-#include <dfrot/loss/peak_ratio.hpp>
+#include <dfrot/loss/max_to_median.hpp>
 
 namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
@@ -48,10 +48,11 @@ template <class Arch, storage T>
 
 }  // namespace detail
 
-/// Hook of massive_scan, rows spread over threads: see the reference for the rule. Numbers without their sign are ordered like
+/// Hook of massive_detector, rows spread over threads: see the reference for the rule. Numbers without their sign are ordered like
 /// their bits, so that counting compares integers.
 template <class Arch, storage T>
-void large_peak_rows(basic_policy<Arch> const& on, matrix_view<T const> x, vector_view<std::uint8_t> flags) noexcept {
+void massive_candidate_rows(basic_policy<Arch> const& on, matrix_view<T const> x,
+                            vector_view<std::uint8_t> flags) noexcept {
   using U = detail::bits_of<T>;
   using Real = arithmetic_t<T>;
   std::size_t const most = x.columns - std::min(x.columns, 1 + x.columns / 2);
@@ -64,7 +65,7 @@ void large_peak_rows(basic_policy<Arch> const& on, matrix_view<T const> x, vecto
   };
   for_each_row(on, x.rows, x.columns, [&](std::size_t i) {
     Real const peak = find_absmax<Arch>(x.row(i), x.columns).maximum;
-    Real const bound = peak / static_cast<Real>(largest_ordinary_ratio);
+    Real const bound = peak / static_cast<Real>(massive_ratio_floor);
     // Two steps up: more than this line's rounding, and a row too many costs only its exact ratio.
     auto const above = static_cast<U>(std::bit_cast<U>(store<T>(bound)) + 2U);
     flags[i] = count(x.row(i), above) <= most && count(x.row(i), 0) > most ? 1 : 0;

@@ -14,7 +14,7 @@
 namespace dfrot {
 
 /// Peak ratios up to this one are ordinary, whatever the others are.
-inline constexpr double largest_ordinary_ratio = 100;
+inline constexpr double massive_ratio_floor = 100;
 
 /// How far a token's largest channel stands above its typical one: max_j |x_j| / median_j |x_j| (upper median).
 /// About 5 to 9 for Gaussian channels, tens for ordinary activations with outlier channels, a thousand for massive
@@ -24,7 +24,7 @@ inline constexpr double largest_ordinary_ratio = 100;
 /// Source: Sun, Chen, Kolter, Liu, "Massive activations in large language models", arXiv 2402.17762, section 2 (magnitude
 /// relative to the median).
 template <storage T>
-[[nodiscard]] DFROT_PER_ISA double peak_ratio(vector_view<T const> x, vector_view<arithmetic_t<T>> scratch) {
+[[nodiscard]] DFROT_PER_ISA double max_to_median(vector_view<T const> x, vector_view<arithmetic_t<T>> scratch) {
   if (x.size == 0) {
     return 1;
   }
@@ -43,7 +43,7 @@ template <storage T>
 struct token_peak {
   std::size_t token;    ///< its number
   std::size_t channel;  ///< of the largest |x_j|; the first where several are alike
-  double ratio;         ///< peak_ratio()
+  double ratio;         ///< max_to_median()
   double share;         ///< of the energy ||x||^2 that the four largest channels have; 0 for a row of zeros
 };
 
@@ -53,7 +53,7 @@ struct token_peak {
 template <storage T>
 [[nodiscard]] DFROT_PER_ISA token_peak peak_of(std::size_t token, vector_view<T const> x,
                                                vector_view<arithmetic_t<T>> scratch) {
-  token_peak found{token, 0, peak_ratio(x, scratch), 0};
+  token_peak found{token, 0, max_to_median(x, scratch), 0};
   double largest[4] = {};  // in descending order
   double energy = 0;
   double unit = 0;  // squares are of multiples of the peak: those of huge and of tiny values stay numbers
@@ -78,7 +78,7 @@ template <storage T>
   return found;
 }
 
-/// Where the automatic rule draws its line between ordinary and massive peak ratios, or infinity if there is none.
+/// Where the automatic rule draws its line between ordinary and massive max-to-median ratios, or infinity if there is none.
 /// The ratios are sorted, an ordinary token at 100 is added, and the line stands in the (geometric) middle of the first
 /// gap above 100 that is at least a factor 3 wide. At a ratio of 100 the typical channel is 7 % of a 4-bit step (max /
 /// 7); channel outliers of ordinary tokens reach tens, massive tokens a thousand. The added token makes rows that are
@@ -87,9 +87,9 @@ template <storage T>
 /// @param ratios one a token, in any order   Complexity: O(m log m).   Determinism: exact.
 [[nodiscard]] DFROT_PER_ISA inline double massive_ratio_threshold(std::vector<double> ratios) {
   constexpr double least_gap = 3;
-  // Compared by our own function for the reason given in peak_ratio().
+  // Compared by our own function for the reason given in max_to_median().
   std::sort(ratios.begin(), ratios.end(), [](double a, double b) { return a < b; });
-  double below = largest_ordinary_ratio;
+  double below = massive_ratio_floor;
   for (double const ratio : ratios) {
     if (ratio >= least_gap * below) {
       return std::sqrt(below * ratio);
