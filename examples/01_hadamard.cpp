@@ -123,8 +123,8 @@ void fast_is_dense(dfrot::example::lesson& lesson) {
   lesson.claim(distance(fast, dense) < 1e-6, "apply equals the dense product to 1e-6");
 
   dfrot::apply(dfrot::cpu::policy{}, dfrot::transposed(rotation), fast.view());
-  std::printf("    after apply_transpose: relative distance from x %.1e\n", distance(fast, x));
-  lesson.claim(distance(fast, x) < 1e-6, "apply_transpose undoes apply to 1e-6");
+  std::printf("    after the transpose: relative distance from x %.1e\n", distance(fast, x));
+  lesson.claim(distance(fast, x) < 1e-6, "the transpose undoes the rotation to 1e-6");
 }
 
 }  // namespace

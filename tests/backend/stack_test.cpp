@@ -120,7 +120,7 @@ void check_transforms(stack_check& check, P const& on, std::string const& kind, 
   vector_view<arithmetic_t<T>> const workspace(memory.data(), n);
   check.door("hadamard, " + kind, n, [&] { hadamard(on, rotation.order(), x.view(), workspace); });
   check.door("apply, " + kind, n, [&] { apply(on, rotation, x.view(), workspace); });
-  check.door("apply_transpose, " + kind, n, [&] { apply(on, transposed(rotation), x.view(), workspace); });
+  check.door("apply transposed, " + kind, n, [&] { apply(on, transposed(rotation), x.view(), workspace); });
 }
 
 template <class T>

@@ -20,12 +20,12 @@ namespace {
 
 /// Rows quantized by both front doors, to codes and to packed codes, in host memory.
 template <class Real>
-struct quantized_rows : packed_rows<Real> {
+struct both_codes : packed_rows<Real> {
   matrix<std::int8_t> codes;
 };
 
 template <class T>
-quantized_rows<arithmetic_t<T>> quantized_here(int4_scheme const& scheme, matrix<T> const& x) {
+both_codes<arithmetic_t<T>> quantized_here(int4_scheme const& scheme, matrix<T> const& x) {
   using real = arithmetic_t<T>;
   reference::policy const on{};
   matrix<std::int8_t> codes(x.rows(), x.columns());
@@ -38,7 +38,7 @@ quantized_rows<arithmetic_t<T>> quantized_here(int4_scheme const& scheme, matrix
 
 /// On the device; scales and zero points of both front doors have to be the same.
 template <class T>
-quantized_rows<arithmetic_t<T>> quantized_there(int4_scheme const& scheme, matrix<T> const& x) {
+both_codes<arithmetic_t<T>> quantized_there(int4_scheme const& scheme, matrix<T> const& x) {
   using real = arithmetic_t<T>;
   cuda::policy const on{};
   auto const there = to_device(x);

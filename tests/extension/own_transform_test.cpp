@@ -8,6 +8,7 @@
 #include <dfrot/cpu.hpp>
 #include <dfrot/linalg/dense_rotation.hpp>
 #include <dfrot/optimize/refine/refine_rotation.hpp>
+#include <dfrot/optimize/refine/refinement.hpp>
 #include <dfrot/reference.hpp>
 #include <utility>
 #include <vector>

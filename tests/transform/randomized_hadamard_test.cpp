@@ -53,7 +53,7 @@ TEMPLATE_TEST_CASE("the dense matrix is bit for bit what apply makes of the iden
   }
 }
 
-TEMPLATE_TEST_CASE("apply is the product with the dense matrix, apply_transpose with its transpose", "", float,
+TEMPLATE_TEST_CASE("apply is the product with the dense matrix, transposed with its transpose", "", float,
                    double) {
   for (std::size_t const n : std::initializer_list<std::size_t>{12, 64, 172, 896}) {
     CAPTURE(n);
@@ -88,7 +88,7 @@ TEMPLATE_TEST_CASE("apply is the product with the dense matrix, apply_transpose 
   }
 }
 
-TEST_CASE("a caller's workspace serves apply and apply_transpose") {
+TEST_CASE("a caller's workspace serves a rotation and its transpose") {
   randomized_hadamard const rotation(96, 1);
   auto const start = gaussian_matrix<bfloat16>(4, 96, 6);
   auto with = start;

@@ -80,7 +80,7 @@ inline void check_short_options(short_options const& options) {
 /// massive tokens, as they enter the rotation; any m, also 0: the result is then the start   @param start R_0
 /// @param options see there   @param callback called as callback(short_round const&) after every round; false ends the work
 /// @post rotation.rank() <= 2 p for p clusters; its error on the measured rows is at most the start's
-/// Complexity: a round takes 64 p rows of short_rotation::apply() and fake_quantize(), and O(n p^2); memory of 3 times so
+/// Complexity: a round takes 64 p rows of apply() of a short_rotation and fake_quantize(), and O(n p^2); memory of 3 times so
 /// many rows.   Determinism: bitwise for any thread count; another instruction set rounds otherwise.
 /// Throws: std::invalid_argument on shapes, options, a non-finite value, a row that overflows when it is
 /// rotated (naming it); std::bad_alloc.
