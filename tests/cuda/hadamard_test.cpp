@@ -158,9 +158,9 @@ TEMPLATE_TEST_CASE("heads, strides and addresses of any alignment; padding is le
       apply(on, blocks, part, workspace.values());
       auto found = to_host(there);
       auto expected = start;
-      matrix<arithmetic_t<TestType>> row(1, 96);
+      matrix<arithmetic_t<TestType>> row(1, heads * 96);
       apply(reference::policy{}, blocks, matrix_view<TestType>(expected.data() + first, 5, heads * 96, stride),
-            vector_view<arithmetic_t<TestType>>(row.data(), 96));
+            vector_view<arithmetic_t<TestType>>(row.data(), heads * 96));
       CHECK(relative_distance(found, expected) < tolerance<TestType>);
       std::size_t wrong = 0;
       for (std::size_t i = 0; i < 5; ++i) {

@@ -53,8 +53,7 @@ TEMPLATE_TEST_CASE("the dense matrix is bit for bit what apply makes of the iden
   }
 }
 
-TEMPLATE_TEST_CASE("apply is the product with the dense matrix, transposed with its transpose", "", float,
-                   double) {
+TEMPLATE_TEST_CASE("apply is the product with the dense matrix, transposed with its transpose", "", float, double) {
   for (std::size_t const n : std::initializer_list<std::size_t>{12, 64, 172, 896}) {
     CAPTURE(n);
     randomized_hadamard const rotation(n, 11);

@@ -120,9 +120,10 @@ struct chain {
     std::size_t const own = dfrot::scratch_size(first);
     return own < rest.scratch_size() ? rest.scratch_size() : own;
   }
-  /// Calls use(part…) with all parts in their order. Returns what it returns.
+  /// Calls use(part…) with all parts in their order. Returns what it returns. (Not marked DFROT_PER_ISA, which nvcc warns of here:
+  /// the functions that call it are, and with them their lambdas.)
   template <class Use>
-  DFROT_PER_ISA constexpr auto unpack(Use const& use) const {
+  constexpr auto unpack(Use const& use) const {
     return rest.unpack([&](auto const&... parts) { return use(first, parts...); });
   }
   [[nodiscard]] DFROT_PER_ISA constexpr auto transposed() const {
@@ -150,7 +151,7 @@ struct chain<First> {
   [[nodiscard]] DFROT_PER_ISA constexpr std::size_t size() const { return first.size(); }
   [[nodiscard]] DFROT_PER_ISA constexpr std::size_t scratch_size() const { return dfrot::scratch_size(first); }
   template <class Use>
-  DFROT_PER_ISA constexpr auto unpack(Use const& use) const {
+  constexpr auto unpack(Use const& use) const {
     return use(first);
   }
   [[nodiscard]] DFROT_PER_ISA constexpr auto transposed() const {
