@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <type_traits>
 
+#include <dfrot/config.hpp>
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/numeric.hpp>
@@ -115,7 +116,7 @@ template <execution_policy P, transform R>
 
 /// Rows and a transform as a source. @pre an owner of the transform outlives it
 template <class T, class Space, transform R>
-[[nodiscard]] transformed_rows<std::remove_const_t<T>, view_of_t<R>, Space> make_transformed_rows(
+[[nodiscard]] DFROT_PER_ISA transformed_rows<std::remove_const_t<T>, view_of_t<R>, Space> make_transformed_rows(
     matrix_view<T, Space> x, R const& transform, std::type_identity_t<vector_view<arithmetic_t<T>, Space>> workspace) {
   return {x, view_of(transform), workspace};
 }

@@ -111,6 +111,24 @@ void rotate(P const& on, link_test::outcome& out) {
   apply(on, transposed(rotation), x.view());
   hadamard(on, rotation.order(), x.view());
   apply(on, transposed(rotation.order()), x.view());
+  matrix<double> swap(2, 2);
+  swap(0, 1) = swap(1, 0) = 1;
+  matrix<double> doubled(1, columns);
+  std::vector<float> magnitudes(columns, 1.0F);
+  for (std::size_t j = 0; j < columns; ++j) {
+    doubled(0, j) = 2;
+  }
+  block_rotation const blocks(columns, swap);
+  matrix<double> identity(columns / 2, columns / 2);
+  for (std::size_t j = 0; j < columns / 2; ++j) {
+    identity(j, j) = 1;
+  }
+  kronecker const product(swap, identity);
+  channel_scale const scale(doubled);
+  permutation const order = zigzag(vector_view<float const>(magnitudes.data(), columns), 2);
+  auto const all = chain_of(scale, blocks, order, product);
+  apply(on, all, x.view());
+  apply(on, inverse_transposed(transposed(all)), x.view());  // the inverse
   rms_norm(on, x.view());
   matrix<T> dense(columns, columns);
   rotation.to_dense(dense.view());
