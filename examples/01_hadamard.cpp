@@ -61,7 +61,7 @@ void outlier_spreads(dfrot::example::lesson& lesson) {
   auto const before = token_with_outlier(channels, 100);
   dfrot::randomized_hadamard const rotation(channels, 1);
   auto after = before;
-  rotation.apply(dfrot::cpu::policy{}, after.view());
+  dfrot::apply(dfrot::cpu::policy{}, rotation, after.view());
   std::printf("             largest |x|   norm\n");
   std::printf("    before   %11.4f   %.4f\n", largest(before), norm(before));
   std::printf("    after    %11.4f   %.4f\n", largest(after), norm(after));
@@ -105,7 +105,7 @@ void fast_is_dense(dfrot::example::lesson& lesson) {
   auto const x = token_with_outlier(channels, 100);
   dfrot::randomized_hadamard const rotation(channels, 1);
   auto fast = x;
-  rotation.apply(dfrot::cpu::policy{}, fast.view());
+  dfrot::apply(dfrot::cpu::policy{}, rotation, fast.view());
 
   dfrot::matrix<double> matrix(channels, channels);
   rotation.to_dense(matrix.view());
@@ -122,9 +122,9 @@ void fast_is_dense(dfrot::example::lesson& lesson) {
               distance(fast, dense));
   lesson.claim(distance(fast, dense) < 1e-6, "apply equals the dense product to 1e-6");
 
-  rotation.apply_transpose(dfrot::cpu::policy{}, fast.view());
-  std::printf("    after apply_transpose: relative distance from x %.1e\n", distance(fast, x));
-  lesson.claim(distance(fast, x) < 1e-6, "apply_transpose undoes apply to 1e-6");
+  dfrot::apply(dfrot::cpu::policy{}, dfrot::transposed(rotation), fast.view());
+  std::printf("    after the transpose: relative distance from x %.1e\n", distance(fast, x));
+  lesson.claim(distance(fast, x) < 1e-6, "the transpose undoes the rotation to 1e-6");
 }
 
 }  // namespace

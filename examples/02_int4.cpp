@@ -91,7 +91,7 @@ int main() {
   lesson.claim(outlier > 0.9 * everything_else_lost,
                "an outlier takes the scale, and nearly all other channels become zero");
   randomized_hadamard const rotation(channels, 1);
-  rotation.apply(on, x.view());
+  apply(on, rotation, x.view());
   double const rotated = relative_error({}, x);
   std::printf("  after a random Hadamard    %.4f\n", rotated);
   lesson.claim(rotated < 1.1 * row,

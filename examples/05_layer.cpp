@@ -94,7 +94,7 @@ int main() {
   // [layer]
   randomized_hadamard const rotation(channels, 1);
   matrix<float> rotated_w = w;  // offline, once: W R in 4 bits
-  rotation.apply(on, rotated_w.view());
+  apply_to_weight(on, rotation, rotated_w.view());
   packed_rows weights(outputs, channels);
   quantize(on, scheme, std::as_const(rotated_w).view(), weights.view());
 
@@ -112,7 +112,7 @@ int main() {
 
   matrix<float> again(tokens, channels);
   std::copy_n(x.data(), tokens * channels, again.data());
-  rotation.apply(on, again.view());
+  apply(on, rotation, again.view());
   packed_rows one_by_one(tokens, channels);
   quantize(on, scheme, std::as_const(again).view(), one_by_one.view());
   lesson.claim(

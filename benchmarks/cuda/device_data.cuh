@@ -119,14 +119,6 @@ template <class T>
           }};
 }
 
-/// The signs of a rotation on the device.
-[[nodiscard]] inline cuda::device_matrix<std::int8_t> signs_there(randomized_hadamard const& rotation) {
-  cuda::device_matrix<std::int8_t> signs(cuda::policy{}, 1, rotation.size());
-  cuda::copy(cuda::policy{}, rotation.signs(), signs.values());
-  cuda::synchronize(cuda::policy{});
-  return signs;
-}
-
 /// Room for the codes of some rows, whatever the scheme (groups of 32 and more).
 template <class Real>
 struct code_memory {

@@ -9,26 +9,22 @@ namespace {
 template <class T>
 problem hadamard_of_rows(bool quick, std::string const& name, std::size_t n) {
   struct data {
-    randomized_hadamard rotation;
-    cuda::device_matrix<std::int8_t> signs;
+    cuda::device_randomized_hadamard rotation;
     cuda::device_matrix<arithmetic_t<T>> workspace;
   };
   cuda::policy const on{};
   std::size_t const rows = row_count(quick);
   randomized_hadamard const rotation(n, 1);
   auto const with = std::make_shared<data>(
-      data{rotation, signs_there(rotation),
-           cuda::device_matrix<arithmetic_t<T>>(on, 1, hadamard_workspace_size<T>(on, rotation.order()))});
+      data{to<device_space>(on, rotation),
+           cuda::device_matrix<arithmetic_t<T>>(on, 1, apply_workspace_size<T>(on, rotation.order()))});
   auto const x = ring_of_rows<T>(quick, rows, n);
   std::size_t const moved = 2 * rows * n * sizeof(T);
   auto const work = static_cast<double>(moved);
   return {name,
           gigabytes_a_second,
           {{"dfrot", role::ours, work,
-            [=] {
-              vector_view<std::int8_t const, device_space> const signs = with->signs.values();
-              with->rotation.apply(cuda::policy{}, x->take().view(), signs, with->workspace.values());
-            }},
+            [=] { apply(cuda::policy{}, with->rotation, x->take().view(), with->workspace.values()); }},
            device_copy(quick, "copy of the same bytes", role::limit, moved, work)}};
 }
 

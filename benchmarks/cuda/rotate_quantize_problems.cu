@@ -9,8 +9,7 @@ namespace {
 
 template <class T>
 struct rotate_quantize_data {
-  randomized_hadamard rotation;
-  cuda::device_matrix<std::int8_t> signs;
+  cuda::device_randomized_hadamard rotation;
   cuda::device_matrix<arithmetic_t<T>> workspace;
   ring<code_memory<arithmetic_t<T>>> codes;
 };
@@ -24,16 +23,16 @@ problem rotate_quantize_rows_of(bool quick, std::string const& name, std::size_t
   randomized_hadamard const rotation(n, 1);
   int4_scheme const row_scheme{};
   std::size_t const written = code_bytes<real>(row_scheme, rows, n);
-  auto const with = std::make_shared<data>(data{
-      rotation, signs_there(rotation), cuda::device_matrix<real>(on, 1, rotate_quantize_workspace_size(on, rotation)),
-      ring<code_memory<real>>(quick, 4 * written, [&](std::size_t /*i*/) { return code_memory<real>(rows, n); })});
+  auto const with = std::make_shared<data>(
+      data{to<device_space>(on, rotation),
+           cuda::device_matrix<real>(on, 1, rotate_quantize_workspace_size(on, rotation.order())),
+           ring<code_memory<real>>(quick, 4 * written, [&](std::size_t /*i*/) { return code_memory<real>(rows, n); })});
   auto const x = ring_of_rows<T>(quick, rows, n);
   std::size_t const read = rows * n * sizeof(T);
   auto const work = static_cast<double>(read);
   auto const ours = [&](char const* kind, int4_scheme const& scheme) {
     return contender{kind, role::ours, work, [=] {
-                       vector_view<std::int8_t const, device_space> const signs = with->signs.values();
-                       rotate_quantize(cuda::policy{}, with->rotation, signs, scheme, std::as_const(x->take()).view(),
+                       rotate_quantize(cuda::policy{}, with->rotation, scheme, std::as_const(x->take()).view(),
                                        with->codes.take().view(scheme), with->workspace.values());
                      }};
   };

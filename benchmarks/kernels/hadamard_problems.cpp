@@ -7,8 +7,8 @@
 #include <dfrot/backend/cpu/hadamard.hpp>
 #include <dfrot/backend/reference/hadamard.hpp>
 #include <dfrot/core/parallel.hpp>
+#include <dfrot/transform/block_hadamard.hpp>
 #include <dfrot/transform/hadamard.hpp>
-#include <dfrot/transform/hadamard_heads.hpp>
 #include <dfrot/transform/randomized_hadamard.hpp>
 
 #include "plain_loops.hpp"
@@ -22,7 +22,7 @@ namespace {
 template <class P, class T>
 contender transform(std::string name, P const& on, std::shared_ptr<hadamard_order const> const& order,
                     std::shared_ptr<matrix<T>> const& x, double work) {
-  auto const workspace = std::make_shared<aligned_vector<arithmetic_t<T>>>(hadamard_workspace_size<T>(on, *order));
+  auto const workspace = std::make_shared<aligned_vector<arithmetic_t<T>>>(apply_workspace_size<T>(on, *order));
   return {std::move(name), role::ours, work,
           [=] { hadamard(on, *order, x->view(), vector_view<arithmetic_t<T>>(workspace->data(), workspace->size())); }};
 }
@@ -69,7 +69,7 @@ problem randomized(environment const& with, std::string const& name, std::size_t
   std::vector<contender> signed_ones;
   auto const add = [&]<class P>(std::string title, P const& on) {
     signed_ones.push_back(
-        {std::move(title), role::ours, static_cast<double>(rows), [=] { rotation->apply(on, x->view()); }});
+        {std::move(title), role::ours, static_cast<double>(rows), [=] { apply(on, *rotation, x->view()); }});
   };
   for_each_float_isa([&]<class Arch>() { add(ours<Arch>(), cpu::basic_policy<Arch>{}); });
   add("dfrot reference", reference::policy{});
@@ -88,7 +88,8 @@ problem heads(environment const& with, std::string const& name) {
   auto const x = gaussian_rows<float>(rows, n);
   problem made{name, nanoseconds_a_row, {}};
   auto const add = [&]<class P>(std::string title, P const& on) {
-    made.contenders.push_back({std::move(title), role::ours, work, [=] { hadamard_heads(on, *order, x->view()); }});
+    made.contenders.push_back(
+        {std::move(title), role::ours, work, [=] { apply(on, blocks_of_channels(*order, x->columns()), x->view()); }});
   };
   for_each_float_isa([&]<class Arch>() { add(ours<Arch>(), cpu::basic_policy<Arch>{}); });
   add("dfrot reference", reference::policy{});

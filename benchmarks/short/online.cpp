@@ -59,7 +59,7 @@ void online_cost(std::size_t channels, int rounds) {
     constexpr int repeats = 4;
     double const began = seconds_now();
     for (int k = 0; k < repeats; ++k) {
-      rotation.apply(on, x.view());
+      apply(on, rotation, x.view());
     }
     return (seconds_now() - began) / static_cast<double>(rows) / repeats;
   };

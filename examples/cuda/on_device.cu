@@ -22,9 +22,8 @@ std::vector<T> to_host(cuda::policy const& on, cuda::device_matrix<T> const& the
 outcome run(cuda::policy const& on, randomized_hadamard const& rotation, matrix_view<float const> tokens) {
   std::size_t const m = tokens.rows;
   std::size_t const n = tokens.columns;
-  cuda::device_matrix<std::int8_t> signs(on, 1, n);
+  auto const rotation_there = to<device_space>(on, rotation);
   cuda::device_matrix<float> x(on, m, n);
-  cuda::copy(on, rotation.signs(), signs.values());
   cuda::copy(on, tokens, x.view());
   cuda::device_matrix<std::uint8_t> packed(on, m, packed_columns(n));
   cuda::device_matrix<std::uint8_t> rotated(on, m, packed_columns(n));
@@ -32,10 +31,9 @@ outcome run(cuda::policy const& on, randomized_hadamard const& rotation, matrix_
   cuda::device_matrix<float> rotated_scales(on, m, groups_of(n));
   cuda::device_matrix<float> values(on, m, n);
   cuda::device_matrix<token_error> errors(on, 1, m);
-  cuda::device_matrix<float> workspace(on, 1, rotate_quantize_workspace_size(on, rotation));
-  same_lines(on, rotation,
-             operands<device_space>{signs.values(),
-                                    x.view(),
+  cuda::device_matrix<float> workspace(on, 1, rotate_quantize_workspace_size(on, rotation_there));
+  same_lines(on, rotation_there,
+             operands<device_space>{x.view(),
                                     {packed.view(), scales.view(), {}},
                                     {rotated.view(), rotated_scales.view(), {}},
                                     values.view(),

@@ -33,7 +33,6 @@ outcome run_here(P const& on, randomized_hadamard const& rotation, matrix_view<f
   matrix<float> rotated_scales(tokens, groups_of(channels));
   std::vector<float> workspace(rotate_quantize_workspace_size(on, rotation));
   example::operands<host_space> const data{
-      rotation.signs(),
       x,
       {{result.packed.data(), tokens, packed_columns(channels)}, scales.view(), {}},
       {{result.rotated.data(), tokens, packed_columns(channels)}, rotated_scales.view(), {}},

@@ -25,7 +25,6 @@ struct outcome {
 /// Everything that the lines read and write, in the memory of their policy.
 template <class Space>
 struct operands {
-  vector_view<std::int8_t const, Space> signs;  ///< of the rotation
   matrix_view<float const, Space> tokens;
   quantized_rows<std::uint8_t, float, Space> codes;
   quantized_rows<std::uint8_t, float, Space> rotated;
@@ -36,13 +35,14 @@ struct operands {
 
 // [lines]
 /// Quantizes tokens, turns the codes back, measures the error, and quantizes the rotated tokens: wherever `on` says.
-template <execution_policy P>
-void same_lines(P const& on, randomized_hadamard const& rotation, operands<typename P::memory_space> const& data) {
+/// @param rotation in that memory: to<Space>(on, rotation)
+template <execution_policy P, rotation R>
+void same_lines(P const& on, R const& rotation, operands<typename P::memory_space> const& data) {
   int4_scheme const scheme{true, 128, 0.95F, scale_rule::max};
   quantize(on, scheme, data.tokens, data.codes);
   dequantize(on, scheme, data.codes, data.values);
   token_errors(on, scheme, data.tokens, data.errors);
-  rotate_quantize(on, rotation, data.signs, scheme, data.tokens, data.rotated, data.workspace);
+  rotate_quantize(on, rotation, scheme, data.tokens, data.rotated, data.workspace);
 }
 // [lines]
 

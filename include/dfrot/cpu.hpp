@@ -1,6 +1,8 @@
 #pragma once
 
 /// Everything that runs on the processor: the front doors, and the `cpu` backend. Without Eigen.
+#include <dfrot/backend/cpu/block_rotation.hpp>
+#include <dfrot/backend/cpu/channel_scale.hpp>
 #include <dfrot/backend/cpu/dequantize.hpp>
 #include <dfrot/backend/cpu/gemm.hpp>
 #include <dfrot/backend/cpu/hadamard.hpp>
@@ -8,6 +10,7 @@
 #include <dfrot/backend/cpu/low_rank.hpp>
 #include <dfrot/backend/cpu/massive_candidates.hpp>
 #include <dfrot/backend/cpu/pack.hpp>
+#include <dfrot/backend/cpu/permutation.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/backend/cpu/quantize.hpp>
 #include <dfrot/backend/cpu/rotate_quantize.hpp>
@@ -33,12 +36,22 @@
 #include <dfrot/quantize/quantized_rows.hpp>
 #include <dfrot/quantize/repacked_weights.hpp>
 #include <dfrot/quantize/rotate_quantize.hpp>
+#include <dfrot/quantize/transformed_rows.hpp>
+#include <dfrot/transform/apply.hpp>
+#include <dfrot/transform/block_hadamard.hpp>
+#include <dfrot/transform/block_rotation.hpp>
+#include <dfrot/transform/channel_scale.hpp>
 #include <dfrot/transform/hadamard.hpp>
-#include <dfrot/transform/hadamard_heads.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
+#include <dfrot/transform/kronecker.hpp>
 #include <dfrot/transform/low_rank_compose.hpp>
 #include <dfrot/transform/low_rank_rotation.hpp>
+#include <dfrot/transform/permutation.hpp>
 #include <dfrot/transform/randomized_hadamard.hpp>
 #include <dfrot/transform/rms_norm.hpp>
 #include <dfrot/transform/short_rotation.hpp>
+#include <dfrot/transform/signs.hpp>
+#include <dfrot/transform/to.hpp>
+#include <dfrot/transform/transform.hpp>
+#include <dfrot/transform/zigzag.hpp>
 #include <dfrot/version.hpp>

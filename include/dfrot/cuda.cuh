@@ -9,6 +9,7 @@
 #include <dfrot/backend/cuda/device/error.cuh>
 #include <dfrot/backend/cuda/device/launch.cuh>
 #include <dfrot/backend/cuda/device/policy.cuh>
+#include <dfrot/backend/cuda/device_randomized_hadamard.cuh>
 #include <dfrot/backend/cuda/gemm.cuh>
 #include <dfrot/backend/cuda/hadamard.cuh>
 #include <dfrot/backend/cuda/pack.cuh>
@@ -28,8 +29,13 @@
 #include <dfrot/quantize/quantized_rows.hpp>
 #include <dfrot/quantize/repacked_weights.hpp>
 #include <dfrot/quantize/rotate_quantize.hpp>
+#include <dfrot/quantize/transformed_rows.hpp>
+#include <dfrot/transform/apply.hpp>
+#include <dfrot/transform/block_hadamard.hpp>
 #include <dfrot/transform/hadamard.hpp>
-#include <dfrot/transform/hadamard_heads.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
 #include <dfrot/transform/randomized_hadamard.hpp>
+#include <dfrot/transform/signs.hpp>
+#include <dfrot/transform/to.hpp>
+#include <dfrot/transform/transform.hpp>
 #include <dfrot/version.hpp>

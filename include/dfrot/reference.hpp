@@ -1,6 +1,7 @@
 #pragma once
 
 /// Everything that runs on the plain loops: the front doors with their formulas, and the `reference` backend. Without Eigen.
+#include <dfrot/backend/reference/channel_maps.hpp>
 #include <dfrot/backend/reference/gemm.hpp>
 #include <dfrot/backend/reference/hadamard.hpp>
 #include <dfrot/backend/reference/low_rank.hpp>
@@ -30,12 +31,22 @@
 #include <dfrot/quantize/quantized_rows.hpp>
 #include <dfrot/quantize/repacked_weights.hpp>
 #include <dfrot/quantize/rotate_quantize.hpp>
+#include <dfrot/quantize/transformed_rows.hpp>
+#include <dfrot/transform/apply.hpp>
+#include <dfrot/transform/block_hadamard.hpp>
+#include <dfrot/transform/block_rotation.hpp>
+#include <dfrot/transform/channel_scale.hpp>
 #include <dfrot/transform/hadamard.hpp>
-#include <dfrot/transform/hadamard_heads.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
+#include <dfrot/transform/kronecker.hpp>
 #include <dfrot/transform/low_rank_compose.hpp>
 #include <dfrot/transform/low_rank_rotation.hpp>
+#include <dfrot/transform/permutation.hpp>
 #include <dfrot/transform/randomized_hadamard.hpp>
 #include <dfrot/transform/rms_norm.hpp>
 #include <dfrot/transform/short_rotation.hpp>
+#include <dfrot/transform/signs.hpp>
+#include <dfrot/transform/to.hpp>
+#include <dfrot/transform/transform.hpp>
+#include <dfrot/transform/zigzag.hpp>
 #include <dfrot/version.hpp>

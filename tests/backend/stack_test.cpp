@@ -119,8 +119,8 @@ void check_transforms(stack_check& check, P const& on, std::string const& kind, 
   aligned_vector<arithmetic_t<T>> memory(n);
   vector_view<arithmetic_t<T>> const workspace(memory.data(), n);
   check.door("hadamard, " + kind, n, [&] { hadamard(on, rotation.order(), x.view(), workspace); });
-  check.door("apply, " + kind, n, [&] { rotation.apply(on, x.view(), workspace); });
-  check.door("apply_transpose, " + kind, n, [&] { rotation.apply_transpose(on, x.view(), workspace); });
+  check.door("apply, " + kind, n, [&] { apply(on, rotation, x.view(), workspace); });
+  check.door("apply transposed, " + kind, n, [&] { apply(on, transposed(rotation), x.view(), workspace); });
 }
 
 template <class T>
@@ -245,7 +245,28 @@ TEST_CASE("quantizers and products take 64 KiB of stack") {
     low_rank_rotation const g(n, {0}, basis, turn);
     short_rotation const rotation(randomized_hadamard(n, 1), g);
     rows_of<float> x(2, n);
-    check.door("low_rank_rotation", n, [&] { g.apply(on, x.view()); });
-    check.door("short_rotation", n, [&] { rotation.apply(on, x.view()); });
+    check.door("low_rank_rotation", n, [&] { apply(on, g, x.view()); });
+    check.door("short_rotation", n, [&] { apply(on, rotation, x.view()); });
   }
+  constexpr std::size_t n = 4096;
+  matrix<double> swap(2, 2);
+  swap(0, 1) = swap(1, 0) = 1;
+  std::vector<float> magnitudes(n, 1.0F);
+  randomized_hadamard const rotation(n, 1);
+  auto const all = [&](auto const& use) {
+    block_rotation const blocks(n, swap);
+    permutation const order = zigzag(vector_view<float const>(magnitudes.data(), n), 128);
+    matrix<double> factors(1, n);
+    std::fill_n(factors.data(), n, 2.0);
+    channel_scale const scale(factors);
+    use(chain_of(scale, blocks, order, rotation));
+  };
+  rows_of<float> x(2, n);
+  std::vector<token_error> errors(2);
+  all([&](auto const& chain) {
+    check.door("apply, chain", n, [&] { apply(on, chain, x.view()); });
+    check.door("rotated_token_errors, chain", n, [&] {
+      rotated_token_errors(on, int4_scheme{}, chain, x.view(), vector_view<token_error>(errors.data(), 2));
+    });
+  });
 }

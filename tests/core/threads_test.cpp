@@ -57,7 +57,7 @@ std::vector<half> rotated(int threads, std::size_t rows_of_workspace) {
   cpu::policy const on{threads};
   auto x = numbers<half>(rows * n);
   std::vector<float> workspace(rows_of_workspace * n);
-  randomized_hadamard(n, 3).apply(on, matrix_view<half>(x.data(), rows, n), {workspace.data(), workspace.size()});
+  apply(on, randomized_hadamard(n, 3), matrix_view<half>(x.data(), rows, n), {workspace.data(), workspace.size()});
   return x;
 }
 
@@ -102,11 +102,11 @@ TEST_CASE("a workspace has room for the threads that can run, not for those that
   hadamard_order const order(n);
   for (int const threads : {1, 2, 5, 1000, 100000}) {
     std::size_t const team = std::min(most, static_cast<std::size_t>(threads));
-    CHECK(hadamard_workspace_size<half>(cpu::policy{threads}, order) == team * n);
-    CHECK(hadamard_workspace_size<float>(cpu::policy{threads}, order) == 0);
+    CHECK(apply_workspace_size<half>(cpu::policy{threads}, order) == team * n);
+    CHECK(apply_workspace_size<float>(cpu::policy{threads}, order) == 0);
     CHECK(rotate_quantize_workspace_size(cpu::policy{threads}, order) == team * n);
   }
-  CHECK_THROWS_WITH(rotated(2, 0), "a Hadamard transform of order 768 needs a workspace of 768 values, this one has 0");
+  CHECK_THROWS_WITH(rotated(2, 0), "a transform of 768 channels needs a workspace of 768 values, this one has 0");
 }
 
 #if defined(_OPENMP) && defined(__linux__)

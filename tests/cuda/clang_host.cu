@@ -12,10 +12,11 @@ void rotate_and_quantize(cuda::policy const& on, randomized_hadamard const& rota
                          quantized_rows<std::uint8_t, arithmetic_t<T>, device_space> const& codes) {
   cuda::device_matrix<std::int8_t> signs(on, 1, rotation.size());
   cuda::random_signs(on, 1, signs.values());
-  vector_view<std::int8_t const, device_space> const all = signs.values();
-  cuda::device_matrix<arithmetic_t<T>> workspace(on, 1, rotate_quantize_workspace_size(on, rotation));
-  rotation.apply(on, x, all, workspace.values());
-  rotate_quantize(on, rotation, all, int4_scheme{}, x, codes, workspace.values());
+  auto const there = to<device_space>(on, rotation);
+  cuda::device_matrix<arithmetic_t<T>> workspace(on, 1, rotate_quantize_workspace_size(on, there));
+  apply(on, there, x, workspace.values());
+  apply(on, transposed(chain_of(signs_view<device_space>{signs.values()}, rotation.order())), x, workspace.values());
+  rotate_quantize(on, there, int4_scheme{}, x, codes, workspace.values());
   dequantize(on, int4_scheme{}, codes, x);
 }
 

@@ -45,7 +45,7 @@ double relative_distance(matrix<T> const& a, matrix<T> const& b) {
 template <class T>
 cuda::device_matrix<arithmetic_t<T>> make_workspace(hadamard_order const& order) {
   cuda::policy const on{};
-  return {on, 1, hadamard_workspace_size<T>(on, order)};
+  return {on, 1, apply_workspace_size<T>(on, order)};
 }
 
 /// x <- x R, or x R^T, on the device and back, for rows of any memory of it.
@@ -54,9 +54,9 @@ matrix<T> rotated_there(randomized_hadamard const& rotation, matrix<T> const& x,
   cuda::policy const on{};
   auto there = to_device(x);
   auto workspace = make_workspace<T>(rotation.order());
-  auto const signs = signs_of(rotation);
-  transpose ? rotation.apply_transpose(on, there.view(), signs.values(), workspace.values())
-            : rotation.apply(on, there.view(), signs.values(), workspace.values());
+  auto const rotation_there = to<device_space>(on, rotation);
+  transpose ? apply(on, transposed(rotation_there), there.view(), workspace.values())
+            : apply(on, rotation_there, there.view(), workspace.values());
   return to_host(there);
 }
 
@@ -67,8 +67,8 @@ void check_rotation(std::size_t n, std::size_t rows) {
   auto const start = gaussian_matrix<T>(rows, n, n);
   for (bool const transpose : {false, true}) {
     auto expected = start;
-    transpose ? rotation.apply_transpose(reference::policy{}, expected.view())
-              : rotation.apply(reference::policy{}, expected.view());
+    transpose ? apply(reference::policy{}, transposed(rotation), expected.view())
+              : apply(reference::policy{}, rotation, expected.view());
     CHECK(relative_distance(rotated_there(rotation, start, transpose), expected) < tolerance<T>);
   }
 }
@@ -154,12 +154,13 @@ TEMPLATE_TEST_CASE("heads, strides and addresses of any alignment; padding is le
       auto there = to_device(start);
       matrix_view<TestType, device_space> const part(there.data() + first, 5, heads * 96, stride);
       auto workspace = make_workspace<TestType>(order);
-      hadamard_heads(on, order, part, workspace.values());
+      block_hadamard const blocks(order, heads);
+      apply(on, blocks, part, workspace.values());
       auto found = to_host(there);
       auto expected = start;
-      matrix<arithmetic_t<TestType>> row(1, 96);
-      hadamard_heads(reference::policy{}, order, matrix_view<TestType>(expected.data() + first, 5, heads * 96, stride),
-                     vector_view<arithmetic_t<TestType>>(row.data(), 96));
+      matrix<arithmetic_t<TestType>> row(1, heads * 96);
+      apply(reference::policy{}, blocks, matrix_view<TestType>(expected.data() + first, 5, heads * 96, stride),
+            vector_view<arithmetic_t<TestType>>(row.data(), heads * 96));
       CHECK(relative_distance(found, expected) < tolerance<TestType>);
       std::size_t wrong = 0;
       for (std::size_t i = 0; i < 5; ++i) {
@@ -169,7 +170,7 @@ TEMPLATE_TEST_CASE("heads, strides and addresses of any alignment; padding is le
         }
       }
       CHECK(wrong == 0);
-      hadamard_heads_transpose(on, order, part, workspace.values());
+      apply(on, transposed(blocks), part, workspace.values());
       CHECK(relative_distance(to_host(there), start) < 2 * tolerance<TestType>);
     }
   }
@@ -206,7 +207,7 @@ TEMPLATE_TEST_CASE("denormal values are summed before they are scaled, on the de
     }
     auto there = to_device(x);
     auto workspace = make_workspace<TestType>(order);
-    hadamard_transpose(on, order, there.view(), workspace.values());
+    apply(on, transposed(order), there.view(), workspace.values());
     auto const found = to_host(there);
     double const expected = static_cast<double>(tiny) * std::sqrt(static_cast<double>(n));
     CHECK(std::fabs(static_cast<double>(found(0, 0)) - expected) <=
@@ -236,10 +237,10 @@ TEST_CASE("random signs made on the device are the host's") {
 
 TEST_CASE("workspaces: none for most orders, and too small a one is refused before anything is written") {
   cuda::policy const on{};
-  CHECK(hadamard_workspace_size<float>(on, hadamard_order(4096)) == 0);
-  CHECK(hadamard_workspace_size<half>(on, hadamard_order(11008)) == 0);
+  CHECK(apply_workspace_size<float>(on, hadamard_order(4096)) == 0);
+  CHECK(apply_workspace_size<half>(on, hadamard_order(11008)) == 0);
   hadamard_order const large(684);
-  CHECK(hadamard_workspace_size<float>(on, large) == 684 * 43 * 2 / 4);
+  CHECK(apply_workspace_size<float>(on, large) == 684 * 43 * 2 / 4);
   cuda::device_matrix<float> x(on, 1, 684);
   CHECK_THROWS_WITH(hadamard(on, large, x.view(), vector_view<float, device_space>{}),
                     contains_text("needs a workspace of 14706 values, this one has 0"));

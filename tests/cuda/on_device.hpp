@@ -12,7 +12,6 @@
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/quantize/int4_scheme.hpp>
 #include <dfrot/quantize/quantized_rows.hpp>
-#include <dfrot/transform/randomized_hadamard.hpp>
 
 #include "support/catch.hpp"
 #include "support/gaussian_matrix.hpp"
@@ -45,15 +44,6 @@ template <class T>
   std::size_t const bytes = a.rows() * a.columns() * sizeof(T);
   return a.rows() == b.rows() && a.columns() == b.columns() &&
          (bytes == 0 || std::memcmp(a.data(), b.data(), bytes) == 0);
-}
-
-/// The signs of a rotation in device memory.
-[[nodiscard]] inline cuda::device_matrix<std::int8_t> signs_of(randomized_hadamard const& rotation) {
-  cuda::policy const on{};
-  cuda::device_matrix<std::int8_t> signs(on, 1, rotation.size());
-  cuda::copy(on, rotation.signs(), signs.values());
-  cuda::synchronize(on);
-  return signs;
 }
 
 /// Packed rows in host memory, wherever they were made.

@@ -22,10 +22,10 @@ auto fused(randomized_hadamard const& rotation, int4_scheme const& scheme, matri
   using real = arithmetic_t<T>;
   cuda::policy const on{};
   auto const there = to_device(x);
-  auto const signs = signs_of(rotation);
-  cuda::device_matrix<real> workspace(on, 1, rotate_quantize_workspace_size(on, rotation));
+  auto const rotation_there = to<device_space>(on, rotation);
+  cuda::device_matrix<real> workspace(on, 1, rotate_quantize_workspace_size(on, rotation_there));
   return packed_there<real>(scheme, x.rows(), x.columns(), [&](auto const& out) {
-    rotate_quantize(on, rotation, signs.values(), scheme, there.view(), out, workspace.values());
+    rotate_quantize(on, rotation_there, scheme, there.view(), out, workspace.values());
   });
 }
 
@@ -37,9 +37,9 @@ auto one_after_the_other(randomized_hadamard const& rotation, int4_scheme const&
   matrix<real> wide(x.rows(), x.columns());
   std::transform(x.data(), x.data() + x.rows() * x.columns(), wide.data(), [](T value) { return load(value); });
   auto there = to_device(wide);
-  auto const signs = signs_of(rotation);
-  cuda::device_matrix<real> workspace(on, 1, hadamard_workspace_size<real>(on, rotation.order()));
-  rotation.apply(on, there.view(), signs.values(), workspace.values());
+  auto const rotation_there = to<device_space>(on, rotation);
+  cuda::device_matrix<real> workspace(on, 1, apply_workspace_size<real>(on, rotation.order()));
+  apply(on, rotation_there, there.view(), workspace.values());
   return packed_there<real>(scheme, x.rows(), x.columns(),
                             [&](auto const& out) { quantize(on, scheme, there.view(), out); });
 }
@@ -136,20 +136,23 @@ TEST_CASE("an order without signs, and rows that are not finite", "[small]") {
 
 TEST_CASE("wrong numbers of signs and small workspaces are refused") {
   cuda::policy const on{};
-  randomized_hadamard const rotation(684, 1);
+  hadamard_order const order(684);
+  auto const rotation = to<device_space>(on, randomized_hadamard(684, 1));
   int4_scheme const scheme{};
   cuda::device_matrix<float> x(on, 1, 684);
-  cuda::device_matrix<std::int8_t> signs(on, 1, 684);
-  vector_view<std::int8_t const, device_space> const signs_there = signs.values();
   cuda::device_matrix<std::uint8_t> packed(on, 1, 342);
   cuda::device_matrix<float> scales(on, 1, 1);
   quantized_rows<std::uint8_t, float, device_space> const out{packed.view(), scales.view(), {}};
   CHECK(rotate_quantize_workspace_size(on, hadamard_order(4096)) == 0);
-  CHECK_THROWS_WITH(
-      rotate_quantize(on, rotation, signs_there, scheme, x.view(), out, vector_view<float, device_space>{}),
-      contains_text("needs a workspace of 14706 values, this one has 0"));
+  CHECK_THROWS_WITH(rotate_quantize(on, rotation, scheme, x.view(), out, vector_view<float, device_space>{}),
+                    contains_text("needs a workspace of 14706 values, this one has 0"));
   cuda::device_matrix<float> workspace(on, 1, 14706);
-  vector_view<std::int8_t const, device_space> const few(signs.data(), 3);
-  CHECK_THROWS_WITH(rotate_quantize(on, rotation, few, scheme, x.view(), out, workspace.values()),
-                    contains_text("a rotation of 684 channels with 3 signs"));
+  signs_view<device_space> const few{{rotation.signs().data, 3}};
+  CHECK_THROWS_WITH(chain_of(few, order), contains_text("a chain of transforms of 3 and 684 channels"));
+  hadamard_order const head(228);
+  CHECK_THROWS_WITH(rotate_quantize(on, blocks_of_channels(head, 684), scheme, x.view(), out, workspace.values()),
+                    contains_text("a Hadamard of blocks of 228: on a device, apply() first, then quantize()"));
+  CHECK_THROWS_WITH(
+      apply(on, chain_of(rotation.view().first, blocks_of_channels(head, 684)), x.view(), workspace.values()),
+      contains_text("go together for whole rows; apply one after the other"));
 }

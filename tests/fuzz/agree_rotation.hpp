@@ -88,9 +88,9 @@ template <class P, class T>
   guarded<T> y(p.rows, p.n, p.layout);
   copy_rows(p.x.view(), y.view());
   if (p.transpose) {
-    rotation_of(p.n).apply_transpose(on, y.view());
+    apply(on, transposed(rotation_of(p.n)), y.view());
   } else {
-    rotation_of(p.n).apply(on, y.view());
+    apply(on, rotation_of(p.n), y.view());
   }
   y.require_guards("a transformed matrix");
   return y;
@@ -138,7 +138,7 @@ void rotate_quantize_on(P const& on, rotation_problem<T> const& p) {
   using Real = arithmetic_t<T>;
   guarded<Real> rotated(p.rows, p.n, p.layout);
   copy_rows(p.x.view(), rotated.view());
-  rotation_of(p.n).apply(on, rotated.view());
+  apply(on, rotation_of(p.n), rotated.view());
   struct packed_rows {
     guarded<std::uint8_t> codes;
     guarded<Real> scales;

@@ -54,11 +54,11 @@ void require_rotation(short_rotation const& rotation) {
     x(0, j) = static_cast<double>(random.below(2001)) - 1000;
   }
   matrix<double> y = x;
-  rotation.apply(reference::policy{}, y.view());
+  apply(reference::policy{}, rotation, y.view());
   double const norm = norm_of(x);
   require(std::fabs(norm_of(y) - norm) <= 1e-3 * norm, "a rotation was read that makes ", norm_of(y), " of the norm ",
           norm);
-  rotation.apply_transpose(reference::policy{}, y.view());
+  apply(reference::policy{}, transposed(rotation), y.view());
   for (std::size_t j = 0; j < x.columns(); ++j) {
     require(std::fabs(y(0, j) - x(0, j)) <= 1e-3 * norm, "the transpose of what was read does not undo it");
   }

@@ -27,9 +27,9 @@ TEMPLATE_TEST_CASE("rotated rows have the recorded bytes", "", float, half) {
   for (std::size_t const n : orders) {
     randomized_hadamard const rotation(n, 3);
     matrix<TestType> x = golden_rows<TestType>(rows, n);
-    rotation.apply(cpu::policy{}, x.view());
+    apply(cpu::policy{}, rotation, x.view());
     forth.add(x.view());
-    rotation.apply_transpose(cpu::policy{}, x.view());
+    apply(cpu::policy{}, transposed(rotation), x.view());
     back.add(x.view());
   }
   check_golden(message(isa, " rotated ", name_of<TestType>()), forth);

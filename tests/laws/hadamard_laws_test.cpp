@@ -16,8 +16,8 @@ namespace {
 template <class P>
 void check_rotation(P const& on, randomized_hadamard const& rotation) {
   dfrot::test::check_rotation_laws(
-      rotation, [&](matrix<float>& x) { rotation.apply(on, x.view()); },
-      [&](matrix<float>& x) { rotation.apply_transpose(on, x.view()); });
+      rotation, [&](matrix<float>& x) { apply(on, rotation, x.view()); },
+      [&](matrix<float>& x) { apply(on, transposed(rotation), x.view()); });
 }
 
 }  // namespace

@@ -67,16 +67,16 @@ std::vector<door> doors_of_kernels(operands& o) {
   vector_view<token_error> const errors(o.errors.data(), n);
   return {
       {"hadamard", [&](auto& on) { hadamard(on, o.rotation.order(), o.y.view()); }},
-      {"hadamard_transpose", [&](auto& on) { hadamard_transpose(on, o.rotation.order(), o.y.view()); }},
-      {"hadamard_heads", [&](auto& on) { hadamard_heads(on, hadamard_order(8), o.y.view()); }},
-      {"hadamard_heads_transpose", [&](auto& on) { hadamard_heads_transpose(on, hadamard_order(8), o.y.view()); }},
-      {"randomized_hadamard", [&](auto& on) { o.rotation.apply(on, o.y.view()); }},
-      {"randomized_hadamard, back", [&](auto& on) { o.rotation.apply_transpose(on, o.y.view()); }},
-      {"short_rotation", [&](auto& on) { o.short_one.apply(on, o.y.view()); }},
-      {"short_rotation, back", [&](auto& on) { o.short_one.apply_transpose(on, o.y.view()); }},
-      {"short_rotation, dense", [&](auto& on) { o.short_one.to_dense(on, o.y.view()); }},
-      {"low_rank_rotation", [&](auto& on) { o.low_rank.apply(on, o.y.view()); }},
-      {"low_rank_rotation, back", [&](auto& on) { o.low_rank.apply_transpose(on, o.y.view()); }},
+      {"hadamard, back", [&](auto& on) { apply(on, transposed(o.rotation.order()), o.y.view()); }},
+      {"block Hadamard", [&](auto& on) { apply(on, block_hadamard::of_channels(n, 8), o.y.view()); }},
+      {"apply_to_weight", [&](auto& on) { apply_to_weight(on, o.rotation, o.y.view()); }},
+      {"randomized_hadamard", [&](auto& on) { apply(on, o.rotation, o.y.view()); }},
+      {"randomized_hadamard, back", [&](auto& on) { apply(on, transposed(o.rotation), o.y.view()); }},
+      {"short_rotation", [&](auto& on) { apply(on, o.short_one, o.y.view()); }},
+      {"short_rotation, back", [&](auto& on) { apply(on, transposed(o.short_one), o.y.view()); }},
+      {"short_rotation, dense", [&](auto& on) { to_dense(on, o.short_one, o.y.view()); }},
+      {"low_rank_rotation", [&](auto& on) { apply(on, o.low_rank, o.y.view()); }},
+      {"low_rank_rotation, back", [&](auto& on) { apply(on, transposed(o.low_rank), o.y.view()); }},
       {"rms_norm", [&](auto& on) { rms_norm(on, o.y.view()); }},
       {"quantize", [&](auto& on) { quantize(on, o.scheme, o.x.view(), o.quantized()); }},
       {"quantize to packed", [&](auto& on) { quantize(on, o.scheme, o.x.view(), o.packed()); }},
@@ -102,6 +102,11 @@ std::vector<door> doors_of_kernels(operands& o) {
       {"token_errors", [&, errors](auto& on) { token_errors(on, o.scheme, o.x.view(), errors); }},
       {"rotated_token_errors",
        [&, errors](auto& on) { rotated_token_errors(on, o.scheme, o.rotation, o.x.view(), errors); }},
+      {"fake_quantize of transformed rows",
+       [&](auto& on) {
+         vector_view<float> const room(o.x.data(), n);
+         fake_quantize(on, o.scheme, make_transformed_rows(o.x.view(), o.rotation, room), o.y.view());
+       }},
       {"massive_detector", [&](auto& on) { massive_detector().add(on, o.x.view()); }},
       {"massive_automatic", [&](auto& on) { static_cast<void>(massive_automatic(on, o.x.view())); }},
   };

@@ -90,13 +90,13 @@ TEST_CASE("a turn between rows takes the ones to the others, in as few direction
   auto const p = massive_sample<double>(3, n, 3);
   // Targets: p under a rotation of the whole space.
   matrix<double> t = p;
-  randomized_hadamard(n, 8).apply(cpu::policy{}, t.view());
+  apply(cpu::policy{}, randomized_hadamard(n, 8), t.view());
   for (std::size_t const rows : {1U, 2U, 3U}) {
     auto const g =
         rotation_between(cpu::policy{}, p.view().row_block(0, rows), std::as_const(t).view().row_block(0, rows));
     CHECK(g.rank() == 2 * rows);
     auto turned = p;
-    g.apply(cpu::policy{}, turned.view());
+    apply(cpu::policy{}, g, turned.view());
     for (std::size_t i = 0; i < rows * n; ++i) {
       CHECK(std::fabs(turned.data()[i] - t.data()[i]) < 1e-8);
     }
@@ -149,7 +149,7 @@ TEST_CASE("the pinned vertex is reached in one step, and is exact for the centro
     CHECK(found.rounds[1].vertex);
     CHECK(found.rounds[1].massive < 1e-20);
     auto y = x;
-    found.rotation.apply(cpu::policy{}, y.view());
+    apply(cpu::policy{}, found.rotation, y.view());
     std::vector<std::size_t> at_level(9);  // channels of so many steps, of which the most have six
     double const step = std::fabs(*std::min_element(&y(0, 0), &y(0, 0) + n,
                                                     [](double p, double q) { return std::fabs(p) < std::fabs(q); })) /

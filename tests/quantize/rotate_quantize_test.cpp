@@ -8,6 +8,7 @@
 #include <dfrot/quantize/dequantize.hpp>
 #include <dfrot/quantize/quantize.hpp>
 #include <dfrot/quantize/rotate_quantize.hpp>
+#include <dfrot/transform/hadamard.hpp>
 #include <dfrot/transform/low_rank_compose.hpp>
 #include <dfrot/transform/randomized_hadamard.hpp>
 #include <dfrot/transform/short_rotation.hpp>
@@ -81,7 +82,7 @@ TEMPLATE_TEST_CASE("rotate_quantize gives the bytes of rotating and then quantiz
       for_each_policy([&](auto const& on) {
         CAPTURE(n, scheme.symmetric, scheme.group, threads_of(on));
         auto rotated = widened(x);
-        rotation.apply(on, rotated.view());
+        apply(on, rotation, rotated.view());
         packed<arithmetic_t<TestType>> expected(scheme, x.rows(), n);
         packed<arithmetic_t<TestType>> result(scheme, x.rows(), n);
         quantize(on, scheme, std::as_const(rotated).view(), expected.view());
@@ -99,7 +100,7 @@ TEMPLATE_TEST_CASE("so it does at the sizes of models", "", float, half) {
     for_each_policy([&](auto const& on) {
       CAPTURE(n, threads_of(on));
       auto rotated = widened(x);
-      rotation.apply(on, rotated.view());
+      apply(on, rotation, rotated.view());
       packed<float> expected({}, 2, n);
       packed<float> result({}, 2, n);
       quantize(on, {}, std::as_const(rotated).view(), expected.view());
@@ -204,7 +205,7 @@ TEST_CASE("wrong shapes are errors that name the numbers") {
   };
   cpu::policy const on{2};
   CHECK_THAT(message([&] { rotate_quantize(on, hadamard_order(128), {}, x.view(), result.view()); }),
-             contains_text("order 128 on rows of 64"));
+             contains_text("a transform of 128 channels on rows of 64"));
   CHECK_THAT(message([&] { rotate_quantize(on, order, {}, x.view(), narrow.view()); }), contains_text("2 x 30"));
   CHECK_THAT(message([&] { rotate_quantize(cpu::policy{0}, order, {}, x.view(), result.view()); }),
              contains_text("0 threads"));
@@ -237,7 +238,7 @@ TEMPLATE_TEST_CASE("rotate_quantize takes short rotations: the bytes of rotating
           packed<Real> found(scheme, 5, n);
           rotate_quantize(on, rotation, scheme, x.view(), found.view());
           auto rotated = widened(x);
-          rotation.apply(on, rotated.view());
+          apply(on, rotation, rotated.view());
           packed<Real> expected(scheme, 5, n);
           quantize(on, scheme, rotated.view(), expected.view());
           CAPTURE(n, dense, scheme.group);

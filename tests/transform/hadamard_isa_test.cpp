@@ -6,8 +6,8 @@
 #include <dfrot/backend/cpu/hadamard.hpp>
 #include <dfrot/backend/reference/hadamard.hpp>
 #include <dfrot/core/aligned_vector.hpp>
+#include <dfrot/transform/block_hadamard.hpp>
 #include <dfrot/transform/hadamard.hpp>
-#include <dfrot/transform/hadamard_heads.hpp>
 #include <dfrot/transform/randomized_hadamard.hpp>
 #include <initializer_list>
 #include <limits>
@@ -128,9 +128,9 @@ void check_order(std::size_t n, std::size_t rows) {
   for_each_isa([&](auto const& on) {
     CAPTURE(n, std::remove_cvref_t<decltype(on)>::arch::name);
     guarded_rows<T> y(x, 3);
-    rotation.apply(on, y.view());
+    apply(on, rotation, y.view());
     guarded_rows<T> z(x, 0);
-    rotation.apply_transpose(on, z.view());
+    apply(on, transposed(rotation), z.view());
     for (std::size_t i = 0; i < rows; ++i) {
       REQUIRE(largest_error(y.view(), i, forward[i]) <= tolerance<T>);
       REQUIRE(largest_error(z.view(), i, backward[i]) <= tolerance<T>);
@@ -147,7 +147,7 @@ void check_order(std::size_t n, std::size_t rows) {
                          [](T a, T b) { return load(a) == load(b); }));
     }
     REQUIRE(batch.untouched());
-    hadamard_transpose(on, rotation.order(), batch.view());
+    apply(on, transposed(rotation.order()), batch.view());
     for (std::size_t i = 0; i < rows; ++i) {
       std::vector<double> row(n);
       std::transform(x.data() + i * n, x.data() + (i + 1) * n, row.begin(),
@@ -192,9 +192,10 @@ TEMPLATE_TEST_CASE("each head of a token is transformed by itself", "", float, d
       CAPTURE(size);
       for (std::size_t const gap : std::initializer_list<std::size_t>{0, 9}) {
         guarded_rows<TestType> all(x, gap);
-        std::vector<arithmetic_t<TestType>> workspace(hadamard_workspace_size<TestType>(on, order));
+        block_hadamard const blocks(order, heads);
+        std::vector<arithmetic_t<TestType>> workspace(apply_workspace_size<TestType>(on, blocks));
         vector_view<arithmetic_t<TestType>> const room(workspace.data(), workspace.size());
-        hadamard_heads(on, order, all.view(), room);
+        apply(on, blocks, all.view(), room);
         for (std::size_t i = 0; i < 5; ++i) {
           for (std::size_t h = 0; h < heads; ++h) {
             matrix<TestType> head(1, size);
@@ -205,7 +206,7 @@ TEMPLATE_TEST_CASE("each head of a token is transformed by itself", "", float, d
           }
         }
         REQUIRE(all.untouched());
-        hadamard_heads_transpose(on, order, all.view(), room);
+        apply(on, transposed(blocks), all.view(), room);
         double error = 0;
         for (std::size_t i = 0; i < 5; ++i) {
           for (std::size_t j = 0; j < heads * size; ++j) {
@@ -222,11 +223,13 @@ TEMPLATE_TEST_CASE("each head of a token is transformed by itself", "", float, d
 }
 
 TEST_CASE("heads must fit into the row") {
-  matrix<float> x(2, 100);
-  CHECK_THROWS_WITH(hadamard_heads(cpu::policy{}, hadamard_order(64), x.view()),
-                    contains_text("heads of 64 values on rows of 100"));
+  hadamard_order const order(64);
+  CHECK_THROWS_WITH(blocks_of_channels(order, 100), contains_text("blocks of 64 channels in 100"));
+  CHECK_THROWS_WITH(block_hadamard::of_channels(100, 64), contains_text("blocks of 64 channels in 100"));
   matrix<half> y(2, 128);
-  CHECK_THROWS_WITH(hadamard_heads(cpu::policy{}, hadamard_order(64), y.view()), contains_text("workspace of 64"));
+  vector_view<float> const none;
+  CHECK_THROWS_WITH(apply(cpu::policy{}, blocks_of_channels(order, 128), y.view(), none),
+                    contains_text("needs a workspace of 128 values, this one has 0"));
 }
 
 TEST_CASE("signs change no bit but the sign: zeros and infinities included") {
@@ -235,7 +238,7 @@ TEST_CASE("signs change no bit but the sign: zeros and infinities included") {
     for (float const value : {0.0F, -0.0F, 1.5F, std::numeric_limits<float>::infinity()}) {
       matrix<float> x(1, 1);
       x(0, 0) = value;
-      rotation.apply(on, x.view());
+      apply(on, rotation, x.view());
       CHECK(x(0, 0) == value * static_cast<float>(rotation.signs()[0]));
       CHECK(std::signbit(x(0, 0)) == (std::signbit(value) != (rotation.signs()[0] < 0)));
     }

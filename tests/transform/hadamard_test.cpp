@@ -71,7 +71,7 @@ TEMPLATE_TEST_CASE("the cpu backend computes what the reference does, with the s
     auto const start = gaussian_matrix<TestType>(order.base() > 512 ? 2 : 7, n, n);
     for (bool const transpose : {false, true}) {
       auto const run = [&](auto const& on, matrix<TestType> x) {
-        transpose ? hadamard_transpose(on, order, x.view()) : hadamard(on, order, x.view());
+        transpose ? apply(on, transposed(order), x.view()) : hadamard(on, order, x.view());
         return x;
       };
       auto const one_thread = run(cpu::policy{1}, start);
@@ -112,9 +112,9 @@ TEMPLATE_TEST_CASE("a caller's workspace serves; the default is as large as aske
                    bfloat16) {
   hadamard_order const order(96);
   bool const in_place = std::is_same_v<TestType, arithmetic_t<TestType>>;
-  CHECK(hadamard_workspace_size<TestType>(reference::policy{}, order) == (in_place ? 0 : 96));
+  CHECK(apply_workspace_size<TestType>(reference::policy{}, order) == (in_place ? 0 : 96));
   auto const team = static_cast<std::size_t>(std::min(3, max_threads()));
-  CHECK(hadamard_workspace_size<TestType>(cpu::policy{3}, order) == (in_place ? 0 : team * 96));
+  CHECK(apply_workspace_size<TestType>(cpu::policy{3}, order) == (in_place ? 0 : team * 96));
   auto const start = gaussian_matrix<TestType>(5, 96, 2);
   auto without = start;
   hadamard(cpu::policy{3}, order, without.view());
@@ -123,7 +123,7 @@ TEMPLATE_TEST_CASE("a caller's workspace serves; the default is as large as aske
   vector_view<arithmetic_t<TestType>> const view(workspace.data(), workspace.size());
   hadamard(cpu::policy{3}, order, with.view(), view);
   CHECK(same_bits(with, without));
-  hadamard_transpose(cpu::policy{3}, order, with.view(), view);
+  apply(cpu::policy{3}, transposed(order), with.view(), view);
   CHECK(relative_distance<TestType>(with.view(), start.view()) < 2 * tolerance<TestType>());
 }
 
@@ -132,9 +132,9 @@ TEST_CASE("wrong shapes are named with their numbers, and nothing is written") {
   auto const start = gaussian_matrix<float>(2, 100, 3);
   auto x = start;
   CHECK(error_of([&] { hadamard(cpu::policy{}, order, x.view()); }) ==
-        "a Hadamard transform of order 128 on rows of 100 values: the two must be equal");
-  CHECK(error_of([&] { hadamard_transpose(reference::policy{}, order, x.view()); }) ==
-        "a Hadamard transform of order 128 on rows of 100 values: the two must be equal");
+        "a transform of 128 channels on rows of 100 values: the two must be equal");
+  CHECK(error_of([&] { apply(reference::policy{}, transposed(order), x.view()); }) ==
+        "a transform of 128 channels on rows of 100 values: the two must be equal");
   CHECK(error_of([&] { hadamard(cpu::policy{}, order, matrix_view<float>(x.data(), 2, 128, 127)); }) ==
         "rows: row stride 127 is less than the 128 columns");
   CHECK(error_of([&] { hadamard(cpu::policy{0}, order, matrix_view<float>(x.data(), 1, 128)); }) ==
@@ -145,19 +145,19 @@ TEST_CASE("wrong shapes are named with their numbers, and nothing is written") {
   matrix<half> y(2, 128);
   CHECK(error_of([&] {
           hadamard(cpu::policy{2}, order, y.view(), vector_view<float>(workspace.data(), workspace.size()));
-        }) == "a Hadamard transform of order 128 needs a workspace of 128 values, this one has 127");
+        }) == "a transform of 128 channels needs a workspace of 128 values, this one has 127");
   CHECK(same_bits(x, start));
 }
 
 TEMPLATE_TEST_CASE("no rows, and the 1 x 1 matrix, are no special cases", "", float, double, half, bfloat16) {
   hadamard_order const order(128);
   hadamard(cpu::policy{2}, order, matrix_view<TestType>(nullptr, 0, 128));
-  hadamard_transpose(reference::policy{}, order, matrix_view<TestType>(nullptr, 0, 128));
+  apply(reference::policy{}, transposed(order), matrix_view<TestType>(nullptr, 0, 128));
   hadamard_order const one(1);
   matrix<TestType> x(1, 1);
   x(0, 0) = store<TestType>(-3);
   hadamard(cpu::policy{}, one, x.view());
-  hadamard_transpose(reference::policy{}, one, x.view());
+  apply(reference::policy{}, transposed(one), x.view());
   CHECK(load(x(0, 0)) == -3);
 }
 
@@ -197,7 +197,7 @@ TEMPLATE_TEST_CASE("denormal values are summed before they are scaled", "", floa
       for (std::size_t j = 0; j < n; ++j) {
         x(0, j) = order.sign(0, j) > 0 ? tiny : -tiny;  // row 0 of H: H^T gathers it in the first column
       }
-      hadamard_transpose(on, order, x.view());
+      apply(on, transposed(order), x.view());
       double const expected = static_cast<double>(tiny) * std::sqrt(static_cast<double>(n));
       CHECK(std::fabs(static_cast<double>(x(0, 0)) - expected) <=
             static_cast<double>(std::numeric_limits<TestType>::denorm_min()));

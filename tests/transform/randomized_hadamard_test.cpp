@@ -45,7 +45,7 @@ TEMPLATE_TEST_CASE("the dense matrix is bit for bit what apply makes of the iden
       for (std::size_t i = 0; i < n; ++i) {
         identity(i, i) = store<TestType>(1);
       }
-      rotation.apply(on, identity.view());
+      apply(on, rotation, identity.view());
       CHECK(std::memcmp(identity.data(), dense.data(), n * n * sizeof(TestType)) == 0);
     };
     check(reference::policy{});
@@ -53,8 +53,7 @@ TEMPLATE_TEST_CASE("the dense matrix is bit for bit what apply makes of the iden
   }
 }
 
-TEMPLATE_TEST_CASE("apply is the product with the dense matrix, apply_transpose with its transpose", "", float,
-                   double) {
+TEMPLATE_TEST_CASE("apply is the product with the dense matrix, transposed with its transpose", "", float, double) {
   for (std::size_t const n : std::initializer_list<std::size_t>{12, 64, 172, 896}) {
     CAPTURE(n);
     randomized_hadamard const rotation(n, 11);
@@ -63,9 +62,9 @@ TEMPLATE_TEST_CASE("apply is the product with the dense matrix, apply_transpose 
     auto const start = gaussian_matrix<TestType>(3, n, 5);
     auto const check = [&](auto const& on) {
       auto forward = start;
-      rotation.apply(on, forward.view());
+      apply(on, rotation, forward.view());
       auto backward = start;
-      rotation.apply_transpose(on, backward.view());
+      apply(on, transposed(rotation), backward.view());
       double difference = 0;
       double norm = 0;
       for (std::size_t i = 0; i < 3; ++i) {
@@ -88,18 +87,18 @@ TEMPLATE_TEST_CASE("apply is the product with the dense matrix, apply_transpose 
   }
 }
 
-TEST_CASE("a caller's workspace serves apply and apply_transpose") {
+TEST_CASE("a caller's workspace serves a rotation and its transpose") {
   randomized_hadamard const rotation(96, 1);
   auto const start = gaussian_matrix<bfloat16>(4, 96, 6);
   auto with = start;
   auto without = start;
   std::vector<float> workspace(2 * 96);
   vector_view<float> const view(workspace.data(), workspace.size());
-  rotation.apply(cpu::policy{2}, with.view(), view);
-  rotation.apply(cpu::policy{2}, without.view());
+  apply(cpu::policy{2}, rotation, with.view(), view);
+  apply(cpu::policy{2}, rotation, without.view());
   CHECK(std::memcmp(with.data(), without.data(), 4 * 96 * sizeof(bfloat16)) == 0);
-  rotation.apply_transpose(cpu::policy{2}, with.view(), view);
-  rotation.apply_transpose(cpu::policy{2}, without.view());
+  apply(cpu::policy{2}, transposed(rotation), with.view(), view);
+  apply(cpu::policy{2}, transposed(rotation), without.view());
   CHECK(std::memcmp(with.data(), without.data(), 4 * 96 * sizeof(bfloat16)) == 0);
 }
 
@@ -108,7 +107,7 @@ TEST_CASE("wrong shapes and orders out of reach are rejected") {
   CHECK_THROWS_AS(randomized_hadamard(0, 1), std::invalid_argument);
   randomized_hadamard const rotation(64, 1);
   matrix<float> x(2, 60);
-  CHECK_THROWS_AS(rotation.apply(cpu::policy{}, x.view()), std::invalid_argument);
-  CHECK_THROWS_AS(rotation.apply_transpose(cpu::policy{}, x.view()), std::invalid_argument);
+  CHECK_THROWS_AS(apply(cpu::policy{}, rotation, x.view()), std::invalid_argument);
+  CHECK_THROWS_AS(apply(cpu::policy{}, transposed(rotation), x.view()), std::invalid_argument);
   CHECK_THROWS_AS(rotation.to_dense(x.view()), std::invalid_argument);
 }

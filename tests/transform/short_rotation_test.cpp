@@ -128,16 +128,16 @@ TEMPLATE_TEST_CASE("low-rank rows agree with the dense product, and the transpos
       g.to_dense(r.view());
       auto const expected = times(widened(x), r);
       auto by_reference = x;
-      g.apply(reference::policy{}, by_reference.view());
+      apply(reference::policy{}, g, by_reference.view());
       auto by_cpu = x;
-      g.apply(cpu::policy{2}, by_cpu.view());
+      apply(cpu::policy{2}, g, by_cpu.view());
       auto by_plain = x;
-      g.apply(cpu::basic_policy<cpu::portable>{1}, by_plain.view());
+      apply(cpu::basic_policy<cpu::portable>{1}, g, by_plain.view());
       CAPTURE(n, axes, dense);
       CHECK(row_distance(widened(by_reference), expected) < tolerance<TestType>());
       CHECK(row_distance(widened(by_cpu), expected) < 2 * tolerance<TestType>());
       CHECK(row_distance(widened(by_plain), expected) < 2 * tolerance<TestType>());
-      g.apply_transpose(cpu::policy{2}, by_cpu.view());
+      apply(cpu::policy{2}, transposed(g), by_cpu.view());
       CHECK(row_distance(widened(by_cpu), widened(x)) < 4 * tolerance<TestType>());
     }
   }
@@ -159,22 +159,22 @@ TEMPLATE_TEST_CASE("a short rotation is the dense product to 1e-6", "", float, d
       rotation.hadamard_part().to_dense(hadamard.view());
       auto const expected = times(times(widened(x), g), hadamard);
       matrix<double> r(n, n);
-      rotation.to_dense(reference::policy{}, r.view());
+      to_dense(reference::policy{}, rotation, r.view());
       CAPTURE(n, dense);
       CHECK(row_distance(times(widened(x), r), expected) < 1e-13);
       auto by_reference = x;
-      rotation.apply(reference::policy{}, by_reference.view());
+      apply(reference::policy{}, rotation, by_reference.view());
       CHECK(row_distance(widened(by_reference), expected) < tolerance<TestType>());
       auto rotated = x;
-      rotation.apply(cpu::policy{2}, rotated.view());
+      apply(cpu::policy{2}, rotation, rotated.view());
       CHECK(row_distance(widened(rotated), expected) < tolerance<TestType>());
       auto one_thread = x;
-      rotation.apply(cpu::policy{1}, one_thread.view());
+      apply(cpu::policy{1}, rotation, one_thread.view());
       CHECK(std::memcmp(rotated.data(), one_thread.data(), 3 * n * sizeof(TestType)) == 0);
       auto back = rotated;
-      rotation.apply_transpose(reference::policy{}, back.view());
+      apply(reference::policy{}, transposed(rotation), back.view());
       CHECK(row_distance(widened(back), widened(x)) < 3 * tolerance<TestType>());
-      rotation.apply_transpose(cpu::policy{2}, rotated.view());
+      apply(cpu::policy{2}, transposed(rotation), rotated.view());
       CHECK(row_distance(widened(rotated), widened(x)) < 3 * tolerance<TestType>());
     }
   }
@@ -187,9 +187,9 @@ TEMPLATE_LIST_TEST_CASE("every instruction set turns a short rotation's rows ali
     auto const source = gaussian_matrix<float>(2, n + 3, 8);
     auto x = source;
     matrix_view<float> const rows(x.data(), 2, n, n + 3);  // unaligned: the second row is 3 values further
-    rotation.apply(cpu::basic_policy<TestType>{2}, rows);
+    apply(cpu::basic_policy<TestType>{2}, rotation, rows);
     auto expected = widened(source);
-    rotation.apply(reference::policy{}, matrix_view<double>(expected.data(), 2, n, n + 3));
+    apply(reference::policy{}, rotation, matrix_view<double>(expected.data(), 2, n, n + 3));
     CAPTURE(n);
     CHECK(row_distance(widened(x), expected) < 1e-6);
     CHECK(std::memcmp(x.data() + n, source.data() + n, 3 * sizeof(float)) == 0);
@@ -216,9 +216,9 @@ TEST_CASE("composing multiplies the rotations in their joint space") {
   short_rotation const rotation(randomized_hadamard(n, 4), first);
   auto x = gaussian_matrix<double>(4, n, 3);
   auto y = x;
-  compose(second, rotation).apply(cpu::policy{}, x.view());
-  second.apply(cpu::policy{}, y.view());
-  rotation.apply(cpu::policy{}, y.view());
+  apply(cpu::policy{}, compose(second, rotation), x.view());
+  apply(cpu::policy{}, second, y.view());
+  apply(cpu::policy{}, rotation, y.view());
   CHECK(row_distance(x, y) < 1e-13);
 }
 
@@ -226,7 +226,7 @@ TEST_CASE("a row of zeros stays zero, and a NaN stays in its row") {
   short_rotation const rotation(randomized_hadamard(64, 4), random_turn(64, {5}, 1, 1));
   matrix<float> x(3, 64);
   x(1, 7) = std::numeric_limits<float>::quiet_NaN();
-  rotation.apply(cpu::policy{}, x.view());
+  apply(cpu::policy{}, rotation, x.view());
   for (std::size_t j = 0; j < 64; ++j) {
     CHECK(x(0, j) == 0);
     CHECK(std::isnan(x(1, j)));
@@ -253,7 +253,7 @@ TEST_CASE("what is no low-rank rotation is rejected by name") {
   CHECK_THROWS_AS(short_rotation(randomized_hadamard(8, 1), low_rank_rotation(4)), std::invalid_argument);
   CHECK_THROWS_AS(compose(low_rank_rotation(8), low_rank_rotation(4)), std::invalid_argument);
   matrix<float> x(2, 8);
-  CHECK_THROWS_AS(low_rank_rotation(4).apply(cpu::policy{}, x.view()), std::invalid_argument);
-  CHECK_THROWS_AS(short_rotation(randomized_hadamard(4, 1)).apply(cpu::policy{}, x.view()), std::invalid_argument);
-  CHECK_THROWS_AS(low_rank_rotation(8).apply(cpu::policy{0}, x.view()), std::invalid_argument);
+  CHECK_THROWS_AS(apply(cpu::policy{}, low_rank_rotation(4), x.view()), std::invalid_argument);
+  CHECK_THROWS_AS(apply(cpu::policy{}, short_rotation(randomized_hadamard(4, 1)), x.view()), std::invalid_argument);
+  CHECK_THROWS_AS(apply(cpu::policy{0}, low_rank_rotation(8), x.view()), std::invalid_argument);
 }

@@ -195,7 +195,7 @@ void refine_short_way(cpu::policy const& on, options const& chosen, activations 
                      return interrupting_signal() == 0;
                    });
   result.rotation = matrix<float>(x.channels(), x.channels());
-  result.shortened->rotation.to_dense(on, result.rotation.view());
+  to_dense(on, result.shortened->rotation, result.rotation.view());
   result.refined.tokens = measure(on, chosen, result.shortened->rotation, x);
 }
 

@@ -28,7 +28,7 @@ survey_result survey(cpu::policy const& on, options const& chosen, activations c
     for (std::size_t k = 0; k < rotations.size(); ++k) {
       auto const rows = turned.view().row_block(0, block.rows);
       std::copy_n(block.data, block.rows * block.columns, rows.data);  // both without gaps between rows
-      rotations[k].apply(on, rows);
+      apply(on, rotations[k], rows);
       token_errors(on, chosen.scheme, rows, vector_view<token_error>(result.hadamards[k].data() + first, block.rows),
                    [&](std::size_t row) { return x.name_of(first + row); });
     }

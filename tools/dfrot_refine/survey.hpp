@@ -33,7 +33,7 @@ template <class Rotation>
                                                activations const& x) {
   std::vector<token_error> errors(x.rows());
   for_each_block(x, [&](std::size_t first, matrix_view<float> block) {
-    rotation.apply(on, block);
+    apply(on, rotation, block);
     token_errors(on, chosen.scheme, block, vector_view<token_error>(errors.data() + first, block.rows),
                  [&](std::size_t row) { return x.name_of(first + row); });
   });

@@ -24,6 +24,7 @@ template <dense_scalar T>
 class dense_rotation {
  public:
   using value_type = T;
+  static constexpr bool orthogonal = true;
 
   /// @param rotation (n x n) with R^T R = I, checked only under DFROT_AUDIT, to 1e-4
   /// Throws: std::invalid_argument if it is not square or empty.

@@ -9,6 +9,7 @@
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/quantize/can_quantize.hpp>
+#include <dfrot/quantize/transformed_rows.hpp>
 
 namespace dfrot {
 
@@ -61,6 +62,18 @@ template <execution_policy P, class Scheme = int4_scheme, class T, class Name>
 void token_errors(P const& on, Scheme const& scheme, matrix_view<T> x, vector_view<token_error> out, Name const& name) {
   detail::check_token_errors(on, scheme, x, out);
   reject_overflow(quantize_rows(on, detail::kernel_scheme(scheme), matrix_view<T const>(x), out), name);
+}
+
+/// The same for rows that go through a transform first: of Q(x T). @param rows make_transformed_rows(x, transform, workspace)
+/// Throws: as rotate_quantize().
+template <execution_policy P, class Scheme = int4_scheme, class T, class V, class Space>
+void token_errors(P const& on, Scheme const& scheme, transformed_rows<T, V, Space> const& rows,
+                  vector_view<token_error, Space> out) {
+  detail::check_transformed<T, Space, V>(on, scheme, out);
+  scheme.check();
+  detail::expect_transformed_shapes(on, rows);
+  expects(out.size == rows.x.rows, "token errors: room for ", out.size, " tokens, but there are ", rows.x.rows);
+  detail::reject_transformed(rows.x, quantize_rows(on, detail::kernel_scheme(scheme), rows, out));
 }
 
 }  // namespace dfrot

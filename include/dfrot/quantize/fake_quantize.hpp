@@ -6,6 +6,7 @@
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/quantize/can_quantize.hpp>
+#include <dfrot/quantize/transformed_rows.hpp>
 
 namespace dfrot {
 
@@ -42,6 +43,18 @@ template <execution_policy P, class Scheme = int4_scheme, class T, class U, clas
 void fake_quantize(P const& on, Scheme const& scheme, matrix_view<T> x, matrix_view<U> out, Name const& name) {
   detail::check_fake_quantize(on, scheme, x, out);
   reject_overflow(quantize_rows(on, detail::kernel_scheme(scheme), matrix_view<T const>(x), out), name);
+}
+
+/// The same for rows that go through a transform first: out = Q(x T). @param rows make_transformed_rows(x, transform, workspace)
+/// Throws: as rotate_quantize().
+template <execution_policy P, class Scheme = int4_scheme, class T, class V, class U, class Space>
+void fake_quantize(P const& on, Scheme const& scheme, transformed_rows<T, V, Space> const& rows,
+                   matrix_view<U, Space> out) {
+  detail::check_transformed<T, Space, V>(on, scheme, out);
+  scheme.check();
+  detail::expect_transformed_shapes(on, rows);
+  check_shape("output", out, rows.x.rows, rows.x.columns);
+  detail::reject_transformed(rows.x, quantize_rows(on, detail::kernel_scheme(scheme), rows, out));
 }
 
 }  // namespace dfrot

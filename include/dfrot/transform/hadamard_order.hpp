@@ -11,8 +11,26 @@
 #include <dfrot/core/expects.hpp>
 #include <dfrot/transform/construction/hadamard_construction.hpp>
 #include <dfrot/transform/construction/sign_matrix.hpp>
+#include <dfrot/transform/transform.hpp>
 
 namespace dfrot {
+
+class hadamard_order;
+
+/// The normalized Hadamard matrix, or its transpose, on each run of channels as long as the order: a rotation.
+///   x <- x (I (x) H) / sqrt(d),   d the order
+/// A hadamard_order's view() has one run, block_hadamard several. It holds no data of a memory: the order stays on the host.
+struct hadamard_view {
+  using memory_space = any_space;
+  static constexpr bool orthogonal = true;
+
+  hadamard_order const* order;
+  std::size_t columns;  // a multiple of the order
+  bool transpose;
+
+  [[nodiscard]] DFROT_PER_ISA constexpr std::size_t size() const { return columns; }
+  [[nodiscard]] DFROT_PER_ISA constexpr hadamard_view transposed() const { return {order, columns, !transpose}; }
+};
 
 /// An order n for which the library has a Hadamard matrix, and that matrix: n = K 2^m with the smallest base order K
 /// that can be constructed,
@@ -35,6 +53,8 @@ class hadamard_order {
 
   /// n.
   [[nodiscard]] std::size_t size() const { return size_; }
+  /// x <- x H / sqrt(n): the order as a transform.
+  [[nodiscard]] DFROT_PER_ISA hadamard_view view() const { return {this, size_, false}; }
   /// K, the order of the base matrix: 1 for powers of two, otherwise a multiple of 4.
   [[nodiscard]] std::size_t base() const { return recipe_.order; }
   /// m, with n = K 2^m.

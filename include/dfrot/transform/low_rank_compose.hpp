@@ -95,7 +95,7 @@ namespace detail {
         }
       }
     }
-    auto const change = g.view<double>().change;
+    auto const change = g.view().of<double>().change;
     matrix<double> result(r, r);
     for (std::size_t k = 0; k < r; ++k) {
       for (std::size_t m = 0; m < r; ++m) {

@@ -1,9 +1,7 @@
 #pragma once
 
 #include <algorithm>
-#include <concepts>
 #include <cstddef>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -12,8 +10,9 @@
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/core/numeric.hpp>
-#include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
+#include <dfrot/transform/apply.hpp>
+#include <dfrot/transform/real_values.hpp>
 
 namespace dfrot {
 
@@ -30,10 +29,26 @@ struct low_rank_view {
   [[nodiscard]] DFROT_PER_ISA constexpr std::size_t rank() const { return change.rows; }
 };
 
-/// True if policy P can turn rows of T by a low_rank_rotation.
-template <class P, class T>
-concept can_low_rank = requires(P const& on, low_rank_view<arithmetic_t<T>> const& g, matrix_view<T> x) {
-  low_rank_rows(on, g, x);
+/// The same as a transform: with constants of both types, and the inverse.
+struct low_rank_rotation_view {
+  using memory_space = host_space;
+  static constexpr bool orthogonal = true;
+
+  std::size_t columns;
+  vector_view<std::size_t const> axes;
+  real_values_view basis;
+  real_values_view change;
+  real_values_view change_back;
+
+  [[nodiscard]] DFROT_PER_ISA constexpr std::size_t size() const { return columns; }
+  [[nodiscard]] DFROT_PER_ISA constexpr low_rank_rotation_view transposed() const {
+    return {columns, axes, basis, change_back, change};
+  }
+  /// @param Real float or double
+  template <class Real>
+  [[nodiscard]] DFROT_PER_ISA constexpr low_rank_view<Real> of() const {
+    return {axes, basis.template of<Real>(), change.template of<Real>()};
+  }
 };
 
 /// A rotation that turns r directions of an n-dimensional space and leaves all others where they are.
@@ -45,62 +60,39 @@ concept can_low_rank = requires(P const& on, low_rank_view<arithmetic_t<T>> cons
 class low_rank_rotation {
  public:
   /// The identity of n channels, of rank 0.
-  DFROT_PER_ISA explicit low_rank_rotation(std::size_t n) : size_(n), basis_(0, n), basis_float_(0, n) {}
+  DFROT_PER_ISA explicit low_rank_rotation(std::size_t n)
+      : size_(n), basis_(matrix<double>(0, n)), change_(matrix<double>()), change_back_(matrix<double>()) {}
 
   /// @param n channels   @param axes different channels < n   @param basis (d x n) orthonormal rows, 0 in the axes
   /// @param turn S (r x r) orthogonal, r = axes + d <= largest_low_rank; rows and columns in the order axes, basis
   /// Throws: std::invalid_argument on a shape, an axis, or unless U and S are orthonormal to 1e-6; std::bad_alloc.
   DFROT_PER_ISA low_rank_rotation(std::size_t n, std::vector<std::size_t> axes, matrix<double> basis,
                                   matrix<double> turn)
-      : size_(n), axes_(std::move(axes)), basis_(std::move(basis)), turn_(std::move(turn)) {
-    std::size_t const r = axes_.size() + basis_.rows();
+      : size_(n),
+        axes_(std::move(axes)),
+        basis_(std::move(basis)),
+        turn_(std::move(turn)),
+        change_(minus_identity(turn_)),
+        change_back_(detail::transpose_of(change_.exact())) {
+    std::size_t const r = axes_.size() + this->basis().rows;
     expects(r <= largest_low_rank, "a low-rank rotation of rank ", r, ": at most ", largest_low_rank, " is possible");
-    check_shape("the basis of a low-rank rotation", basis_.view(), r - axes_.size(), n);
+    check_shape("the basis of a low-rank rotation", this->basis(), r - axes_.size(), n);
     check_shape("the turn of a low-rank rotation", turn_.view(), r, r);
     check_axes();
-    check_orthonormal("the basis", basis_);
-    check_orthonormal("the turn", turn_);
-    change_ = turn_;
-    for (std::size_t k = 0; k < r; ++k) {
-      change_(k, k) -= 1;
-    }
-    change_back_ = transposed(change_);
-    basis_float_ = rounded(basis_);
-    change_float_ = rounded(change_);
-    change_back_float_ = rounded(change_back_);
+    check_orthonormal("the basis", this->basis());
+    check_orthonormal("the turn", this->turn());
   }
 
   [[nodiscard]] DFROT_PER_ISA std::size_t size() const { return size_; }
   /// r: how many directions turn.
   [[nodiscard]] DFROT_PER_ISA std::size_t rank() const { return turn_.rows(); }
   [[nodiscard]] DFROT_PER_ISA std::vector<std::size_t> const& axes() const { return axes_; }
-  [[nodiscard]] DFROT_PER_ISA matrix_view<double const> basis() const { return basis_.view(); }
+  [[nodiscard]] DFROT_PER_ISA matrix_view<double const> basis() const { return basis_.exact(); }
   /// S, in the order axes, basis.
   [[nodiscard]] DFROT_PER_ISA matrix_view<double const> turn() const { return turn_.view(); }
 
-  /// What kernels read. @param back of the inverse, G^T
-  template <class Real>
-  [[nodiscard]] DFROT_PER_ISA low_rank_view<Real> view(bool back = false) const {
-    if constexpr (std::is_same_v<Real, double>) {
-      return {{axes_.data(), axes_.size()}, basis_.view(), back ? change_back_.view() : change_.view()};
-    } else {
-      return {
-          {axes_.data(), axes_.size()}, basis_float_.view(), back ? change_back_float_.view() : change_float_.view()};
-    }
-  }
-
-  /// Turns each row in place: x <- x G = x + ((x U) (S - I)) U^T.
-  /// @param on where to run (host)   @param x (m x n) float, double, half or bfloat16, row stride >= n
-  /// Complexity: 4 m n d operations for the d columns of U that are no axes, no workspace.
-  /// Determinism: bitwise for any number of threads.   Throws: std::invalid_argument on shape.
-  template <execution_policy P, storage T>
-  void apply(P const& on, matrix_view<T> x) const {
-    turn_rows(on, x, false);
-  }
-  /// Turns each row back, in place: x <- x G^T. As apply() otherwise.
-  template <execution_policy P, storage T>
-  void apply_transpose(P const& on, matrix_view<T> x) const {
-    turn_rows(on, x, true);
+  [[nodiscard]] DFROT_PER_ISA low_rank_rotation_view view() const {
+    return {size_, {axes_.data(), axes_.size()}, basis_.view(), change_.view(), change_back_.view()};
   }
 
   /// Writes G as a dense matrix, from the values in double. @param result (n x n)   Complexity: O(n^2 r).
@@ -113,7 +105,7 @@ class low_rank_rotation {
       for (std::size_t l = 0; l < rank(); ++l) {
         step[l] = 0;
         for (std::size_t k = 0; k < rank(); ++k) {
-          step[l] += column(k, i) * change_(k, l);
+          step[l] += column(k, i) * change_.exact()(k, l);
         }
       }
       for (std::size_t j = 0; j < size_; ++j) {
@@ -128,40 +120,28 @@ class low_rank_rotation {
 
   /// U_ik: value i of direction k. @pre i < size(), k < rank()
   [[nodiscard]] DFROT_PER_ISA double column(std::size_t k, std::size_t i) const {
-    return k < axes_.size() ? (axes_[k] == i ? 1 : 0) : basis_(k - axes_.size(), i);
+    return k < axes_.size() ? (axes_[k] == i ? 1 : 0) : basis()(k - axes_.size(), i);
   }
 
  private:
-  template <class P, class T>
-  void turn_rows(P const& on, matrix_view<T> x, bool back) const {
-    check_policy<host_space>(on);
-    static_assert(can_low_rank<P, T>, "include <dfrot/reference.hpp> or <dfrot/cpu.hpp>");
-    expects(x.columns == size_, "a rotation of order ", size_, " on rows of ", x.columns,
-            " values: the two must be equal");
-    check_stride("rows", x);
-    if (rank() > 0) {
-      low_rank_rows(on, view<arithmetic_t<T>>(back), x);
-    }
-  }
-
   DFROT_PER_ISA void check_axes() const {
     for (std::size_t k = 0; k < axes_.size(); ++k) {
       expects(axes_[k] < size_, "a low-rank rotation with the axis ", axes_[k], " in ", size_, " channels");
       expects(std::find(axes_.begin(), axes_.begin() + static_cast<std::ptrdiff_t>(k), axes_[k]) ==
                   axes_.begin() + static_cast<std::ptrdiff_t>(k),
               "a low-rank rotation with the axis ", axes_[k], " twice");
-      for (std::size_t row = 0; row < basis_.rows(); ++row) {
-        expects(basis_(row, axes_[k]) == 0, "a low-rank rotation: basis row ", row, " holds ", basis_(row, axes_[k]),
+      for (std::size_t row = 0; row < basis().rows; ++row) {
+        expects(basis()(row, axes_[k]) == 0, "a low-rank rotation: basis row ", row, " holds ", basis()(row, axes_[k]),
                 " in channel ", axes_[k], ", which is an axis; it must be 0");
       }
     }
   }
 
-  DFROT_PER_ISA static void check_orthonormal(char const* what, matrix<double> const& rows) {
-    for (std::size_t i = 0; i < rows.rows(); ++i) {
+  DFROT_PER_ISA static void check_orthonormal(char const* what, matrix_view<double const> rows) {
+    for (std::size_t i = 0; i < rows.rows; ++i) {
       for (std::size_t j = 0; j <= i; ++j) {
         double product = i == j ? -1 : 0;
-        for (std::size_t k = 0; k < rows.columns(); ++k) {
+        for (std::size_t k = 0; k < rows.columns; ++k) {
           product += rows(i, k) * rows(j, k);
         }
         expects(product <= 1e-6 && product >= -1e-6, what, " of a low-rank rotation is not orthonormal: rows ", i,
@@ -170,25 +150,20 @@ class low_rank_rotation {
     }
   }
 
-  DFROT_PER_ISA static matrix<double> transposed(matrix<double> const& a) {
-    matrix<double> result(a.columns(), a.rows());
-    for (std::size_t i = 0; i < a.rows() * a.columns(); ++i) {
-      result(i % a.columns(), i / a.columns()) = a.data()[i];
+  DFROT_PER_ISA static matrix<double> minus_identity(matrix<double> const& a) {
+    matrix<double> result = a;
+    for (std::size_t k = 0; k < std::min(a.rows(), a.columns()); ++k) {
+      result(k, k) -= 1;
     }
-    return result;
-  }
-
-  DFROT_PER_ISA static matrix<float> rounded(matrix<double> const& a) {
-    matrix<float> result(a.rows(), a.columns());
-    std::transform(a.data(), a.data() + a.rows() * a.columns(), result.data(),
-                   [](double value) { return static_cast<float>(value); });
     return result;
   }
 
   std::size_t size_;
   std::vector<std::size_t> axes_;
-  matrix<double> basis_, turn_, change_, change_back_;
-  matrix<float> basis_float_, change_float_, change_back_float_;
+  real_values basis_;
+  matrix<double> turn_;
+  real_values change_;
+  real_values change_back_;
 };
 
 }  // namespace dfrot

@@ -9,11 +9,12 @@
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/numeric.hpp>
-#include <dfrot/core/policy.hpp>
 #include <dfrot/core/random.hpp>
 #include <dfrot/core/view.hpp>
-#include <dfrot/transform/hadamard.hpp>
+#include <dfrot/transform/apply.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
+#include <dfrot/transform/signs.hpp>
+#include <dfrot/transform/transform.hpp>
 
 namespace dfrot {
 
@@ -46,46 +47,9 @@ class randomized_hadamard {
   /// s: n values, -1 or +1.
   [[nodiscard]] vector_view<std::int8_t const> signs() const { return {signs_.data(), signs_.size()}; }
 
-  /// Rotates each row in place: x <- (x . s) H / sqrt(n). Contract and complexity are those of hadamard(), on the host.
-  /// @param workspace hadamard_workspace_size<T>(on, order()) values, none for float and double
-  template <execution_policy P, storage T>
-  void apply(P const& on, matrix_view<T> x, vector_view<arithmetic_t<T>> workspace) const {
-    apply(on, x, signs(), workspace);
-  }
-  /// The same with a workspace that this call allocates (for half and bfloat16 only).
-  template <execution_policy P, storage T>
-  void apply(P const& on, matrix_view<T> x) const {
-    auto workspace = detail::make_hadamard_workspace<T>(on, order_);
-    apply(on, x, vector_view<arithmetic_t<T>>(workspace.data(), workspace.size()));
-  }
-
-  /// Rotates each row back, in place: x <- (x H^T / sqrt(n)) . s. Undoes apply(); contract as there.
-  template <execution_policy P, storage T>
-  void apply_transpose(P const& on, matrix_view<T> x, vector_view<arithmetic_t<T>> workspace) const {
-    apply_transpose(on, x, signs(), workspace);
-  }
-  /// The same with a workspace that this call allocates (for half and bfloat16 only).
-  template <execution_policy P, storage T>
-  void apply_transpose(P const& on, matrix_view<T> x) const {
-    auto workspace = detail::make_hadamard_workspace<T>(on, order_);
-    apply_transpose(on, x, vector_view<arithmetic_t<T>>(workspace.data(), workspace.size()));
-  }
-
-  /// Rotates rows in the memory of any policy, in place, as apply() does.
-  /// @param signs_there a copy of signs() in that memory   @param workspace as for apply(), in that memory
-  template <execution_policy P, storage T, class Space>
-  void apply(P const& on, matrix_view<T, Space> x, vector_view<std::int8_t const, Space> signs_there,
-             vector_view<arithmetic_t<T>, Space> workspace) const {
-    check<P, T>(on, x, signs_there, workspace.size);
-    hadamard_rows(on, order_, signs_there, x, workspace);
-  }
-
-  /// Rotates rows in the memory of any policy back, in place, as apply_transpose() does. Contract as above.
-  template <execution_policy P, storage T, class Space>
-  void apply_transpose(P const& on, matrix_view<T, Space> x, vector_view<std::int8_t const, Space> signs_there,
-                       vector_view<arithmetic_t<T>, Space> workspace) const {
-    check<P, T>(on, x, signs_there, workspace.size);
-    hadamard_transpose_rows(on, order_, signs_there, x, workspace);
+  /// x <- (x . s) H / sqrt(n)
+  [[nodiscard]] DFROT_PER_ISA chain<signs_view<>, hadamard_view> view() const {
+    return chain<signs_view<>, hadamard_view>({signs()}, order_.view());
   }
 
   /// Writes R as a dense matrix: bit for bit what apply() makes of the identity.
@@ -102,15 +66,6 @@ class randomized_hadamard {
   }
 
  private:
-  template <class P, class T, class Space>
-  void check(P const& on, matrix_view<T, Space> x, vector_view<std::int8_t const, Space> signs_there,
-             std::size_t workspace_size) const {
-    check_policy<Space>(on);
-    static_assert(can_hadamard<P, T, Space>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
-    expects(signs_there.size == size(), "a rotation of ", size(), " channels with ", signs_there.size, " signs");
-    detail::expect_hadamard_shapes(on, order_, x, workspace_size);
-  }
-
   hadamard_order order_;
   std::vector<std::int8_t> signs_;
 };

@@ -7,5 +7,5 @@ void rotate(dfrot::matrix_view<float> rows) {
 }
 
 void rotate_back(dfrot::matrix_view<float> rows) {
-  dfrot::hadamard_transpose(dfrot::cpu::policy{2}, dfrot::hadamard_order(rows.columns), rows);
+  dfrot::apply(dfrot::cpu::policy{2}, dfrot::transposed(dfrot::hadamard_order(rows.columns)), rows);
 }

@@ -29,7 +29,7 @@ void work(std::uint64_t seed, result& out) {
   dfrot::cpu::policy const on{1};
   dfrot::matrix_view<float> const rows(out.values.data(), tokens, channels);
   dfrot::randomized_hadamard const rotation(channels, seed);
-  rotation.apply(on, rows);
+  dfrot::apply(on, rotation, rows);
   dfrot::quantize(on, dfrot::int4_scheme{}, rows,
                   dfrot::quantized_rows<std::uint8_t, float>{
                       dfrot::matrix_view<std::uint8_t>(out.packed.data(), tokens, channels / 2),

@@ -80,12 +80,12 @@ void multiply(P const& on, link_test::outcome& out) {
 template <class T, class P>
 void rotate_and_quantize(P const& on, link_test::outcome& out) {
   auto x = integers<T>();
-  hadamard_order const order(64);
-  std::vector<arithmetic_t<T>> workspace(hadamard_workspace_size<T>(on, order));
+  block_hadamard const blocks = block_hadamard::of_channels(columns, 64);
+  std::vector<arithmetic_t<T>> workspace(apply_workspace_size<T>(on, blocks));
   vector_view<arithmetic_t<T>> const work(workspace.data(), workspace.size());
-  hadamard_heads_transpose(on, order, x.view(), work);
-  hadamard_heads(on, order, x.view(), work);
-  hadamard_heads(on, order, x.view(), work);
+  apply(on, transposed(blocks), x.view(), work);
+  apply(on, blocks, x.view(), work);
+  apply(on, blocks, x.view(), work);
   quantize_to(on, x, int4_scheme{true, 0, 0.9F, scale_rule::search}, out);
   quantize_to(on, x, int4_scheme{false, 64, 1.0F, scale_rule::max}, out);
   quantize_to(on, x, int4_scheme{true, 32, 1.0F, scale_rule::max}, out);
@@ -107,10 +107,28 @@ void rotate(P const& on, link_test::outcome& out) {
   randomized_hadamard const rotation(columns, 7);
   auto x = integers<T>();
   x(0, 0) = store<T>(static_cast<arithmetic_t<T>>(gaussian_block(1, random_stream::user, 0).value[0]));
-  rotation.apply(on, x.view());
-  rotation.apply_transpose(on, x.view());
+  apply(on, rotation, x.view());
+  apply(on, transposed(rotation), x.view());
   hadamard(on, rotation.order(), x.view());
-  hadamard_transpose(on, rotation.order(), x.view());
+  apply(on, transposed(rotation.order()), x.view());
+  matrix<double> swap(2, 2);
+  swap(0, 1) = swap(1, 0) = 1;
+  matrix<double> doubled(1, columns);
+  std::vector<float> magnitudes(columns, 1.0F);
+  for (std::size_t j = 0; j < columns; ++j) {
+    doubled(0, j) = 2;
+  }
+  block_rotation const blocks(columns, swap);
+  matrix<double> identity(columns / 2, columns / 2);
+  for (std::size_t j = 0; j < columns / 2; ++j) {
+    identity(j, j) = 1;
+  }
+  kronecker const product(swap, identity);
+  channel_scale const scale(doubled);
+  permutation const order = zigzag(vector_view<float const>(magnitudes.data(), columns), 2);
+  auto const all = chain_of(scale, blocks, order, product);
+  apply(on, all, x.view());
+  apply(on, inverse_transposed(transposed(all)), x.view());  // the inverse
   rms_norm(on, x.view());
   matrix<T> dense(columns, columns);
   rotation.to_dense(dense.view());

@@ -1,14 +1,18 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 
+#include <dfrot/backend/cpu/isa/float_lanes.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/backend/cpu/row_blocks.hpp>
+#include <dfrot/backend/cpu/transform_rows.hpp>
 #include <dfrot/backend/cpu/walsh/hadamard_run.hpp>
+#include <dfrot/backend/cpu/walsh/signed_run.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
+#include <dfrot/transform/signs.hpp>
+#include <dfrot/transform/transform.hpp>
 
 namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
@@ -37,23 +41,62 @@ void hadamard_on_rows(basic_policy<Arch> const& on, hadamard_task const& task, m
   });
 }
 
-}  // namespace detail
-
-/// hadamard(), hadamard_heads() and randomized_hadamard::apply(), rows spread over threads: each run of n columns by itself.
-/// @param signs n signs that multiply each run first, or an empty view
-/// @param workspace as hadamard_workspace_size() says
-template <class Arch, storage T>
-void hadamard_rows(basic_policy<Arch> const& on, hadamard_order const& order, vector_view<std::int8_t const> signs,
-                   matrix_view<T> x, vector_view<arithmetic_t<T>> workspace) noexcept {
-  detail::hadamard_on_rows(on, {order, false, signs.size == 0 ? nullptr : signs.data}, x, workspace);
+/// True if a Hadamard is one run, forward or back: what kernels know that do it and the signs at once.
+[[nodiscard]] inline bool is_whole(hadamard_view const& h, bool transpose) {
+  return h.transpose == transpose && h.columns == h.order->size();
 }
 
-/// hadamard_transpose(), hadamard_heads_transpose() and randomized_hadamard::apply_transpose(); the signs come last.
+}  // namespace detail
+
+template <class Arch, class Real>
+void transform_row(basic_policy<Arch> const& /*on*/, hadamard_view const& h, Real* row, Real* /*scratch*/) {
+  detail::hadamard_task const task{*h.order, h.transpose, nullptr};
+  detail::hadamard_runs<float_isa<Arch>>(task, row, h.columns / h.order->size(), static_cast<Real*>(nullptr));
+}
+
+/// Signs without a Hadamard beside them.
+template <class Arch, class Real>
+void transform_row(basic_policy<Arch> const& /*on*/, signs_view<> const& view, Real* row, Real* /*scratch*/) {
+  if constexpr (in_registers<Arch, Real>) {
+    constexpr std::size_t width = float_lanes<float_isa<Arch>>::width;
+    signed_run<float_isa<Arch>, float const> const from{row, view.signs.data};
+    std::size_t i = 0;
+    for (; i + width <= view.size(); i += width) {
+      from(i).store(row + i);
+    }
+    from(i, view.size() - i).store(row + i, view.size() - i);
+  } else {
+    detail::multiply_signs(row, view.signs.data, view.size());
+  }
+}
+
+/// apply() of a Hadamard of whole rows or of blocks, rows spread over threads.
 template <class Arch, storage T>
-void hadamard_transpose_rows(basic_policy<Arch> const& on, hadamard_order const& order,
-                             vector_view<std::int8_t const> signs, matrix_view<T> x,
-                             vector_view<arithmetic_t<T>> workspace) noexcept {
-  detail::hadamard_on_rows(on, {order, true, signs.size == 0 ? nullptr : signs.data}, x, workspace);
+void transform_rows(basic_policy<Arch> const& on, hadamard_view const& h, matrix_view<T> x,
+                    vector_view<arithmetic_t<T>> workspace) noexcept {
+  detail::hadamard_on_rows(on, {*h.order, h.transpose, nullptr}, x, workspace);
+}
+
+/// apply() of a randomized_hadamard: the signs are read in passing.
+template <class Arch, storage T>
+void transform_rows(basic_policy<Arch> const& on, chain<signs_view<>, hadamard_view> const& r, matrix_view<T> x,
+                    vector_view<arithmetic_t<T>> workspace) noexcept {
+  if (hadamard_view const h = r.rest.first; detail::is_whole(h, false)) {
+    detail::hadamard_on_rows(on, {*h.order, false, r.first.signs.data}, x, workspace);
+  } else {
+    detail::transform_each_row(on, r, x, workspace);
+  }
+}
+
+/// Its transpose: the signs come last.
+template <class Arch, storage T>
+void transform_rows(basic_policy<Arch> const& on, chain<hadamard_view, signs_view<>> const& r, matrix_view<T> x,
+                    vector_view<arithmetic_t<T>> workspace) noexcept {
+  if (hadamard_view const h = r.first; detail::is_whole(h, true)) {
+    detail::hadamard_on_rows(on, {*h.order, true, r.rest.first.signs.data}, x, workspace);
+  } else {
+    detail::transform_each_row(on, r, x, workspace);
+  }
 }
 
 }  // namespace DFROT_CPU_ISA

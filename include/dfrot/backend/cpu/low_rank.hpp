@@ -9,7 +9,7 @@
 #include <dfrot/backend/cpu/isa/intrinsics.hpp>
 #include <dfrot/backend/cpu/isa/unroll.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
-#include <dfrot/backend/cpu/row_blocks.hpp>
+#include <dfrot/backend/cpu/transform_rows.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/transform/low_rank_rotation.hpp>
@@ -142,11 +142,13 @@ void low_rank_row(low_rank_view<arithmetic_t<T>> const& g, T* x) {
 
 }  // namespace detail
 
-/// low_rank_rotation::apply() and apply_transpose(), rows spread over threads. Half and bfloat16 are turned in float and
-/// rounded after every four columns of U.
-template <class Arch, storage T>
-void low_rank_rows(basic_policy<Arch> const& on, low_rank_view<arithmetic_t<T>> const& g, matrix_view<T> x) noexcept {
-  for_each_row(on, x.rows, x.columns, [&](std::size_t i) { detail::low_rank_row<float_isa<Arch>>(g, x.row(i)); });
+/// A low_rank_rotation of one row: x <- x + ((x U) C) U^T.
+template <class Arch, class Real>
+void transform_row(basic_policy<Arch> const& /*on*/, low_rank_rotation_view const& view, Real* row, Real* /*scratch*/) {
+  low_rank_view<Real> const g = view.template of<Real>();
+  if (g.rank() > 0) {
+    detail::low_rank_row<float_isa<Arch>>(g, row);
+  }
 }
 
 }  // namespace DFROT_CPU_ISA

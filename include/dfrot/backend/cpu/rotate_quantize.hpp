@@ -2,73 +2,89 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 
 #include <dfrot/backend/cpu/hadamard.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
+#include <dfrot/backend/cpu/quantize.hpp>
 #include <dfrot/backend/cpu/row_blocks.hpp>
 #include <dfrot/backend/cpu/short_rotation.hpp>
 #include <dfrot/backend/cpu/sinks.hpp>
+#include <dfrot/backend/cpu/transform_rows.hpp>
+#include <dfrot/backend/cpu/walsh/hadamard_run.hpp>
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/numeric.hpp>
-#include <dfrot/core/view.hpp>
-#include <dfrot/quantize/quantized_rows.hpp>
 #include <dfrot/quantize/scheme.hpp>
+#include <dfrot/quantize/transformed_rows.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
-#include <dfrot/transform/low_rank_rotation.hpp>
+#include <dfrot/transform/signs.hpp>
+#include <dfrot/transform/transform.hpp>
 
 namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
 
 namespace detail {
 
-/// rotate_quantize() with any way to rotate a row: rotate(row, workspace of n values). Each part of the rows has a row of the
-/// workspace, small enough for the first or second cache: the rotation writes there, and the codes are made from there.
-template <class Arch, quantization_scheme Scheme, storage T, class Sink, class Rotate>
-[[nodiscard]] std::size_t rotate_quantize_in_parts(basic_policy<Arch> const& on, Scheme const& scheme,
-                                                   matrix_view<T const> x, Sink const& out,
-                                                   vector_view<arithmetic_t<T>> workspace, Rotate const& rotate) {
-  using Real = arithmetic_t<T>;
-  first_row bad_row;
-  for_row_ranges(on, x.rows, x.columns, x.columns, workspace, [&](std::size_t first, std::size_t last, Real* rotated) {
-    for (std::size_t i = first; i < last; ++i) {
-      rotate(x.row(i), rotated);
-      if (!quantize_row<Arch>(scheme, static_cast<Real const*>(rotated), x.columns, i, out,
-                              static_cast<Real const*>(nullptr))) [[unlikely]] {
-        bad_row.note(i);
-      }
-    }
+/// Calls use(to_row) with to_row(x, row), which leaves the transform of x in a row of arithmetic values with room for the
+/// transform's scratch behind it. Any transform: the row is copied, and its parts are applied in the first cache.
+template <class T, class Arch, transform_view V, class Use>
+void with_transform_to_row(basic_policy<Arch> const& on, V const& view, Use const& use) {
+  std::size_t const n = view.size();
+  use([&on, &view, n](T const* x, arithmetic_t<T>* row) {
+    std::transform(x, x + n, row, [](T value) { return load(value); });
+    transform_row(on, view, row, row + n);
   });
-  return bad_row.value();
 }
+
+/// The transform's last pass writes to the row.
+template <class T, class Arch, class Use>
+void with_transform_to_row(basic_policy<Arch> const& on, hadamard_view const& h, Use const& use) {
+  if (is_whole(h, false)) {
+    with_hadamard_to_workspace<float_isa<Arch>, T>(hadamard_task{*h.order, false, nullptr}, use);
+  } else {
+    with_transform_to_row<T>(on, chain<hadamard_view>(h), use);
+  }
+}
+template <class T, class Arch, class Use>
+void with_transform_to_row(basic_policy<Arch> const& on, chain<signs_view<>, hadamard_view> const& r, Use const& use) {
+  if (hadamard_view const h = r.rest.first; is_whole(h, false)) {
+    with_hadamard_to_workspace<float_isa<Arch>, T>(hadamard_task{*h.order, false, r.first.signs.data}, use);
+  } else {
+    with_transform_to_row<T>(on, chain<chain<signs_view<>, hadamard_view>>(r), use);
+  }
+}
+
+/// True if rows of T can become a Sink after a transform.
+template <class Sink, class Arch, class Scheme, class T, class V>
+concept takes_transformed = has_transform_row<basic_policy<Arch>, V, arithmetic_t<T>> &&
+    requires(Scheme const& scheme, arithmetic_t<T> const* row, Sink const& out) {
+  quantize_row<Arch>(scheme, row, std::size_t{0}, std::size_t{0}, out, row);
+};
 
 }  // namespace detail
 
-/// Hook of rotate_quantize(): the transform's last pass writes to the workspace.
-/// Returns the first row whose rotation has a non-finite value, or all_finite; such rows' codes are not written.
-template <class Arch, quantization_scheme Scheme, storage T, class Sink>
-std::size_t rotate_quantize_rows(basic_policy<Arch> const& on, hadamard_order const& order,
-                                 vector_view<std::int8_t const> signs, Scheme const& scheme, matrix_view<T const> x,
-                                 Sink const& out, vector_view<arithmetic_t<T>> workspace) noexcept {
-  detail::hadamard_task const task{order, false, signs.size == 0 ? nullptr : signs.data};
-  std::size_t bad_row = all_finite;
-  detail::with_hadamard_to_workspace<float_isa<Arch>, T>(task, [&](auto const& rotate) {
-    bad_row = detail::rotate_quantize_in_parts(on, scheme, x, out, workspace, rotate);
+/// Hook of rotate_quantize() and of all that takes transformed rows. Each part of the rows has a row of the workspace, small
+/// enough for the first or second cache: the transform writes there, and the codes are made from there.
+/// Returns the first row whose transform has a non-finite value, or all_finite; such rows get no codes.
+template <class Arch, quantization_scheme Scheme, storage T, transform_view V,
+          detail::takes_transformed<Arch, Scheme, T, V> Sink>
+std::size_t quantize_rows(basic_policy<Arch> const& on, Scheme const& scheme, transformed_rows<T, V> const& rows,
+                          Sink const& out) noexcept {
+  using Real = arithmetic_t<T>;
+  std::size_t const n = rows.x.columns;
+  std::size_t const own = n + scratch_size(rows.transform);
+  first_row bad_row;
+  detail::with_transform_to_row<T>(on, rows.transform, [&](auto const& to_row) {
+    for_row_ranges(on, rows.x.rows, n, own, rows.workspace, [&](std::size_t first, std::size_t last, Real* row) {
+      for (std::size_t i = first; i < last; ++i) {
+        to_row(rows.x.row(i), row);
+        if (!quantize_row<Arch>(scheme, static_cast<Real const*>(row), n, i, out, static_cast<Real const*>(nullptr)))
+            [[unlikely]] {
+          bad_row.note(i);
+        }
+      }
+    });
   });
-  return bad_row;
-}
-
-/// The same for a short_rotation: the row is copied, then turned and transformed in the first cache. @param g of G
-template <class Arch, quantization_scheme Scheme, storage T, class Sink>
-std::size_t rotate_quantize_rows(basic_policy<Arch> const& on, low_rank_view<arithmetic_t<T>> const& g,
-                                 hadamard_order const& order, vector_view<std::int8_t const> signs,
-                                 Scheme const& scheme, matrix_view<T const> x, Sink const& out,
-                                 vector_view<arithmetic_t<T>> workspace) noexcept {
-  detail::hadamard_task const task{order, false, signs.data};
-  return detail::rotate_quantize_in_parts(on, scheme, x, out, workspace, [&](T const* row, arithmetic_t<T>* rotated) {
-    std::transform(row, row + x.columns, rotated, [](T value) { return load(value); });
-    detail::short_rotation_row<float_isa<Arch>>(g, task, rotated);
-  });
+  return bad_row.value();
 }
 
 }  // namespace DFROT_CPU_ISA

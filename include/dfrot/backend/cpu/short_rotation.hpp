@@ -3,16 +3,15 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <type_traits>
 
+#include <dfrot/backend/cpu/hadamard.hpp>
 #include <dfrot/backend/cpu/low_rank.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
-#include <dfrot/backend/cpu/row_blocks.hpp>
 #include <dfrot/backend/cpu/walsh/hadamard_run.hpp>
-#include <dfrot/core/numeric.hpp>
-#include <dfrot/core/view.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
 #include <dfrot/transform/low_rank_rotation.hpp>
+#include <dfrot/transform/signs.hpp>
+#include <dfrot/transform/transform.hpp>
 
 namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
@@ -64,58 +63,20 @@ void short_rotation_row(low_rank_view<Real> const& g, hadamard_task const& task,
   hadamard_runs<Arch>(task, x, 1, static_cast<Real*>(nullptr));
 }
 
-/// One row in place: H^T, signs, G^T. @param g of G^T
-template <class Arch, class Real>
-void short_rotation_transpose_row(low_rank_view<Real> const& g, hadamard_task const& task, Real* x) {
-  hadamard_runs<Arch>(task, x, 1, static_cast<Real*>(nullptr));
-  if (g.rank() > 0) {
-    low_rank_row<Arch>(g, x);
-  }
-}
-
-/// Calls rotate(row of arithmetic values) for every row, spread over threads; half and bfloat16 go through a row of the
-/// workspace a thread.
-template <class Arch, storage T, class Rotate>
-void in_arithmetic_rows(basic_policy<Arch> const& on, matrix_view<T> x, vector_view<arithmetic_t<T>> workspace,
-                        Rotate const& rotate) {
-  using Real = arithmetic_t<T>;
-  std::size_t const n = x.columns;
-  for_row_ranges(on, x.rows, n, n, workspace, [&](std::size_t first, std::size_t last, Real* values) {
-    for (std::size_t i = first; i < last; ++i) {
-      if constexpr (std::is_same_v<T, Real>) {
-        rotate(x.row(i));
-      } else {
-        std::transform(x.row(i), x.row(i) + n, values, [](T value) { return load(value); });
-        rotate(values);
-        std::transform(values, values + n, x.row(i), [](Real value) { return store<T>(value); });
-      }
-    }
-  });
-}
-
 }  // namespace detail
 
-/// short_rotation::apply(), rows spread over threads: the low-rank rotation while the row is in the first cache. Where U has
+/// apply() of a short_rotation, rows spread over threads: the low-rank rotation while the row is in the first cache. Where U has
 /// one column that is no axis, the Hadamard's first pass takes the step along it.
-/// @param g of G   @param signs n signs   @param workspace as hadamard_workspace_size() says
-template <class Arch, storage T>
-void short_rotation_rows(basic_policy<Arch> const& on, low_rank_view<arithmetic_t<T>> const& g,
-                         hadamard_order const& order, vector_view<std::int8_t const> signs, matrix_view<T> x,
-                         vector_view<arithmetic_t<T>> workspace) noexcept {
-  detail::hadamard_task const task{order, false, signs.data};
-  detail::in_arithmetic_rows(on, x, workspace,
-                             [&](arithmetic_t<T>* row) { detail::short_rotation_row<float_isa<Arch>>(g, task, row); });
-}
-
-/// short_rotation::apply_transpose(). @param g of G^T
-template <class Arch, storage T>
-void short_rotation_transpose_rows(basic_policy<Arch> const& on, low_rank_view<arithmetic_t<T>> const& g,
-                                   hadamard_order const& order, vector_view<std::int8_t const> signs, matrix_view<T> x,
-                                   vector_view<arithmetic_t<T>> workspace) noexcept {
-  detail::hadamard_task const task{order, true, signs.data};
-  detail::in_arithmetic_rows(on, x, workspace, [&](arithmetic_t<T>* row) {
-    detail::short_rotation_transpose_row<float_isa<Arch>>(g, task, row);
-  });
+template <class Arch, class Real>
+void transform_row(basic_policy<Arch> const& on, chain<low_rank_rotation_view, signs_view<>, hadamard_view> const& r,
+                   Real* row, Real* scratch) {
+  if (hadamard_view const h = r.rest.rest.first; detail::is_whole(h, false)) {
+    detail::hadamard_task const task{*h.order, false, r.rest.first.signs.data};
+    detail::short_rotation_row<float_isa<Arch>>(r.first.template of<Real>(), task, row);
+  } else {
+    transform_row(on, r.first, row, scratch);
+    transform_row(on, r.rest, row, scratch);
+  }
 }
 
 }  // namespace DFROT_CPU_ISA

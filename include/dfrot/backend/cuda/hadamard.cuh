@@ -11,9 +11,12 @@
 #include <dfrot/backend/cuda/walsh/hadamard_kernel.cuh>
 #include <dfrot/backend/cuda/walsh/hadamard_plan.cuh>
 #include <dfrot/config.hpp>
+#include <dfrot/core/expects.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
+#include <dfrot/transform/signs.hpp>
+#include <dfrot/transform/transform.hpp>
 
 namespace dfrot::cuda {
 
@@ -26,8 +29,38 @@ struct hadamard_rows_call {
   hadamard_order const& order;
   bool transpose;
   vector_view<std::int8_t const, device_space> signs;
+  bool signs_first;
   base_signs words;
 };
+
+/// A transform that kernels know: a Hadamard, and signs before or after it.
+struct hadamard_parts {
+  hadamard_view hadamard;
+  vector_view<std::int8_t const, device_space> signs;
+  bool signs_first;
+};
+[[nodiscard]] DFROT_PER_ISA inline hadamard_parts parts_of(hadamard_view const& h) { return {h, {}, true}; }
+[[nodiscard]] DFROT_PER_ISA inline hadamard_parts parts_of(chain<signs_view<device_space>, hadamard_view> const& r) {
+  return {r.rest.first, r.first.signs, true};
+}
+[[nodiscard]] DFROT_PER_ISA inline hadamard_parts parts_of(chain<hadamard_view, signs_view<device_space>> const& r) {
+  return {r.first, r.rest.first.signs, false};
+}
+
+template <class V>
+concept has_hadamard_kernel = requires(V const& view) {
+  parts_of(view);
+};
+
+/// The parts of a transform for a call. Throws: std::invalid_argument for signs and a Hadamard of blocks.
+template <class T>
+[[nodiscard]] DFROT_PER_ISA hadamard_rows_call<T> make_call(policy const& on, hadamard_parts const& parts) {
+  hadamard_order const& order = *parts.hadamard.order;
+  expects(parts.signs.size == 0 || parts.hadamard.columns == order.size(), "signs of ", parts.signs.size,
+          " channels and a Hadamard of blocks of ", order.size(),
+          ": on a device, the two go together for whole rows; apply one after the other");
+  return {on, order, parts.hadamard.transpose, parts.signs, parts.signs_first, {}};
+}
 
 /// True if threads may read and write four values at a time: rows, runs and tiles start where a quad does.
 template <class In, class Out>
@@ -48,8 +81,8 @@ void launch_pass(hadamard_rows_call<Out> const& call, hadamard_plan const& plan,
   bool const last = number + 1 == plan.passes();
   pass.tile = plan.tile(number);
   pass.tiles = runs * pass.tile.tiles;
-  pass.signs_before = number == 0 && !call.transpose ? call.signs.data : nullptr;
-  pass.signs_after = last && call.transpose ? call.signs.data : nullptr;
+  pass.signs_before = number == 0 && call.signs_first ? call.signs.data : nullptr;
+  pass.signs_after = last && !call.signs_first ? call.signs.data : nullptr;
   pass.scale = last ? hadamard_scale<real>(call.order) : real{1};
   pass.in_quads = moves_in_quads(pass);
   unsigned const slots = pass.tile.threads < usual_threads ? usual_threads / pass.tile.threads : 1;
@@ -84,7 +117,7 @@ void transform_in_place(hadamard_rows_call<T> const& call, hadamard_plan const& 
 /// One run of half or bfloat16 in several passes, with its values as float in a workspace between them.
 template <class T>
 void transform_by_workspace(hadamard_rows_call<T> const& call, hadamard_plan const& plan, T* run, float* workspace) {
-  hadamard_rows_call<float> const inner{call.on, call.order, call.transpose, call.signs, call.words};
+  hadamard_rows_call<float> const inner{call.on, call.order, call.transpose, call.signs, call.signs_first, call.words};
   std::size_t const n = call.order.size();
   launch_pass(inner, plan, 0, hadamard_pass<T, float>{run, workspace, n, n, n, 1, 0, {}}, 1);
   for (std::size_t number = 1; number + 1 < plan.passes(); ++number) {
@@ -101,16 +134,16 @@ template <class Real>
 }
 
 template <class T>
-void hadamard_on_rows(policy const& on, hadamard_order const& order, bool transpose,
-                      vector_view<std::int8_t const, device_space> signs, matrix_view<T, device_space> x,
+void hadamard_on_rows(policy const& on, hadamard_parts const& parts, matrix_view<T, device_space> x,
                       vector_view<arithmetic_t<T>, device_space> workspace) {
   using real = arithmetic_t<T>;
+  auto call = make_call<T>(on, parts);
+  hadamard_order const& order = call.order;
   if (x.rows == 0 || x.columns == 0) {
     return;
   }
-  hadamard_rows_call<T> call{on, order, transpose, signs, {}};
   if (order.base() != 1) {
-    call.words = make_base_signs(on, order, transpose, reinterpret_cast<std::uint16_t*>(workspace.data));
+    call.words = make_base_signs(on, order, call.transpose, reinterpret_cast<std::uint16_t*>(workspace.data));
   }
   hadamard_plan const plan(order, tile_capacity(sizeof(real)));
   if constexpr (!std::is_same_v<T, real>) {
@@ -129,40 +162,32 @@ void hadamard_on_rows(policy const& on, hadamard_order const& order, bool transp
 
 }  // namespace detail
 
-/// The workspace of the two hooks below, as hadamard_workspace_size() asks for it: none for most orders. The base
+/// The workspace of transform_rows(), as apply_workspace_size() asks for it: none for most orders. The base
 /// matrices of orders above 172 need K^2 / 8 bytes, rounded up; rows of half or bfloat16 too long for a block's shared
 /// memory need their values in float (above about 53,000 values on an H100).
 /// Throws: std::runtime_error as check_status().
-template <storage T>
-[[nodiscard]] std::size_t hadamard_workspace_values(policy const& /*on*/, hadamard_order const& order,
-                                                    std::type_identity<T> /*type*/) {
+template <detail::has_hadamard_kernel V, storage T>
+[[nodiscard]] std::size_t transform_workspace_values(policy const& /*on*/, V const& view,
+                                                     std::type_identity<T> /*type*/) {
   using real = arithmetic_t<T>;
+  hadamard_order const& order = *detail::parts_of(view).hadamard.order;
   bool const by_workspace = !std::is_same_v<T, real> && order.size() > tile_capacity(sizeof(real));
   return detail::base_words_workspace<real>(order) + (by_workspace ? order.size() : 0);
 }
 
-/// hadamard(), hadamard_heads() and randomized_hadamard::apply() on the device: a run of n values is transformed in
-/// shared memory, read and written once (up to about 53,000 float values on an H100, 24,000 on a device with 99 KiB for
-/// a block), else once more for each further 9 levels. Bases sum in float, sixteen terms at a time. Half and bfloat16
-/// are rounded once.
+/// Hook of apply() on the device, for a Hadamard of whole rows or of blocks, and signs before or after one of whole rows: a run
+/// of n values is transformed in shared memory, read and written once (up to about 53,000 float values on an H100, 24,000 on a
+/// device with 99 KiB for a block), else once more for each further 9 levels. Bases sum in float, sixteen terms at a time. Half
+/// and bfloat16 are rounded once.
 /// Complexity: O(K^2) host operations to prepare a base matrix; as the front door's on the device.
 /// Determinism: the same bits in every run, on every device with the same shared memory; other rounding than the
 /// host's.
 /// Throws: std::invalid_argument for so many rows that a launch has too many blocks, see blocks_for();
 /// std::runtime_error as check_status().
-template <storage T>
-void hadamard_rows(policy const& on, hadamard_order const& order, vector_view<std::int8_t const, device_space> signs,
-                   matrix_view<T, device_space> x, vector_view<arithmetic_t<T>, device_space> workspace) {
-  detail::hadamard_on_rows(on, order, false, signs, x, workspace);
-}
-
-/// hadamard_transpose(), hadamard_heads_transpose() and randomized_hadamard::apply_transpose() on the device; contract
-/// as hadamard_rows().
-template <storage T>
-void hadamard_transpose_rows(policy const& on, hadamard_order const& order,
-                             vector_view<std::int8_t const, device_space> signs, matrix_view<T, device_space> x,
-                             vector_view<arithmetic_t<T>, device_space> workspace) {
-  detail::hadamard_on_rows(on, order, true, signs, x, workspace);
+template <detail::has_hadamard_kernel V, storage T>
+void transform_rows(policy const& on, V const& view, matrix_view<T, device_space> x,
+                    vector_view<arithmetic_t<T>, device_space> workspace) {
+  detail::hadamard_on_rows(on, detail::parts_of(view), x, workspace);
 }
 
 }  // namespace dfrot::cuda

@@ -12,11 +12,15 @@
 #include <dfrot/backend/cuda/walsh/hadamard_kernel.cuh>
 #include <dfrot/backend/cuda/walsh/hadamard_plan.cuh>
 #include <dfrot/core/checks.hpp>
+#include <dfrot/core/expects.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/quantize/int4_scheme.hpp>
 #include <dfrot/quantize/quantized_rows.hpp>
+#include <dfrot/quantize/transformed_rows.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
+#include <dfrot/transform/signs.hpp>
+#include <dfrot/transform/transform.hpp>
 
 namespace dfrot::cuda {
 
@@ -98,7 +102,7 @@ template <class Real>
 template <class T>
 void rotate_quantize_in_tiles(rotate_quantize_call<T> const& call, hadamard_tile const& tile) {
   using real = arithmetic_t<T>;
-  auto const& [on, order, transpose, signs, words] = call.rotation;
+  auto const& [on, order, transpose, signs, signs_first, words] = call.rotation;
   std::size_t const n = order.size();
   hadamard_pass<T, real> pass;
   pass.from = call.x.data;
@@ -143,38 +147,44 @@ void rotate_quantize_by_workspace(rotate_quantize_call<T> const& call, hadamard_
 }  // namespace detail
 
 /// The workspace of rotate_quantize() on the device, enough for rows of any type: none for most orders (see
-/// hadamard_workspace_values()), and a row where two of them do not fit into a block's shared memory as float.
+/// transform_workspace_values()), and a row where two of them do not fit into a block's shared memory as float.
 /// Throws: std::runtime_error as check_status().
-DFROT_PER_ISA inline std::size_t rotate_quantize_workspace_values(policy const& /*on*/, hadamard_order const& order) {
+template <detail::has_hadamard_kernel V>
+[[nodiscard]] std::size_t transformed_rows_workspace_values(policy const& /*on*/, V const& view) {
+  hadamard_order const& order = *detail::parts_of(view).hadamard.order;
   bool const by_workspace = order.size() > detail::rotated_row_capacity<double>();
   return detail::base_words_workspace<float>(order) + (by_workspace ? order.size() : 0);
 }
 
-/// rotate_quantize() on the device: a row is read once, rotated in shared memory and quantized from there; only codes,
-/// scales and zero points are written. Rows too long for shared memory are rotated in the workspace, one after the
-/// other. The same bytes as hadamard_rows() and quantize_rows(), one after the other (in float for half and
-/// bfloat16).
+/// rotate_quantize() on the device, to packed INT4, by a Hadamard of the whole row and signs before it: a row is read once,
+/// rotated in shared memory and quantized from there; only codes, scales and zero points are written. Rows too long for shared
+/// memory are rotated in the workspace, one after the other. The same bytes as transform_rows() and quantize_rows(), one after
+/// the other (in float for half and bfloat16).
 /// Returns all_finite: a row whose rotation is not finite has scales of NaN, see quantize_rows().
-/// Determinism: the same bits in every run.   Throws: std::runtime_error as check_status().
-template <storage T>
-std::size_t rotate_quantize_rows(policy const& on, hadamard_order const& order,
-                                 vector_view<std::int8_t const, device_space> signs, int4_scheme const& scheme,
-                                 matrix_view<T const, device_space> x,
-                                 quantized_rows<std::uint8_t, arithmetic_t<T>, device_space> const& out,
-                                 vector_view<arithmetic_t<T>, device_space> workspace) {
+/// Determinism: the same bits in every run.   Throws: std::invalid_argument for a Hadamard of blocks; std::runtime_error as
+/// check_status().
+template <storage T, detail::has_hadamard_kernel V>
+requires(!std::is_same_v<V, chain<hadamard_view, signs_view<device_space>>>) std::size_t
+    quantize_rows(policy const& on, int4_scheme const& scheme, transformed_rows<T, V, device_space> const& rows,
+                  quantized_rows<std::uint8_t, arithmetic_t<T>, device_space> const& out) {
   using real = arithmetic_t<T>;
-  if (x.rows == 0) {
+  auto const parts = detail::parts_of(rows.transform);
+  hadamard_order const& order = *parts.hadamard.order;
+  expects(parts.hadamard.columns == order.size(), "rows of ", parts.hadamard.columns,
+          " channels and a Hadamard of blocks of ", order.size(), ": on a device, apply() first, then quantize()");
+  if (rows.x.rows == 0) {
     return all_finite;
   }
-  detail::rotate_quantize_call<T> call{{on, order, false, signs, {}}, scheme, x, out};
+  detail::rotate_quantize_call<T> call{detail::make_call<real>(on, parts), scheme, rows.x, out};
   if (order.base() != 1) {
-    call.rotation.words = make_base_signs(on, order, false, reinterpret_cast<std::uint16_t*>(workspace.data));
+    call.rotation.words =
+        make_base_signs(on, order, call.rotation.transpose, reinterpret_cast<std::uint16_t*>(rows.workspace.data));
   }
   hadamard_plan const plan(order, detail::rotated_row_capacity<real>());
   if (plan.passes() == 1) {
     detail::rotate_quantize_in_tiles(call, plan.tile(0));
   } else {
-    detail::rotate_quantize_by_workspace(call, plan, workspace.data + detail::base_words_workspace<real>(order));
+    detail::rotate_quantize_by_workspace(call, plan, rows.workspace.data + detail::base_words_workspace<real>(order));
   }
   return all_finite;
 }

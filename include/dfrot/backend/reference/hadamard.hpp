@@ -1,14 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
-#include <cstdint>
-#include <type_traits>
 
 #include <dfrot/backend/reference/policy.hpp>
+#include <dfrot/backend/reference/transform_rows.hpp>
 #include <dfrot/config.hpp>
-#include <dfrot/core/numeric.hpp>
-#include <dfrot/core/view.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
+#include <dfrot/transform/signs.hpp>
 
 namespace dfrot::reference {
 
@@ -54,47 +53,25 @@ DFROT_PER_ISA void base_matrix(hadamard_order const& order, bool transpose, T* v
   }
 }
 
-/// x <- (x . s) H / sqrt(n), or x <- (x H^T / sqrt(n)) . s, for each run of n columns; no signs means s = 1.
-template <class T>
-DFROT_PER_ISA void hadamard_on_rows(hadamard_order const& order, bool transpose, vector_view<std::int8_t const> signs,
-                                    matrix_view<T> x, arithmetic_t<T>* workspace) {
-  std::size_t const n = order.size();
-  auto const sign = [signs](std::size_t i) { return static_cast<arithmetic_t<T>>(signs.size == 0 ? 1 : signs[i]); };
-  for (std::size_t row = 0; row < x.rows; ++row) {
-    for (T* run = x.row(row); run < x.row(row) + x.columns; run += n) {
-      arithmetic_t<T>* values = workspace;
-      if constexpr (std::is_same_v<T, arithmetic_t<T>>) {
-        values = run;
-      }
-      for (std::size_t i = 0; i < n; ++i) {
-        values[i] = transpose ? load(run[i]) : load(run[i]) * sign(i);
-      }
-      for (std::size_t a = 0; a < order.base(); ++a) {
-        walsh_hadamard(values + a * order.rest(), order.rest());
-      }
-      base_matrix(order, transpose, values);
-      for (std::size_t i = 0; i < n; ++i) {
-        run[i] = store<T>(transpose ? values[i] * sign(i) : values[i]);
-      }
-    }
-  }
-}
-
 }  // namespace detail
 
-/// hadamard() and randomized_hadamard::apply() as the formula stands.
-/// @param signs n signs that multiply each row first, or an empty view   @param workspace a row for half and bfloat16
-template <storage T>
-void hadamard_rows(policy const& /*on*/, hadamard_order const& order, vector_view<std::int8_t const> signs,
-                   matrix_view<T> x, vector_view<arithmetic_t<T>> workspace) noexcept {
-  detail::hadamard_on_rows(order, false, signs, x, workspace.data);
+/// Signs.
+template <class Real>
+DFROT_PER_ISA void transform_row(policy const& /*on*/, signs_view<> const& view, Real* row, Real* /*scratch*/) {
+  std::transform(row, row + view.size(), view.signs.data, row,
+                 [](Real x, int sign) { return x * static_cast<Real>(sign); });
 }
 
-/// hadamard_transpose() and randomized_hadamard::apply_transpose() as the formula stands; the signs come last.
-template <storage T>
-void hadamard_transpose_rows(policy const& /*on*/, hadamard_order const& order, vector_view<std::int8_t const> signs,
-                             matrix_view<T> x, vector_view<arithmetic_t<T>> workspace) noexcept {
-  detail::hadamard_on_rows(order, true, signs, x, workspace.data);
+/// A Hadamard transform of each run of a row as the formula stands.
+template <class Real>
+DFROT_PER_ISA void transform_row(policy const& /*on*/, hadamard_view const& h, Real* row, Real* /*scratch*/) {
+  hadamard_order const& order = *h.order;
+  for (Real* run = row; run < row + h.columns; run += order.size()) {
+    for (std::size_t a = 0; a < order.base(); ++a) {
+      detail::walsh_hadamard(run + a * order.rest(), order.rest());
+    }
+    detail::base_matrix(order, h.transpose, run);
+  }
 }
 
 }  // namespace dfrot::reference

@@ -6,6 +6,7 @@
 #include <dfrot/backend/reference/find_grid.hpp>
 #include <dfrot/backend/reference/policy.hpp>
 #include <dfrot/backend/reference/sinks.hpp>
+#include <dfrot/config.hpp>
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>
@@ -14,23 +15,35 @@
 
 namespace dfrot::reference {
 
+/// One row, which becomes row i of the output. Returns whether all its values are finite; it is written only then.
+template <quantization_scheme Scheme, storage T, class Sink>
+[[nodiscard]] DFROT_PER_ISA bool quantize_row(policy const& on, Scheme const& scheme, T const* row, std::size_t columns,
+                                              std::size_t i, Sink const& out) {
+  if (!finite_row(row, columns)) {
+    return false;
+  }
+  std::size_t const group = group_size(scheme, columns);
+  begin_row(on, out, i);
+  for (std::size_t g = 0; g < group_count(scheme, columns); ++g) {
+    take_group(on, scheme, out, i, g, row, g * group, std::min(group, columns - g * group));
+  }
+  return true;
+}
+
+/// True if rows of T can become a Sink.
+template <class Sink, class Scheme, class T>
+concept takes_group = requires(policy const& on, Scheme const& scheme, Sink const& out, T const* x) {
+  take_group(on, scheme, out, std::size_t{0}, std::size_t{0}, x, std::size_t{0}, std::size_t{0});
+};
+
 /// Hook of quantize(), encode(), fake_quantize() and token_errors(). Returns the first row with a non-finite value, or
 /// all_finite; such rows are not written.
-template <quantization_scheme Scheme, storage T, class Sink>
-requires requires(policy const& on, Scheme const& scheme, Sink const& out, T const* x) {
-  take_group(on, scheme, out, std::size_t{0}, std::size_t{0}, x, std::size_t{0}, std::size_t{0});
-}
+template <quantization_scheme Scheme, storage T, takes_group<Scheme, T> Sink>
 std::size_t quantize_rows(policy const& on, Scheme const& scheme, matrix_view<T const> x, Sink const& out) noexcept {
   std::size_t bad_row = all_finite;
-  std::size_t const group = group_size(scheme, x.columns);
   for (std::size_t i = 0; i < x.rows; ++i) {
-    if (!finite_row(x.row(i), x.columns)) {
+    if (!quantize_row(on, scheme, x.row(i), x.columns, i, out)) {
       bad_row = std::min(bad_row, i);
-      continue;
-    }
-    begin_row(on, out, i);
-    for (std::size_t g = 0; g < group_count(scheme, x.columns); ++g) {
-      take_group(on, scheme, out, i, g, x.row(i), g * group, std::min(group, x.columns - g * group));
     }
   }
   return bad_row;

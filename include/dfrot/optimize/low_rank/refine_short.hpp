@@ -80,7 +80,7 @@ inline void check_short_options(short_options const& options) {
 /// massive tokens, as they enter the rotation; any m, also 0: the result is then the start   @param start R_0
 /// @param options see there   @param callback called as callback(short_round const&) after every round; false ends the work
 /// @post rotation.rank() <= 2 p for p clusters; its error on the measured rows is at most the start's
-/// Complexity: a round takes 64 p rows of short_rotation::apply() and fake_quantize(), and O(n p^2); memory of 3 times so
+/// Complexity: a round takes 64 p rows of apply() of a short_rotation and fake_quantize(), and O(n p^2); memory of 3 times so
 /// many rows.   Determinism: bitwise for any thread count; another instruction set rounds otherwise.
 /// Throws: std::invalid_argument on shapes, options, a non-finite value, a row that overflows when it is
 /// rotated (naming it); std::bad_alloc.
@@ -107,12 +107,12 @@ requires std::predicate<Callback&, short_round const&>
   }
   auto const sample = detail::sample_clusters(x, result.centroids, options.rows_per_cluster);
   matrix<double> y = centroids;
-  start.apply(on, y.view());
+  apply(on, start, y.view());
   matrix<double> const first = y;
   // Measures the rotation that leads to y, and keeps it if it is the best; false if the callback has had enough.
   auto const measure = [&](bool vertex) {
     matrix<double> target = y;
-    start.apply_transpose(on, target.view());
+    apply(on, transposed(start), target.view());
     bool const is_start = result.rounds.empty();
     short_rotation rotation(start, is_start ? low_rank_rotation(start.size())
                                             : rotation_between(on, centroids.view(), std::as_const(target).view()));

@@ -62,7 +62,7 @@ template <execution_policy P, class Scheme, class Real>
 [[nodiscard]] double error_of(P const& on, Scheme const& scheme, short_sample<Real> const& sample,
                               short_rotation const& rotation) {
   matrix<Real> rotated = sample.rows;
-  rotation.apply(on, rotated.view());
+  apply(on, rotation, rotated.view());
   std::vector<token_error> errors(rotated.rows());
   token_errors(on, scheme, rotated.view(), vector_view<token_error>(errors.data(), errors.size()),
                [&](std::size_t row) { return message("massive row ", sample.numbers[row]); });
