@@ -25,6 +25,7 @@
 #include <dfrot/quantize/dequantize.hpp>
 #include <dfrot/quantize/fake_quantize.hpp>
 #include <dfrot/quantize/gemm.hpp>
+#include <dfrot/quantize/nvfp4.hpp>
 #include <dfrot/quantize/quantize.hpp>
 
 namespace {
@@ -256,6 +257,35 @@ std::uint64_t hash_of_products(Policy const& on) {
   return hash;
 }
 
+/// A hash of FP4 codes and scales, with ties and zeros of both signs among the values. (Bits of values are given in integers.)
+template <class Policy>
+std::uint64_t hash_of_float4(Policy const& on) {
+  dfrot::nvfp4 scheme;
+  scheme.storage.multiplier = 96;
+  dfrot::matrix<float> x(4, columns);
+  for (std::size_t i = 0; i < 4 * columns; ++i) {
+    auto const block = dfrot::random_block(5, dfrot::random_stream::user, i);
+    auto const& word = block.word;
+    x.data()[i] = static_cast<float>(static_cast<int>(word[0] % 4001U) - 2000) * (word[1] % 2 == 0 ? 0x1p-8F : 1e-3F);
+    if (word[2] % 8 == 0) {
+      std::uint32_t const zero = word[3] & 0x80000000U;
+      std::memcpy(&x.data()[i], &zero, sizeof zero);
+    }
+  }
+  dfrot::matrix<std::uint8_t> codes(4, columns / 2);
+  dfrot::matrix<dfrot::e4m3> scales(4, dfrot::group_count(scheme, columns));
+  dfrot::quantize(on, scheme, std::as_const(x).view(),
+                  dfrot::quantized_rows<std::uint8_t, dfrot::e4m3>{codes.view(), scales.view(), {}});
+  std::uint64_t hash = 0;
+  for (std::size_t i = 0; i < 2 * columns; ++i) {
+    hash = hash * 0x9E3779B97F4A7C15U + codes.data()[i];
+  }
+  for (std::size_t i = 0; i < 4 * scales.columns(); ++i) {
+    hash = hash * 0x9E3779B97F4A7C15U + scales.data()[i].bits;
+  }
+  return hash;
+}
+
 template <class Policy>
 void check_policy(Policy const& on, std::string const& name) {
   for (bool const symmetric : {true, false}) {
@@ -268,6 +298,7 @@ void check_policy(Policy const& on, std::string const& name) {
           static_cast<std::uint16_t>((bits >> 16U & 0x8000U) | (bits >> 13U & 0x7fffU & 0x7e00U) | 0x7c00U), name);
     }
   }
+  std::printf("FP4 codes %016llx\n", static_cast<unsigned long long>(hash_of_float4(on)));
   std::printf("products %016llx\n", static_cast<unsigned long long>(hash_of_products(on)));
 }
 

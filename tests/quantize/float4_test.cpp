@@ -111,21 +111,18 @@ void compare(std::size_t columns) {
   }
 }
 
-template <class Arch, class Scheme>
-void compare_types(std::size_t columns) {
-  compare<Arch, Scheme, float>(columns);
-  compare<Arch, Scheme, half>(columns);
-  compare<Arch, Scheme, bfloat16>(columns);
-  compare<Arch, Scheme, double>(columns);
-}
-
 }  // namespace
 
 TEMPLATE_LIST_TEST_CASE("all instruction sets agree to the bit on FP4 and codebooks", "", cpu::available_isas) {
   for (std::size_t columns = 1; columns <= 300; ++columns) {
-    compare_types<TestType, mxfp4>(columns);
-    compare_types<TestType, nvfp4>(columns);
-    compare_types<TestType, nf4>(columns);
+    compare<TestType, mxfp4, float>(columns);
+    compare<TestType, mxfp4, half>(columns);
+    compare<TestType, mxfp4, bfloat16>(columns);
+    compare<TestType, mxfp4, double>(columns);
+    compare<TestType, nvfp4, float>(columns);
+    compare<TestType, nvfp4, bfloat16>(columns);
+    compare<TestType, nf4, float>(columns);
+    compare<TestType, nf4, half>(columns);
     // Scales that are negative.
     compare<TestType, block_scheme<e2m1, real_scale, signed_range, 32>, float>(columns);
     compare<TestType, block_scheme<normal_float4, real_scale, signed_range, 32>, float>(columns);

@@ -1,12 +1,15 @@
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <dfrot/backend/reference/quantize.hpp>
+#include <dfrot/core/matrix.hpp>
 #include <dfrot/format/e1m2.hpp>
 #include <dfrot/format/e3m0.hpp>
 #include <dfrot/loss/token_error.hpp>
 #include <dfrot/quantize/mxfp4.hpp>
 #include <dfrot/quantize/nf4.hpp>
 #include <dfrot/quantize/nvfp4.hpp>
+#include <dfrot/quantize/quantize.hpp>
 #include <vector>
 
 #include "support/catch.hpp"
@@ -100,6 +103,26 @@ TEST_CASE("no value lies beyond the reach of its scheme") {
   check(block_scheme<e1m2, e8m0_scale<e8m0_rule::floor>>{});
   check(nvfp4{});
   check(nf4{});
+}
+
+static_assert(mxfp4{}.group == 32 && nvfp4{}.group == 16 && nf4{}.group == 64 && fp4{}.group == 0);
+
+TEST_CASE("blocks of zeros have codes of zero, and the least scale") {
+  matrix<float> const x(2, 40);
+  matrix<std::uint8_t> codes(2, 20);
+  std::fill_n(codes.data(), 40, std::uint8_t{0xff});
+  auto const all_zero = [&codes] {
+    return std::all_of(codes.data(), codes.data() + 40, [](std::uint8_t byte) { return byte == 0; });
+  };
+  matrix<e8m0> powers(2, 2);
+  quantize(reference::policy{}, mxfp4{}, x.view(), quantized_rows<std::uint8_t, e8m0>{codes.view(), powers.view(), {}});
+  CHECK(all_zero());
+  CHECK(powers(1, 1).bits == 0);
+  std::fill_n(codes.data(), 40, std::uint8_t{0xff});
+  matrix<e4m3> scales(2, 3);
+  quantize(reference::policy{}, nvfp4{}, x.view(), quantized_rows<std::uint8_t, e4m3>{codes.view(), scales.view(), {}});
+  CHECK(all_zero());
+  CHECK(scales(1, 2).bits == 1);
 }
 
 TEST_CASE("FP4 keeps a multiplier that makes sense, and a clip, only") {

@@ -17,8 +17,8 @@ namespace detail {
 
 /// Sixteen thresholds in registers, and the search in them.
 ///   search<Signed>(x, inverse)   the codes of x inverse, in the low bits of rounding_magic
-/// A fused product less a threshold has the sign of the exact difference, which is 0 for ties alone. Steps of 8, 4 and 2 compare
-/// with the threshold below an odd number of values, where ties go up; the last step, with one where they go down.
+/// A fused product less a threshold has the sign of the exact difference, which is 0 for ties alone. Ties go to the even code: up
+/// at the thresholds that follow an odd code, which steps of 8, 4 and 2 compare with; down at the others, which the last step does.
 template <class Arch>
 struct threshold_search;
 
