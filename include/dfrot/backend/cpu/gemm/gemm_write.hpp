@@ -22,8 +22,9 @@ namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
 namespace detail {
 
-/// What becomes of the sums of tiles (tokens) and panels (output channels). A product visits panels; for each, runs of at
-/// most scaled_groups groups; for each of those, tiles; and for each of those, groups. A thread's writer is told of each:
+/// What becomes of the sums of tiles (tokens) and panels (output channels). A product visits panels; for each, runs of
+/// scaled_groups groups (the last may have fewer); for each of those, tiles; and for each of those, groups. A thread's writer
+/// is told of each:
 ///   begin_groups(channels, groups)   a panel, and a run of its groups
 ///   begin_tile(tokens)               a tile, for that run
 ///   take(group, sums)                the exact sums of one group: those of a token are gemm_tile<Arch>::columns apart
@@ -78,13 +79,18 @@ class write_scaled {
         w_format_(weight_format),
         x_scales_(x.scales),
         w_scales_(weight_scales),
-        out_(output) {}
+        out_(output) {
+    std::iota(x_group_, x_group_ + scaled_groups, 0U);
+    std::iota(w_group_, w_group_ + scaled_groups, 0U);
+  }
 
   void begin_groups(index_range channels, index_range groups) noexcept {
     channels_ = channels;
     run_ = groups;
-    index_range const x_groups = larger_groups(groups, groups_.activation_ratio, x_group_);
-    index_range const w_groups = larger_groups(groups, groups_.weight_ratio, w_group_);
+    index_range const x_groups =
+        groups_.activation_ratio == 1 ? groups : larger_groups(groups, groups_.activation_ratio, x_group_);
+    index_range const w_groups =
+        groups_.weight_ratio == 1 ? groups : larger_groups(groups, groups_.weight_ratio, w_group_);
     first_x_group_ = x_groups.first;
     transpose_scales<Arch>(
         w_format_,
@@ -94,6 +100,7 @@ class write_scaled {
 
   void begin_tile(index_range tokens) noexcept {
     tokens_ = tokens;
+    tile_scales_ = x_scales_.row(tokens.first) + first_x_group_;
     if constexpr (!tile_by_tile) {
       for (std::size_t r = 0; run_.first > 0 && r < tokens.count; ++r) {
         std::copy_n(out_.row(tokens.first + r) + channels_.first, channels_.count, results_ + r * columns);
@@ -102,10 +109,11 @@ class write_scaled {
   }
 
   void take(std::size_t group, std::int32_t const* sums) noexcept {
-    float const* const scales = panel_scales_ + w_group_[group - run_.first] * columns;
-    auto const* const x_scales = x_scales_.row(tokens_.first) + first_x_group_ + x_group_[group - run_.first];
-    for (std::size_t r = 0; r < tokens_.count; ++r) {
-      float const x_scale = x_format_.scale(x_scales[r * x_scales_.row_stride]);
+    float const* const scales = panel_scales_ + w_group_[group % scaled_groups] * columns;
+    auto const* x_scales = tile_scales_ + x_group_[group % scaled_groups];
+    std::size_t const stride = x_scales_.row_stride;
+    for (std::size_t r = 0; r < tokens_.count; ++r, x_scales += stride) {
+      float const x_scale = x_format_.scale(*x_scales);
       if (group == 0) {
         scale_row(sums + r * columns, x_scale, scales, results_ + r * columns);
       } else {
@@ -127,12 +135,8 @@ class write_scaled {
   static constexpr std::size_t columns = gemm_tile<Arch>::columns;
 
   /// The groups of one side that some groups of the product lie in, and which of those each has: groups / ratio, with one
-  /// division, since this comes once a panel and run.
+  /// division, since this comes once a panel and run. Where the ratio is 1, those are 0, 1, … from the start.
   DFROT_CPU_APART static index_range larger_groups(index_range groups, std::size_t ratio, unsigned* which) noexcept {
-    if (ratio == 1) {
-      std::iota(which, which + scaled_groups, 0U);
-      return groups;
-    }
     std::size_t const first = groups.first / ratio;
     unsigned index = 0;
     for (std::size_t g = 0, left = (first + 1) * ratio - groups.first; g < groups.count; ++g, --left) {
@@ -178,8 +182,9 @@ class write_scaled {
   index_range tokens_;
   index_range run_;
   std::size_t first_x_group_ = 0;
-  unsigned x_group_[scaled_groups] = {};  ///< for each group of the run, counted from first_x_group_
-  unsigned w_group_[scaled_groups] = {};  ///< the same for weights: where they are in panel_scales_
+  typename X::stored_scale const* tile_scales_ = nullptr;  ///< of the tile's first token, in the run's first group
+  unsigned x_group_[scaled_groups];                        ///< for each group of the run, counted from first_x_group_
+  unsigned w_group_[scaled_groups];                        ///< the same for weights: where they are in panel_scales_
   alignas(64) float panel_scales_[scaled_groups * columns] = {};
   alignas(64) float results_[gemm_tile<Arch>::rows * columns] = {};
 };
