@@ -104,7 +104,8 @@ std::vector<door> doors_of_kernels(operands& o) {
        [&, errors](auto& on) { rotated_token_errors(on, o.scheme, o.rotation, o.x.view(), errors); }},
       {"fake_quantize of transformed rows",
        [&](auto& on) {
-         vector_view<float> const room(o.x.data(), n);
+         std::vector<float> memory(n);
+         vector_view<float> const room(memory.data(), n);
          fake_quantize(on, o.scheme, make_transformed_rows(o.x.view(), o.rotation, room), o.y.view());
        }},
       {"massive_detector", [&](auto& on) { massive_detector().add(on, o.x.view()); }},

@@ -18,7 +18,6 @@ namespace detail {
 /// Each block of neighbouring values times a small matrix, a few blocks at a time. @param scratch room for so many blocks
 template <class Arch, class Real>
 void multiply_blocks(matrix_view<Real const> block, Real* values, std::size_t count, Real* scratch) {
-  using dfrot::detail::rows_of_product;
   std::size_t const b = block.rows;
   for (std::size_t first = 0; first < count; first += rows_of_product) {
     std::size_t const rows = std::min(rows_of_product, count - first);

@@ -7,6 +7,7 @@
 #include <dfrot/backend/cpu/isa/isa.hpp>
 #include <dfrot/backend/cpu/isa/unroll.hpp>
 #include <dfrot/core/view.hpp>
+#include <dfrot/transform/block_rotation.hpp>
 
 namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
@@ -14,9 +15,9 @@ inline namespace DFROT_CPU_ISA {
 namespace detail {
 
 /// Rows and registers of the result that are summed at once: eight sums hide the latency of a multiply-add, and each register
-/// of b serves four rows.
-inline constexpr std::size_t product_rows = 4;
-inline constexpr std::size_t product_registers = 2;
+/// of b serves all rows.
+using dfrot::detail::rows_of_product;
+inline constexpr std::size_t registers_of_product = 8 / rows_of_product;
 
 /// Columns j … of `Rows` rows of c, `Registers` registers wide; the last one may be short.
 template <class Arch, std::size_t Rows, std::size_t Registers>
@@ -25,9 +26,8 @@ void product_tile(matrix_view<float const> a, matrix_view<float const> b, matrix
   std::size_t const left = std::min(c.columns - j, Registers * lanes::width);
   std::size_t const last = left - (Registers - 1) * lanes::width;  // columns of the last register
   lanes sum[Rows][Registers];
-  for (auto& row : sum) {
-    std::fill_n(row, Registers, lanes::zero());
-  }
+  unroll<Rows * Registers>(
+      [&](auto t) { sum[decltype(t)::value / Registers][decltype(t)::value % Registers] = lanes::zero(); });
   for (std::size_t k = 0; k < a.columns; ++k) {
     lanes factor[Registers];
     unroll<Registers>([&](auto r) {
@@ -42,19 +42,19 @@ void product_tile(matrix_view<float const> a, matrix_view<float const> b, matrix
           [&](auto r) { sum[i][decltype(r)::value] = fma(x, factor[decltype(r)::value], sum[i][decltype(r)::value]); });
     });
   }
-  for (std::size_t i = 0; i < Rows; ++i) {
-    for (std::size_t r = 0; r < Registers; ++r) {
-      sum[i][r].store(c.row(i) + j + r * lanes::width, r + 1 == Registers ? last : lanes::width);
-    }
-  }
+  unroll<Rows * Registers>([&](auto t) {
+    constexpr std::size_t i = decltype(t)::value / Registers;
+    constexpr std::size_t r = decltype(t)::value % Registers;
+    sum[i][r].store(c.row(i) + j + r * lanes::width, r + 1 == Registers ? last : lanes::width);
+  });
 }
 
 template <class Arch, std::size_t Rows>
 void product_strip(matrix_view<float const> a, matrix_view<float const> b, matrix_view<float> c) {
   constexpr std::size_t width = float_lanes<Arch>::width;
   std::size_t j = 0;
-  for (; j + width < c.columns; j += product_registers * width) {
-    product_tile<Arch, Rows, product_registers>(a, b, c, j);
+  for (; j + width < c.columns; j += registers_of_product * width) {
+    product_tile<Arch, Rows, registers_of_product>(a, b, c, j);
   }
   if (j < c.columns) {
     product_tile<Arch, Rows, 1>(a, b, c, j);
@@ -66,8 +66,8 @@ template <class Arch, class Real>
 void small_product(matrix_view<Real const> a, matrix_view<Real const> b, matrix_view<Real> c) {
   if constexpr (in_registers<Arch, Real>) {
     std::size_t i = 0;
-    for (; i + product_rows <= c.rows; i += product_rows) {
-      product_strip<Arch, product_rows>(a.row_block(i, product_rows), b, c.row_block(i, product_rows));
+    for (; i + rows_of_product <= c.rows; i += rows_of_product) {
+      product_strip<Arch, rows_of_product>(a.row_block(i, rows_of_product), b, c.row_block(i, rows_of_product));
     }
     for (; i < c.rows; ++i) {
       product_strip<Arch, 1>(a.row_block(i, 1), b, c.row_block(i, 1));
