@@ -1,5 +1,7 @@
 #include <dfrot/optimize/refine/refinement_rules.hpp>
+#include <dfrot/optimize/refine/round_sums.hpp>
 
+#include <cstddef>
 #include <functional>
 #include <limits>
 #include <stdexcept>
@@ -99,4 +101,41 @@ TEST_CASE("every number of a state that its rounds do not lead to is refused by 
   longer.rounds.push_back(longer.rounds.back());
   longer.rounds.back().round += 1;
   CHECK_THROWS_WITH(rules.resume(longer), test::contains_text("the work ends after"));
+}
+
+TEST_CASE("sums that are added array by array are those of combine()") {
+  auto const made = [](double first) {
+    round_sums sums(weighted_procrustes(3, 10));
+    for (std::size_t i = 0; i < 9; ++i) {
+      sums.problem.sums().data[i] = first + static_cast<double>(i);
+    }
+    sums.calibration.add(false, {first, 3});
+    sums.calibration.add(true, {2 * first, 5});
+    sums.calibration.add(true, {3 * first, 7});
+    sums.held_out.add(true, {5 * first, 11});
+    return sums;
+  };
+  auto const values_of = [](round_sums sums) {
+    std::vector<double> all;
+    sums.for_each_array(
+        [&](double const* values, std::size_t count) { all.insert(all.end(), values, values + count); });
+    return all;
+  };
+  round_sums one = made(1);
+  std::vector<double> const sent = values_of(made(100));
+  REQUIRE(sent.size() == 9 + 6 + 6);
+  std::size_t next = 0;
+  one.for_each_array([&](double* values, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      values[i] += sent[next++];
+    }
+  });
+  round_sums combined = made(1);
+  combined.combine(made(100));
+  CHECK(values_of(one) == values_of(combined));
+  CHECK(combined.calibration.ordinary.count == 2);
+  CHECK(combined.calibration.massive.count == 4);
+  CHECK(combined.calibration.massive.squared_error == 505);
+  CHECK(combined.held_out.massive.squared_error == 505);
+  CHECK(combined.held_out.ordinary.count == 0);
 }

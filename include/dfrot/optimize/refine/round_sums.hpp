@@ -18,7 +18,8 @@ class round_sums {
   error_sums calibration;       ///< their errors
   error_sums held_out;          ///< the errors of the held-out tokens
 
-  /// Calls body(values, count) for every array of sums, always the same ones in the same order:
+  /// Calls body(values, count) for every array of sums, always the same ones in the same order; it may change the values, which are
+  /// there until it returns:
   ///   sums.for_each_array([](double* values, std::size_t count) { all_reduce_sum(values, count); });
   template <class Body>
   void for_each_array(Body&& body) {
