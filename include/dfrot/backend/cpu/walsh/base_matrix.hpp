@@ -38,8 +38,8 @@ DFROT_CPU_APART void base_matrix_by_kernel(base_matrix_runs const& runs, std::si
   }
 }
 
-/// Paley's second matrix of order `base` across the runs. False where it has no kernel of its own: each costs every program
-/// a second of compilation, so that there are only those for the sizes of published models.
+/// Paley's second matrix of order `base` across the runs. False where it has no kernel of its own: each costs every program a
+/// fifth of a second of compilation and 1 to 8 KB, so that there are only those for the sizes of published models.
 /// @param runs where to read and write, in place or not   @param columns of each run
 template <class Arch>
 bool paley_2_base_matrix(std::size_t base, base_matrix_runs const& runs, std::size_t columns, float scale) {
