@@ -7,6 +7,7 @@
 #include <dfrot/linalg/orthogonal.hpp>
 #include <dfrot/optimize/low_rank/refine_short.hpp>
 #include <dfrot/optimize/refine/refine_rotation.hpp>
+#include <dfrot/optimize/refine/refinement.hpp>
 #include <dfrot/reference.hpp>
 #include <vector>
 
@@ -78,7 +79,7 @@ coded<Scheme> check_doors(P const& on, Scheme const& scheme, matrix<float> const
 template <class P, class Scheme, class Rotation>
 void check_rotated(P const& on, Scheme const& scheme, Rotation const& rotation, matrix<float> const& x) {
   matrix<float> rotated = x;
-  rotation.apply(on, rotated.view());
+  apply(on, rotation, rotated.view());
   coded<Scheme> expected(scheme, x.rows(), x.columns());
   coded<Scheme> found(scheme, x.rows(), x.columns());
   quantize(on, scheme, rotated.view(), expected.view());
@@ -98,7 +99,7 @@ matrix<float> planted(std::size_t rows, std::size_t channels) {
 }
 matrix<float> dense_hadamard(std::size_t n) {
   matrix<float> result(n, n);
-  randomized_hadamard(n, 5).to_dense(result.view());
+  to_dense(cpu::policy{}, randomized_hadamard(n, 5), result.view());
   return result;
 }
 massive_tokens massive_of(std::size_t rows) {
