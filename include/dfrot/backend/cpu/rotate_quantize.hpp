@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 
 #include <dfrot/backend/cpu/hadamard.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
@@ -35,22 +36,26 @@ void with_transform_to_row(basic_policy<Arch> const& on, V const& view, Use cons
   });
 }
 
-/// The transform's last pass writes to the row.
+/// A Hadamard's last pass writes to the row. The kernels are those of whole rows, so that none is compiled twice.
 template <class T, class Arch, class Use>
-void with_transform_to_row(basic_policy<Arch> const& on, hadamard_view const& h, Use const& use) {
+void with_hadamard_to_row(hadamard_view const& h, std::int8_t const* signs, Use const& use) {
+  hadamard_task const task{*h.order, h.transpose, signs};
   if (is_whole(h, false)) {
-    with_hadamard_to_workspace<float_isa<Arch>, T>(hadamard_task{*h.order, false, nullptr}, use);
+    with_hadamard_to_workspace<Arch, T>(task, use);
   } else {
-    with_transform_to_row<T>(on, chain<hadamard_view>(h), use);
+    use([task, count = h.columns / h.order->size()](T const* x, arithmetic_t<T>* row) {
+      hadamard_runs_to_workspace<Arch>(task, x, count, row);
+    });
   }
 }
 template <class T, class Arch, class Use>
-void with_transform_to_row(basic_policy<Arch> const& on, chain<signs_view<>, hadamard_view> const& r, Use const& use) {
-  if (hadamard_view const h = r.rest.first; is_whole(h, false)) {
-    with_hadamard_to_workspace<float_isa<Arch>, T>(hadamard_task{*h.order, false, r.first.signs.data}, use);
-  } else {
-    with_transform_to_row<T>(on, chain<chain<signs_view<>, hadamard_view>>(r), use);
-  }
+void with_transform_to_row(basic_policy<Arch> const& /*on*/, hadamard_view const& h, Use const& use) {
+  with_hadamard_to_row<T, float_isa<Arch>>(h, nullptr, use);
+}
+template <class T, class Arch, class Use>
+void with_transform_to_row(basic_policy<Arch> const& /*on*/, chain<signs_view<>, hadamard_view> const& r,
+                           Use const& use) {
+  with_hadamard_to_row<T, float_isa<Arch>>(r.rest.first, r.first.signs.data, use);
 }
 
 /// True if rows of T can become a Sink after a transform.

@@ -137,15 +137,32 @@ void hadamard_run(hadamard_task const& task, T* run, float* workspace) {
   store_run<Arch>(workspace, order.size(), run);
 }
 
-/// One run, read and left as it is, transformed in a workspace of n values. (H alone, not H^T: the signs come first.)
+/// One run, read and left as it is, transformed in a workspace of n values. The signs come first, before H^T, too.
 template <class Arch, class T>
 void hadamard_to_workspace(hadamard_task const& task, T const* run, arithmetic_t<T>* workspace) {
   if constexpr (std::is_same_v<Arch, portable> || std::is_same_v<T, double>) {
     std::transform(run, run + task.order.size(), workspace, [](T value) { return load(value); });
-    hadamard_plain<Arch>(task, workspace, static_cast<arithmetic_t<T>*>(nullptr));
+    multiply_signs(workspace, task.signs, task.order.size());
+    hadamard_plain<Arch>({task.order, task.transpose, nullptr}, workspace, static_cast<arithmetic_t<T>*>(nullptr));
   } else {
-    transform_run<Arch>(task.order, signed_run<Arch, T const, true>{run, task.signs},
-                        stored_run<Arch, float>{workspace}, workspace);
+    signed_run<Arch, T const, true> const from{run, task.signs};
+    stored_run<Arch, float> const work{workspace};
+    if (task.transpose && !is_symmetric(task.order)) {
+      transform_run_by_transpose<Arch>(task.order, from, work, workspace);
+    } else {
+      transform_run<Arch>(task.order, from, work, workspace);
+    }
+  }
+}
+
+/// Several neighbouring runs, each as hadamard_to_workspace().
+template <class Arch, class T>
+void hadamard_runs_to_workspace(hadamard_task const& task, T const* runs, std::size_t count,
+                                arithmetic_t<T>* workspace) {
+  std::size_t const n = task.order.size();
+  for (std::size_t first = 0; first < count * n; first += n) {
+    std::int8_t const* const signs = task.signs == nullptr ? nullptr : task.signs + first;
+    hadamard_to_workspace<Arch>({task.order, task.transpose, signs}, runs + first, workspace + first);
   }
 }
 
