@@ -11,6 +11,7 @@
 
 #include <dfrot/backend/cpu/hadamard.hpp>
 #include <dfrot/core/matrix.hpp>
+#include <dfrot/transform/apply.hpp>
 #include <dfrot/transform/randomized_hadamard.hpp>
 
 #include "support/catch.hpp"
@@ -92,11 +93,11 @@ TEST_CASE("an instruction set from outside rotates rows by every kind of base ma
     for (bool const transpose : {false, true}) {
       CAPTURE(four_floats::name, n, transpose);
       if (transpose) {
-        rotation.apply_transpose(cpu::basic_policy<four_floats>{1}, own.view());
-        rotation.apply_transpose(cpu::basic_policy<cpu::portable>{1}, portable.view());
+        apply(cpu::basic_policy<four_floats>{1}, transposed(rotation), own.view());
+        apply(cpu::basic_policy<cpu::portable>{1}, transposed(rotation), portable.view());
       } else {
-        rotation.apply(cpu::basic_policy<four_floats>{1}, own.view());
-        rotation.apply(cpu::basic_policy<cpu::portable>{1}, portable.view());
+        apply(cpu::basic_policy<four_floats>{1}, rotation, own.view());
+        apply(cpu::basic_policy<cpu::portable>{1}, rotation, portable.view());
       }
       double difference = 0;
       for (std::size_t i = 0; i < start.rows(); ++i) {
