@@ -38,13 +38,14 @@ struct mean_of_ends_range {
   static constexpr int candidates() { return 1; }
   static constexpr bool by_magnitude() { return false; }
 
-  template <class F, class Real>
-  constexpr dfrot::wanted_range<Real> want(F const& element, Real minimum, Real maximum, Real clip, int /*k*/) const {
+  template <class Element, class Real>
+  constexpr dfrot::wanted_range<Real> want(Element const& element, Real minimum, Real maximum, Real clip,
+                                           int /*k*/) const {
     return {clip * (maximum * Real(0.5) - minimum * Real(0.5)), static_cast<Real>(element.highest()), 0};
   }
   /// Where one end is 0, the other is twice what the scale is made for.
-  template <class F>
-  constexpr float reach(F const& element, float clip) const {
+  template <class Element>
+  constexpr float reach(Element const& element, float clip) const {
     return 2.01F * element.highest() / clip;
   }
 };

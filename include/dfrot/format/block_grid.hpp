@@ -11,12 +11,12 @@ namespace dfrot {
 ///   encode(x) = element.encode(x / scale)
 /// The division is a multiplication by the rounded reciprocal, and for float x their product is exact in double: this fixes
 /// every code to the bit. Real is float or double; Stored is the type that scales are kept in. Trivially copyable.
-template <class F, class Stored, class Real>
+template <class Element, class Stored, class Real>
 struct block_grid {
   Real scale = 1;  ///< finite; may be negative where the element's ends differ
   Real inverse_scale = 1;
   Stored stored_scale{};  ///< what is written for the scale
-  F element{};
+  Element element{};
   static constexpr int zero_point = 0;
 
   /// What is written for the scale.

@@ -19,9 +19,9 @@ namespace dfrot {
 namespace detail {
 
 /// int4_grid where its kernels can be used, block_grid otherwise.
-template <class F, class Stored, class Real>
+template <class Element, class Stored, class Real>
 struct grid_of {
-  using type = block_grid<F, Stored, Real>;
+  using type = block_grid<Element, Stored, Real>;
 };
 template <class Real>
 struct grid_of<s4, Real, Real> {
@@ -36,19 +36,19 @@ struct grid_of<u4, Real, Real> {
 
 /// A quantization_scheme put together from three parts, chosen at compile time.
 ///   x is about scale * (value(code) - zero_point),   one scale for `group` columns
-/// @tparam F what a code stands for   @tparam S how a scale is kept   @tparam Range which scale a group gets
+/// @tparam Element what a code stands for   @tparam S how a scale is kept   @tparam Range which scale a group gets
 /// @tparam Group the columns that share a scale, where the scheme does not say otherwise
 /// A new element, storage or rule is a type of its own: no operation changes (docs/writing-a-format.md).
 /// Example: examples/02_int4.cpp
-template <element_format F, scale_storage S = real_scale, range_rule Range = max_range, std::size_t Group = 0>
+template <element_format Element, scale_storage S = real_scale, range_rule Range = max_range, std::size_t Group = 0>
 struct block_scheme {
   std::size_t group = Group;  ///< columns that share a scale; 0: the whole row
   float clip = 1.0F;          ///< in (0, 1]: the range is shrunk by this ratio before the scale is taken
-  F element{};
+  Element element{};
   S storage{};
   Range range{};
 
-  static constexpr bool with_zero_point = element_with_zero_point<F>;
+  static constexpr bool with_zero_point = element_with_zero_point<Element>;
   static_assert(!with_zero_point || std::is_same_v<S, real_scale>,
                 "zero points are for scales that are kept as they are");
   static_assert(!Range::signs_scales || S::keeps_sign,
@@ -57,12 +57,12 @@ struct block_scheme {
   template <class Real>
   using scale_type = typename S::template stored_type<Real>;
   template <class Real>
-  using grid_type = typename detail::grid_of<F, scale_type<Real>, Real>::type;
+  using grid_type = typename detail::grid_of<Element, scale_type<Real>, Real>::type;
 
   [[nodiscard]] DFROT_HOST_DEVICE constexpr int candidates() const { return range.candidates() * S::choices; }
   [[nodiscard]] DFROT_HOST_DEVICE constexpr bool by_magnitude() const { return range.by_magnitude(); }
   [[nodiscard]] DFROT_HOST_DEVICE static constexpr bool has_zero_points() { return with_zero_point; }
-  [[nodiscard]] DFROT_HOST_DEVICE static constexpr int code_of(int nibble) { return F::code_of(nibble); }
+  [[nodiscard]] DFROT_HOST_DEVICE static constexpr int code_of(int nibble) { return Element::code_of(nibble); }
   [[nodiscard]] DFROT_HOST_DEVICE constexpr float reach() const { return range.reach(element, clip) * S::margin; }
 
   /// @pre minimum <= 0 <= maximum, both finite   Complexity: O(1).

@@ -44,18 +44,18 @@ template <execution_policy P, product_scheme Scheme = int4_scheme>
 /// Complexity: m n k multiplications.   Determinism: bitwise on every backend, for any thread count.
 /// Throws: std::invalid_argument on a shape, or for rows too long to be summed in 32 bits: longest_gemm_row for INT4.
 /// Source: arXiv 2404.00456, section 4.
-template <integer_element X = s4, execution_policy P, class Byte, class Q, class F, class Space>
-void integer_gemm(P const& on, matrix_view<Byte, Space> activations, repacked_weights<Q, F> const& weights,
+template <integer_element X = s4, execution_policy P, class Byte, class Q, class Element, class Space>
+void integer_gemm(P const& on, matrix_view<Byte, Space> activations, repacked_weights<Q, Element> const& weights,
                   matrix_view<std::int32_t, Space> out, vector_view<std::byte, Space> workspace) {
   check_policy<Space>(on);
   static_assert(can_gemm<P>, "include <dfrot/reference.hpp>, <dfrot/cpu.hpp> or <dfrot/cuda.cuh>");
   static_assert(std::is_same_v<P, Q>, "these weights were repacked for another policy");
-  static_assert(!can_gemm<P> || can_integer_gemm<P, X, F>,
+  static_assert(!can_gemm<P> || can_integer_gemm<P, X, Element>,
                 "this backend multiplies INT4 codes only: it has no product of these two elements");
   matrix_view<std::uint8_t const, Space> const read = activations;
   detail::check_gemm<typename detail::codes_format<X>::type>(
       on, read, weights, out, workspace, gemm_workspace_size(on, {}, activations.rows, weights.columns));
-  if constexpr (can_integer_gemm<P, X, F>) {
+  if constexpr (can_integer_gemm<P, X, Element>) {
     integer_gemm_rows(on, X{}, read, weights, out, workspace.data);
   }
 }

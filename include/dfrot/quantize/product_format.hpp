@@ -27,18 +27,20 @@ concept product_scheme = quantization_scheme<S> &&(std::same_as<S, int4_scheme> 
 
 namespace detail {
 
-template <integer_element F>
-inline constexpr std::array<std::int8_t, 16> integers_of = F::integers;
-template <integer_element F>
-inline constexpr int least_integer = *std::min_element(integers_of<F>.begin(), integers_of<F>.end());
-template <integer_element F>
-inline constexpr int largest_integer = *std::max_element(integers_of<F>.begin(), integers_of<F>.end());
+template <integer_element Element>
+inline constexpr std::array<std::int8_t, 16> integers_of = Element::integers;
+template <integer_element Element>
+inline constexpr int least_integer = *std::min_element(integers_of<Element>.begin(), integers_of<Element>.end());
+template <integer_element Element>
+inline constexpr int largest_integer = *std::max_element(integers_of<Element>.begin(), integers_of<Element>.end());
 
 /// A nibble's integer, less a zero point.
-template <integer_element F>
+template <integer_element Element>
 struct integer_decoder {
   int zero = 0;
-  [[nodiscard]] DFROT_PER_ISA constexpr int operator()(unsigned nibble) const { return integers_of<F>[nibble] - zero; }
+  [[nodiscard]] DFROT_PER_ISA constexpr int operator()(unsigned nibble) const {
+    return integers_of<Element>[nibble] - zero;
+  }
 };
 
 /// The same for INT4, signed or not: arithmetic, which compilers vectorize.
@@ -54,22 +56,22 @@ struct int4_decoder {
 
 /// How a product reads the rows of one side: an integer for each nibble, and a scale for each group.
 ///   x = scale(stored) * decoder(zero point)(nibble),   scale = unit * storage.load(stored), rounded to float
-template <integer_element F, scale_storage S = real_scale>
+template <integer_element Element, scale_storage S = real_scale>
 struct product_format {
-  using element = F;
+  using element = Element;
   using stored_scale = typename S::template stored_type<float>;
-  static constexpr int least = detail::least_integer<F> - (element_with_zero_point<F> ? 15 : 0);
-  static constexpr int largest = detail::largest_integer<F>;
+  static constexpr int least = detail::least_integer<Element> - (element_with_zero_point<Element> ? 15 : 0);
+  static constexpr int largest = detail::largest_integer<Element>;
   static_assert(least >= -128, "integers less their zero points do not fit a byte");
-  static constexpr bool scales_as_stored = std::is_same_v<S, real_scale> && static_cast<float>(F::unit) == 1.0F;
+  static constexpr bool scales_as_stored = std::is_same_v<S, real_scale> && static_cast<float>(Element::unit) == 1.0F;
 
   std::size_t group = 0;  ///< as a scheme's
   S storage{};
 
-  [[nodiscard]] DFROT_PER_ISA static constexpr detail::integer_decoder<F> decoder(int zero) { return {zero}; }
+  [[nodiscard]] DFROT_PER_ISA static constexpr detail::integer_decoder<Element> decoder(int zero) { return {zero}; }
   [[nodiscard]] DFROT_PER_ISA constexpr float scale(stored_scale stored) const {
     DFROT_EXACT_MATH
-    return static_cast<float>(F::unit) * storage.template load<float>(stored);
+    return static_cast<float>(Element::unit) * storage.template load<float>(stored);
   }
 };
 
@@ -93,15 +95,15 @@ struct int4_product_format {
 namespace detail {
 
 /// How integer_gemm() reads activations of an element.
-template <integer_element F>
+template <integer_element Element>
 struct codes_format {
-  using type = product_format<F>;
+  using type = product_format<Element>;
   static constexpr type value{};
 };
-template <integer_element F>
-requires(std::same_as<F, s4> || std::same_as<F, u4>) struct codes_format<F> {
+template <integer_element Element>
+requires(std::same_as<Element, s4> || std::same_as<Element, u4>) struct codes_format<Element> {
   using type = int4_product_format;
-  static constexpr type value{0, std::same_as<F, s4>};
+  static constexpr type value{0, std::same_as<Element, s4>};
 };
 
 /// The element of a product_scheme; INT4 if there is none.
@@ -120,12 +122,12 @@ template <product_scheme Scheme>
   if constexpr (std::same_as<Scheme, int4_scheme>) {
     return int4_product_format{scheme.group, scheme.symmetric};
   } else {
-    using F = typename element_of_scheme<Scheme>::type;
+    using Element = typename element_of_scheme<Scheme>::type;
     using S = std::remove_cvref_t<decltype(scheme.storage)>;
-    if constexpr ((std::same_as<F, s4> || std::same_as<F, u4>)&&std::same_as<S, real_scale>) {
-      return int4_product_format{scheme.group, std::same_as<F, s4>};
+    if constexpr ((std::same_as<Element, s4> || std::same_as<Element, u4>)&&std::same_as<S, real_scale>) {
+      return int4_product_format{scheme.group, std::same_as<Element, s4>};
     } else {
-      return product_format<F, S>{scheme.group, scheme.storage};
+      return product_format<Element, S>{scheme.group, scheme.storage};
     }
   }
 }
@@ -133,14 +135,15 @@ template <product_scheme Scheme>
 /// How a product reads weights of a scheme. Throws: std::invalid_argument for INT4 with zero points.
 template <product_scheme Scheme>
 [[nodiscard]] DFROT_PER_ISA constexpr auto weight_format(Scheme const& scheme) {
-  using F = typename element_of_scheme<Scheme>::type;
-  static_assert(!element_with_zero_point<F>, "weights of a product have no zero points: choose a symmetric scheme");
+  using Element = typename element_of_scheme<Scheme>::type;
+  static_assert(!element_with_zero_point<Element>,
+                "weights of a product have no zero points: choose a symmetric scheme");
   expects(!scheme.has_zero_points(), "weights of a product have no zero points: their scheme must be symmetric");
   if constexpr (std::same_as<Scheme, int4_scheme>) {
     return product_format<s4>{scheme.group, {}};
   } else {
     using S = std::remove_cvref_t<decltype(scheme.storage)>;
-    return product_format<F, S>{scheme.group, scheme.storage};
+    return product_format<Element, S>{scheme.group, scheme.storage};
   }
 }
 

@@ -87,9 +87,10 @@ concept can_gemm = can_repack_weights<P> && can_integer_gemm<P, s4, s4> &&
 namespace detail {
 
 /// Checks what both products share: packed activations of the weights' k channels, the output, the workspace.
-template <class Activations, execution_policy P, class F, class T, class Space>
-void check_gemm(P const& on, matrix_view<std::uint8_t const, Space> const& codes, repacked_weights<P, F> const& weights,
-                matrix_view<T, Space> const& out, vector_view<std::byte, Space> const& workspace, std::size_t needed) {
+template <class Activations, execution_policy P, class Element, class T, class Space>
+void check_gemm(P const& on, matrix_view<std::uint8_t const, Space> const& codes,
+                repacked_weights<P, Element> const& weights, matrix_view<T, Space> const& out,
+                vector_view<std::byte, Space> const& workspace, std::size_t needed) {
   check_repacked<Activations>(on, weights);
   check_shape("packed activations", codes, codes.rows, packed_columns(weights.columns));
   check_shape("output", out, codes.rows, weights.rows);

@@ -51,14 +51,14 @@ struct max_range {
 
   [[nodiscard]] DFROT_HOST_DEVICE static constexpr int candidates() { return 1; }
   [[nodiscard]] DFROT_HOST_DEVICE static constexpr bool by_magnitude() { return true; }
-  template <class F, class Real>
-  [[nodiscard]] DFROT_HOST_DEVICE constexpr wanted_range<Real> want(F const& element, Real minimum, Real maximum,
+  template <class Element, class Real>
+  [[nodiscard]] DFROT_HOST_DEVICE constexpr wanted_range<Real> want(Element const& element, Real minimum, Real maximum,
                                                                     Real clip, int /*candidate*/) const {
     DFROT_EXACT_MATH
     return {clip * detail::larger_magnitude(minimum, maximum), static_cast<Real>(element.highest()), 0};
   }
-  template <class F>
-  [[nodiscard]] DFROT_HOST_DEVICE constexpr float reach(F const& element, float clip) const {
+  template <class Element>
+  [[nodiscard]] DFROT_HOST_DEVICE constexpr float reach(Element const& element, float clip) const {
     return detail::rounding_margin * element.highest() / clip;
   }
 };
@@ -69,8 +69,8 @@ struct minmax_range {
 
   [[nodiscard]] DFROT_HOST_DEVICE static constexpr int candidates() { return 1; }
   [[nodiscard]] DFROT_HOST_DEVICE static constexpr bool by_magnitude() { return false; }
-  template <class F, class Real>
-  [[nodiscard]] DFROT_HOST_DEVICE constexpr wanted_range<Real> want(F const& element, Real minimum, Real maximum,
+  template <class Element, class Real>
+  [[nodiscard]] DFROT_HOST_DEVICE constexpr wanted_range<Real> want(Element const& element, Real minimum, Real maximum,
                                                                     Real clip, int /*candidate*/) const {
     DFROT_EXACT_MATH
     Real const low = minimum < 0 ? clip * minimum : Real{0};
@@ -78,8 +78,8 @@ struct minmax_range {
     // Halved before the subtraction: max - min of large numbers would overflow.
     return {high * Real(0.5) - low * Real(0.5), static_cast<Real>(element.highest() - element.lowest()) / 2, low};
   }
-  template <class F>
-  [[nodiscard]] DFROT_HOST_DEVICE constexpr float reach(F const& element, float clip) const {
+  template <class Element>
+  [[nodiscard]] DFROT_HOST_DEVICE constexpr float reach(Element const& element, float clip) const {
     return detail::rounding_margin * (element.highest() - element.lowest()) / clip;
   }
 };
@@ -93,14 +93,14 @@ struct signed_range {
 
   [[nodiscard]] DFROT_HOST_DEVICE static constexpr int candidates() { return 1; }
   [[nodiscard]] DFROT_HOST_DEVICE static constexpr bool by_magnitude() { return false; }
-  template <class F, class Real>
-  [[nodiscard]] DFROT_HOST_DEVICE constexpr wanted_range<Real> want(F const& element, Real minimum, Real maximum,
+  template <class Element, class Real>
+  [[nodiscard]] DFROT_HOST_DEVICE constexpr wanted_range<Real> want(Element const& element, Real minimum, Real maximum,
                                                                     Real clip, int /*candidate*/) const {
     DFROT_EXACT_MATH
     return {clip * (-minimum >= maximum ? minimum : maximum), static_cast<Real>(element.lowest()), 0};
   }
-  template <class F>
-  [[nodiscard]] DFROT_HOST_DEVICE constexpr float reach(F const& element, float clip) const {
+  template <class Element>
+  [[nodiscard]] DFROT_HOST_DEVICE constexpr float reach(Element const& element, float clip) const {
     return detail::rounding_margin * -element.lowest() / clip;
   }
 };
@@ -111,14 +111,14 @@ struct signed_or_max_range {
 
   [[nodiscard]] DFROT_HOST_DEVICE static constexpr int candidates() { return 2; }
   [[nodiscard]] DFROT_HOST_DEVICE static constexpr bool by_magnitude() { return false; }
-  template <class F, class Real>
-  [[nodiscard]] DFROT_HOST_DEVICE constexpr wanted_range<Real> want(F const& element, Real minimum, Real maximum,
+  template <class Element, class Real>
+  [[nodiscard]] DFROT_HOST_DEVICE constexpr wanted_range<Real> want(Element const& element, Real minimum, Real maximum,
                                                                     Real clip, int candidate) const {
     return candidate == 0 ? max_range{}.want(element, minimum, maximum, clip, 0)
                           : signed_range{}.want(element, minimum, maximum, clip, 0);
   }
-  template <class F>
-  [[nodiscard]] DFROT_HOST_DEVICE constexpr float reach(F const& element, float clip) const {
+  template <class Element>
+  [[nodiscard]] DFROT_HOST_DEVICE constexpr float reach(Element const& element, float clip) const {
     float const by_sign = signed_range{}.reach(element, clip);
     float const by_size = max_range{}.reach(element, clip);
     return by_sign > by_size ? by_sign : by_size;
@@ -133,15 +133,15 @@ struct four_or_six_range {
 
   [[nodiscard]] DFROT_HOST_DEVICE static constexpr int candidates() { return 2; }
   [[nodiscard]] DFROT_HOST_DEVICE static constexpr bool by_magnitude() { return true; }
-  template <class F, class Real>
-  [[nodiscard]] DFROT_HOST_DEVICE constexpr wanted_range<Real> want(F const& element, Real minimum, Real maximum,
+  template <class Element, class Real>
+  [[nodiscard]] DFROT_HOST_DEVICE constexpr wanted_range<Real> want(Element const& element, Real minimum, Real maximum,
                                                                     Real clip, int candidate) const {
     DFROT_EXACT_MATH
     auto const highest = static_cast<Real>(element.highest());
     return {clip * detail::larger_magnitude(minimum, maximum), candidate == 0 ? highest : 2 * highest / 3, 0};
   }
-  template <class F>
-  [[nodiscard]] DFROT_HOST_DEVICE constexpr float reach(F const& element, float clip) const {
+  template <class Element>
+  [[nodiscard]] DFROT_HOST_DEVICE constexpr float reach(Element const& element, float clip) const {
     return max_range{}.reach(element, clip);
   }
 };
@@ -157,8 +157,8 @@ struct searched_range {
 
   [[nodiscard]] DFROT_HOST_DEVICE constexpr int candidates() const { return ratios * base.candidates(); }
   [[nodiscard]] DFROT_HOST_DEVICE constexpr bool by_magnitude() const { return base.by_magnitude(); }
-  template <class F, class Real>
-  [[nodiscard]] DFROT_HOST_DEVICE constexpr wanted_range<Real> want(F const& element, Real minimum, Real maximum,
+  template <class Element, class Real>
+  [[nodiscard]] DFROT_HOST_DEVICE constexpr wanted_range<Real> want(Element const& element, Real minimum, Real maximum,
                                                                     Real clip, int candidate) const {
     DFROT_EXACT_MATH
     int const step = candidate / base.candidates();
@@ -166,8 +166,8 @@ struct searched_range {
         Real{1} - static_cast<Real>(step) * ((Real{1} - static_cast<Real>(least)) / static_cast<Real>(ratios - 1));
     return base.want(element, minimum, maximum, clip * ratio, candidate % base.candidates());
   }
-  template <class F>
-  [[nodiscard]] DFROT_HOST_DEVICE constexpr float reach(F const& element, float clip) const {
+  template <class Element>
+  [[nodiscard]] DFROT_HOST_DEVICE constexpr float reach(Element const& element, float clip) const {
     return base.reach(element, clip * least);
   }
 };

@@ -42,6 +42,10 @@ template <execution_policy P, class R, class Scheme = int4_scheme, class T, clas
 void rotate_quantize(P const& on, R const& transform, Scheme const& scheme, matrix_view<T, Space> x,
                      quantized_rows<Code, Scale, Space> const& out,
                      std::type_identity_t<vector_view<arithmetic_t<T>, Space>> workspace) {
+  if constexpr (quantization_scheme<Scheme> && storage<T>) {
+    static_assert(std::is_same_v<Scale, typename Scheme::template scale_type<arithmetic_t<T>>>,
+                  "these scales are not of the scheme's scale_type");
+  }
   detail::check_transformed<T, Space, R>(on, scheme, out);
   auto const rows = make_transformed_rows(x, transform, workspace);
   detail::expect_transformed_shapes(on, rows);

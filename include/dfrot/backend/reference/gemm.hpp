@@ -23,9 +23,9 @@ namespace dfrot::reference {
 }
 
 /// Hook of repack_weights().
-template <integer_element F>
-void repack_weight_rows(policy const& /*on*/, F /*element*/, matrix_view<std::uint8_t const> packed, std::size_t /*k*/,
-                        std::uint8_t* bytes) noexcept {
+template <integer_element Element>
+void repack_weight_rows(policy const& /*on*/, Element /*element*/, matrix_view<std::uint8_t const> packed,
+                        std::size_t /*k*/, std::uint8_t* bytes) noexcept {
   for (std::size_t i = 0; i < packed.rows; ++i) {
     std::copy_n(packed.row(i), packed.columns, bytes + i * packed.columns);
   }
@@ -52,13 +52,13 @@ template <class X, class W>
 }
 
 /// Hook of integer_gemm().
-template <integer_element X, integer_element F>
+template <integer_element X, integer_element Element>
 void integer_gemm_rows(policy const& /*on*/, X /*element*/, matrix_view<std::uint8_t const> activations,
-                       repacked_weights<policy, F> const& weights, matrix_view<std::int32_t> out,
+                       repacked_weights<policy, Element> const& weights, matrix_view<std::int32_t> out,
                        std::byte* /*workspace*/) noexcept {
   matrix_view<std::uint8_t const> const w{weights.bytes.data, weights.rows, packed_columns(weights.columns)};
   dfrot::detail::integer_decoder<X> const x_integer;
-  dfrot::detail::integer_decoder<F> const w_integer;
+  dfrot::detail::integer_decoder<Element> const w_integer;
   for (std::size_t i = 0; i < out.rows; ++i) {
     for (std::size_t j = 0; j < out.columns; ++j) {
       out(i, j) = integer_dot(x_integer, activations.row(i), w_integer, w.row(j), 0, weights.columns);

@@ -27,13 +27,14 @@ inline constexpr bool is_int4_grid<int4_grid<Real>> = true;
 /// True where table_codes.hpp encodes values of T, or decodes to them.
 template <class Arch, class Grid, class T>
 inline constexpr bool encodes_by_table = false;
-template <class Arch, class F, class Stored, class T>
-inline constexpr bool encodes_by_table<Arch, block_grid<F, Stored, float>, T> =
-    has<Arch, avx2>&& in_registers<Arch, T>&& threshold_element<F>;
+template <class Arch, class Element, class Stored, class T>
+inline constexpr bool encodes_by_table<Arch, block_grid<Element, Stored, float>, T> =
+    has<Arch, avx2>&& in_registers<Arch, T>&& threshold_element<Element>;
 template <class Arch, class Grid, class T>
 inline constexpr bool decodes_by_table = false;
-template <class Arch, class F, class Stored, class T>
-inline constexpr bool decodes_by_table<Arch, block_grid<F, Stored, float>, T> = has<Arch, avx2>&& in_registers<Arch, T>;
+template <class Arch, class Element, class Stored, class T>
+inline constexpr bool decodes_by_table<Arch, block_grid<Element, Stored, float>, T> =
+    has<Arch, avx2>&& in_registers<Arch, T>;
 
 template <class Arch, class Grid, storage T>
 requires(!is_int4_grid<Grid> && !encodes_by_table<Arch, Grid, T>) void encode_packed(Grid const& grid, T const* x,

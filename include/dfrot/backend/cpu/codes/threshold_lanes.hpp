@@ -121,8 +121,8 @@ struct threshold_lanes {
   value_table<Arch> values;
   lanes inverse_scale;
 
-  template <class F, class Stored>
-  explicit threshold_lanes(block_grid<F, Stored, float> const& grid)
+  template <class Element, class Stored>
+  explicit threshold_lanes(block_grid<Element, Stored, float> const& grid)
       : threshold_lanes(grid.scale, grid.inverse_scale, detail::read_tables(grid.element)) {}
 
   /// rounding_magic + code in the low bits. (Ends need no clamping.)
@@ -149,8 +149,8 @@ namespace detail {
 
 template <class Grid>
 struct is_signed_grid;
-template <class F, class Stored>
-struct is_signed_grid<block_grid<F, Stored, float>> : std::bool_constant<F::sign_in_bit_3> {};
+template <class Element, class Stored>
+struct is_signed_grid<block_grid<Element, Stored, float>> : std::bool_constant<Element::sign_in_bit_3> {};
 
 /// What rounds to a block_grid in registers.
 template <class Arch, class Grid>

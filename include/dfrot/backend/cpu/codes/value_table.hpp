@@ -22,28 +22,28 @@ struct element_tables {
   std::array<float, 16> thresholds{};  ///< fifteen, or seven that are followed by zeros
 };
 
-template <class F>
-[[nodiscard]] constexpr element_tables tables_of(F const& element) {
+template <class Element>
+[[nodiscard]] constexpr element_tables tables_of(Element const& element) {
   element_tables tables;
   for (int nibble = 0; nibble < 16; ++nibble) {
-    tables.values[static_cast<std::size_t>(nibble)] = element.value(F::code_of(nibble));
+    tables.values[static_cast<std::size_t>(nibble)] = element.value(Element::code_of(nibble));
   }
-  if constexpr (threshold_element<F>) {
-    for (int k = 0; k < (F::sign_in_bit_3 ? 7 : 15); ++k) {
+  if constexpr (threshold_element<Element>) {
+    for (int k = 0; k < (Element::sign_in_bit_3 ? 7 : 15); ++k) {
       tables.thresholds[static_cast<std::size_t>(k)] = element.threshold(k);
     }
   }
   return tables;
 }
 
-template <class F>
-inline constexpr element_tables constant_tables = tables_of(F{});
+template <class Element>
+inline constexpr element_tables constant_tables = tables_of(Element{});
 
 /// tables_of(element), a constant for an element without a state: what is computed where it is used is written to memory first.
-template <class F>
-[[nodiscard]] decltype(auto) read_tables(F const& element) {
-  if constexpr (std::is_empty_v<F>) {
-    return (constant_tables<F>);
+template <class Element>
+[[nodiscard]] decltype(auto) read_tables(Element const& element) {
+  if constexpr (std::is_empty_v<Element>) {
+    return (constant_tables<Element>);
   } else {
     return tables_of(element);
   }
@@ -67,8 +67,8 @@ struct value_table<avx2> {
   __m256 low;   ///< of codes 0 … 7
   __m256 high;  ///< of codes 8 … 15
 
-  template <class F, class Stored>
-  explicit value_table(block_grid<F, Stored, float> const& grid)
+  template <class Element, class Stored>
+  explicit value_table(block_grid<Element, Stored, float> const& grid)
       : value_table(detail::read_tables(grid.element).values, grid.scale) {}
   value_table(std::array<float, 16> const& values, float scale)
       : low(_mm256_mul_ps(_mm256_loadu_ps(values.data()), _mm256_set1_ps(scale))),
@@ -104,8 +104,8 @@ struct value_table<avx512> {
 
   __m512 all;
 
-  template <class F, class Stored>
-  explicit value_table(block_grid<F, Stored, float> const& grid)
+  template <class Element, class Stored>
+  explicit value_table(block_grid<Element, Stored, float> const& grid)
       : value_table(detail::read_tables(grid.element).values, grid.scale) {}
   value_table(std::array<float, 16> const& values, float scale)
       : all(_mm512_mul_ps(_mm512_loadu_ps(values.data()), _mm512_set1_ps(scale))) {}
