@@ -17,13 +17,25 @@
 
 namespace dfrot {
 
+namespace detail {
+
+/// The elements of INT4, for which products have kernels of their own.
+template <class Element>
+concept int4_element = std::same_as<Element, s4> || std::same_as<Element, u4>;
+
+/// A scheme with an element and a storage that products can read.
+template <class S>
+concept has_integer_element = requires(S const& scheme) {
+  requires integer_element<std::remove_cvref_t<decltype(scheme.element)>>;
+  requires scale_storage<std::remove_cvref_t<decltype(scheme.storage)>>;
+};
+
+}  // namespace detail
+
 /// A scheme whose codes products can read: INT4 chosen at run time, or one with an `element` whose values are integers times a
 /// unit and a `storage` for its scales, as every block_scheme has. The rule that found the scales does not matter.
 template <class S>
-concept product_scheme = quantization_scheme<S> &&(std::same_as<S, int4_scheme> || requires(S const& scheme) {
-  requires integer_element<std::remove_cvref_t<decltype(scheme.element)>>;
-  requires scale_storage<std::remove_cvref_t<decltype(scheme.storage)>>;
-});
+concept product_scheme = quantization_scheme<S> &&(std::same_as<S, int4_scheme> || detail::has_integer_element<S>);
 
 namespace detail {
 
@@ -100,8 +112,9 @@ struct codes_format {
   using type = product_format<Element>;
   static constexpr type value{};
 };
-template <integer_element Element>
-requires(std::same_as<Element, s4> || std::same_as<Element, u4>) struct codes_format<Element> {
+template <int4_element Element>
+requires integer_element<Element>
+struct codes_format<Element> {
   using type = int4_product_format;
   static constexpr type value{0, std::same_as<Element, s4>};
 };
@@ -124,7 +137,7 @@ template <product_scheme Scheme>
   } else {
     using Element = typename element_of_scheme<Scheme>::type;
     using S = std::remove_cvref_t<decltype(scheme.storage)>;
-    if constexpr ((std::same_as<Element, s4> || std::same_as<Element, u4>)&&std::same_as<S, real_scale>) {
+    if constexpr (int4_element<Element> && std::same_as<S, real_scale>) {
       return int4_product_format{scheme.group, std::same_as<Element, s4>};
     } else {
       return product_format<Element, S>{scheme.group, scheme.storage};
