@@ -81,6 +81,9 @@ template <class Arch>
 template <class Arch, integer_element W>
 void repack_weight_rows(basic_policy<Arch> const& on, W /*element*/, matrix_view<std::uint8_t const> packed,
                         std::size_t k, std::uint8_t* bytes) noexcept {
+  if (k == 0) {  // no bytes, and a pointer that may be null
+    return;
+  }
   constexpr std::size_t columns = gemm_tile<Arch>::columns;
   auto const row = [&](std::size_t j) { return j < packed.rows ? packed.row(j) : nullptr; };
   parallel_for(on.threads, ceil_div(packed.rows, columns), [&](std::size_t p) {
