@@ -1,0 +1,137 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include <dfrot/core/expects.hpp>
+#include <dfrot/io/io_error.hpp>
+
+#include "merge_symbols.hpp"
+#include "support/visible_text.hpp"
+#include "token_encoder.hpp"
+#include "utf8.hpp"
+
+namespace dfrot::program {
+
+namespace {
+
+/// How tokens write a space: U+2581.
+constexpr std::string_view written_space = "\xe2\x96\x81";
+
+int digit_of(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; }
+
+/// The byte of a token <0x0A>; none for any other text.
+std::optional<unsigned char> byte_of(std::string_view token) {
+  if (token.size() != 6 || token.substr(0, 3) != "<0x" || token[5] != '>' || digit_of(token[3]) < 0 ||
+      digit_of(token[4]) < 0) {
+    return std::nullopt;
+  }
+  return static_cast<unsigned char>(16 * digit_of(token[3]) + digit_of(token[4]));
+}
+
+class piece_scores final : public token_encoder {
+ public:
+  explicit piece_scores(vocabulary const& from) : space_before_(from.space_before), scores_(from.scores) {
+    if (scores_.size() != from.tokens.size()) {
+      throw io_error(message("the vocabulary has ", scores_.size(), " scores for ", from.tokens.size(),
+                             " tokens: the model file is damaged"));
+    }
+    bytes_.fill(-1);
+    for (std::size_t id = 0; id < from.tokens.size(); ++id) {
+      std::string const& token = from.tokens[id];
+      token_kind const kind = from.kinds.empty() ? token_kind::normal : from.kinds[id];
+      auto const number = static_cast<std::int32_t>(id);
+      if (!std::isfinite(scores_[id])) {
+        throw io_error(message("the score of token ", id, ", '", visible_text(token), "', is ", scores_[id],
+                               ": the model file is damaged"));
+      }
+      auto const byte = kind == token_kind::byte ? byte_of(token) : std::nullopt;
+      if (byte) {
+        bytes_[*byte] = number;
+      } else if (kind == token_kind::normal || kind == token_kind::user_defined) {
+        ids_.emplace(token, number);
+        longest_ = std::max(longest_, token.size());
+      } else if (kind == token_kind::unknown && unknown_ < 0) {
+        unknown_ = number;
+      }
+    }
+  }
+
+  void encode(std::string_view text, bool begins, std::vector<std::int32_t>& ids) const override {
+    std::string written;
+    written += begins && space_before_ ? written_space : "";
+    for (char const c : text) {
+      c == ' ' ? written += written_space : written += c;
+    }
+    std::vector<symbol> symbols;
+    for (std::size_t place = 0; place < written.size(); place += symbols.back().length) {
+      std::size_t const length = first_character(std::string_view(written).substr(place)).length;
+      symbols.push_back({place, length, find(std::string_view(written).substr(place, length))});
+    }
+    merge_symbols(symbols, [&](symbol const& left, symbol const& right) -> std::optional<merge> {
+      std::size_t const length = left.length + right.length;
+      std::int32_t const id = length > longest_ ? -1 : find(std::string_view(written).substr(left.begin, length));
+      return id < 0 ? std::nullopt : std::optional<merge>({-double{scores_[static_cast<std::size_t>(id)]}, id});
+    });
+    for (symbol const& each : symbols) {
+      if (each.token >= 0) {
+        ids.push_back(each.token);
+      } else {
+        append_bytes(std::string_view(written).substr(each.begin, each.length), ids);
+      }
+    }
+  }
+
+  [[nodiscard]] std::string bytes_of(std::string const& token) const override {
+    if (auto const byte = byte_of(token); byte && bytes_[*byte] >= 0) {
+      return std::string(1, static_cast<char>(*byte));
+    }
+    std::string text;
+    for (std::size_t place = 0; place < token.size();) {
+      bool const space = token.compare(place, written_space.size(), written_space) == 0;
+      text += space ? ' ' : token[place];
+      place += space ? written_space.size() : 1;
+    }
+    return text;
+  }
+
+ private:
+  [[nodiscard]] std::int32_t find(std::string_view token) const {
+    auto const found = ids_.find(std::string(token));
+    return found == ids_.end() ? -1 : found->second;
+  }
+
+  /// A character that is no token: its bytes, or else the unknown token.
+  void append_bytes(std::string_view character, std::vector<std::int32_t>& ids) const {
+    bool const all = std::all_of(character.begin(), character.end(),
+                                 [this](char c) { return bytes_[static_cast<unsigned char>(c)] >= 0; });
+    if (!all && unknown_ < 0) {
+      throw io_error(message("the vocabulary has no token for '", visible_text(character),
+                             "', none for its bytes, and none for what is unknown: tokenize elsewhere and give the ",
+                             "token ids (--ids)"));
+    }
+    if (!all) {
+      ids.push_back(unknown_);
+      return;
+    }
+    for (char const c : character) {
+      ids.push_back(bytes_[static_cast<unsigned char>(c)]);
+    }
+  }
+
+  bool space_before_;
+  std::vector<float> scores_;
+  std::unordered_map<std::string, std::int32_t> ids_;
+  std::array<std::int32_t, 256> bytes_{};
+  std::size_t longest_ = 0;
+  std::int32_t unknown_ = -1;
+};
+
+}  // namespace
+
+std::unique_ptr<token_encoder> make_scores(vocabulary const& from) { return std::make_unique<piece_scores>(from); }
+
+}  // namespace dfrot::program
