@@ -247,7 +247,7 @@ TEMPLATE_TEST_CASE("a transform on the output side: x (T^t W)^t = (x W^t) T, and
   channel_scale const scale = scales(12, 0.125);
   permutation const order(std::vector<std::uint32_t>{3, 1, 4, 0, 5, 9, 2, 6, 8, 7, 11, 10});
   auto const both = chain_of(scale, rotation, order);
-  for (std::size_t const inputs : {1, 63, 64, 65, 130}) {
+  for (std::size_t const inputs : std::vector<std::size_t>{1, 63, 64, 65, 130}) {
     matrix<TestType> padded = gaussian_matrix<TestType>(12, inputs + 3, 7);
     matrix<TestType> const w = padded;
     matrix<TestType> bias = gaussian_matrix<TestType>(1, 12, 8);
