@@ -12,13 +12,11 @@
 #include "merge_symbols.hpp"
 #include "support/visible_text.hpp"
 #include "token_encoder.hpp"
+#include "word_ids.hpp"
 
 namespace dfrot::program {
 
 namespace {
-
-/// Longer words are merged anew each time: they hardly come twice.
-constexpr std::size_t longest_kept_word = 64;
 
 std::uint64_t pair_of(std::int32_t left, std::int32_t right) {
   return std::uint64_t{static_cast<std::uint32_t>(left)} << 32u | static_cast<std::uint32_t>(right);
@@ -47,18 +45,9 @@ class byte_pairs final : public token_encoder {
   }
 
   void encode(std::string_view text, bool /*begins*/, std::vector<std::int32_t>& ids) const override {
-    std::unordered_map<std::string_view, std::vector<std::int32_t>> kept;  // words of this text and their ids
+    word_ids kept([this](std::string_view word) { return ids_of(word); });
     for (std::string_view const word : words_.words(text)) {
-      if (word.size() > longest_kept_word) {
-        std::vector<std::int32_t> const found = ids_of(word);
-        ids.insert(ids.end(), found.begin(), found.end());
-        continue;
-      }
-      auto const [place, is_new] = kept.try_emplace(word);
-      if (is_new) {
-        place->second = ids_of(word);
-      }
-      ids.insert(ids.end(), place->second.begin(), place->second.end());
+      kept.append(word, ids);
     }
   }
 
@@ -97,7 +86,8 @@ class byte_pairs final : public token_encoder {
     for (std::size_t i = 0; i < word.size(); ++i) {
       std::int32_t const letter = letters_[static_cast<unsigned char>(word[i])];
       if (letter < 0) {
-        throw io_error(message("the vocabulary has no token for a byte of '", visible_text(word.substr(0, 40)),
+        throw io_error(message("the vocabulary has no token for the byte ", hexadecimal(word[i]), " in '",
+                               visible_text(word.substr(0, 40)),
                                "': tokenize elsewhere and give the token ids (--ids)"));
       }
       symbols.push_back({i, 1, letter});

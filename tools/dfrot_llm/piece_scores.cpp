@@ -13,6 +13,7 @@
 #include "support/visible_text.hpp"
 #include "token_encoder.hpp"
 #include "utf8.hpp"
+#include "word_ids.hpp"
 
 namespace dfrot::program {
 
@@ -30,6 +31,15 @@ std::optional<unsigned char> byte_of(std::string_view token) {
     return std::nullopt;
   }
   return static_cast<unsigned char>(16 * digit_of(token[3]) + digit_of(token[4]));
+}
+
+/// Bytes of the first word of a text: up to a space that follows another character.
+std::size_t length_of_word(std::string_view text) {
+  std::size_t spaces = 0;
+  while (text.substr(spaces, written_space.size()) == written_space) {
+    spaces += written_space.size();
+  }
+  return std::min(text.find(written_space, spaces), text.size());
 }
 
 class piece_scores final : public token_encoder {
@@ -54,6 +64,7 @@ class piece_scores final : public token_encoder {
       } else if (kind == token_kind::normal || kind == token_kind::user_defined) {
         ids_.emplace(token, number);
         longest_ = std::max(longest_, token.size());
+        across_spaces_ = across_spaces_ || length_of_word(token) < token.size();
       } else if (kind == token_kind::unknown && unknown_ < 0) {
         unknown_ = number;
       }
@@ -66,22 +77,11 @@ class piece_scores final : public token_encoder {
     for (char const c : text) {
       c == ' ' ? written += written_space : written += c;
     }
-    std::vector<symbol> symbols;
-    for (std::size_t place = 0; place < written.size(); place += symbols.back().length) {
-      std::size_t const length = first_character(std::string_view(written).substr(place)).length;
-      symbols.push_back({place, length, find(std::string_view(written).substr(place, length))});
-    }
-    merge_symbols(symbols, [&](symbol const& left, symbol const& right) -> std::optional<merge> {
-      std::size_t const length = left.length + right.length;
-      std::int32_t const id = length > longest_ ? -1 : find(std::string_view(written).substr(left.begin, length));
-      return id < 0 ? std::nullopt : std::optional<merge>({-double{scores_[static_cast<std::size_t>(id)]}, id});
-    });
-    for (symbol const& each : symbols) {
-      if (each.token >= 0) {
-        ids.push_back(each.token);
-      } else {
-        append_bytes(std::string_view(written).substr(each.begin, each.length), ids);
-      }
+    word_ids kept([this](std::string_view word) { return ids_of(word); });
+    for (std::string_view rest = written; !rest.empty();) {
+      std::size_t const length = across_spaces_ ? rest.size() : length_of_word(rest);
+      kept.append(rest.substr(0, length), ids);
+      rest.remove_prefix(length);
     }
   }
 
@@ -99,6 +99,29 @@ class piece_scores final : public token_encoder {
   }
 
  private:
+  /// Merges a word.
+  [[nodiscard]] std::vector<std::int32_t> ids_of(std::string_view word) const {
+    std::vector<symbol> symbols;
+    for (std::size_t place = 0; place < word.size(); place += symbols.back().length) {
+      std::size_t const length = first_character(word.substr(place)).length;
+      symbols.push_back({place, length, find(word.substr(place, length))});
+    }
+    merge_symbols(symbols, [&](symbol const& left, symbol const& right) -> std::optional<merge> {
+      std::size_t const length = left.length + right.length;
+      std::int32_t const id = length > longest_ ? -1 : find(word.substr(left.begin, length));
+      return id < 0 ? std::nullopt : std::optional<merge>({-double{scores_[static_cast<std::size_t>(id)]}, id});
+    });
+    std::vector<std::int32_t> ids;
+    for (symbol const& each : symbols) {
+      if (each.token >= 0) {
+        ids.push_back(each.token);
+      } else {
+        append_bytes(word.substr(each.begin, each.length), ids);
+      }
+    }
+    return ids;
+  }
+
   [[nodiscard]] std::int32_t find(std::string_view token) const {
     auto const found = ids_.find(std::string(token));
     return found == ids_.end() ? -1 : found->second;
@@ -128,6 +151,7 @@ class piece_scores final : public token_encoder {
   std::array<std::int32_t, 256> bytes_{};
   std::size_t longest_ = 0;
   std::int32_t unknown_ = -1;
+  bool across_spaces_ = false;  // a token has a space after another character: words are not merged by themselves
 };
 
 }  // namespace

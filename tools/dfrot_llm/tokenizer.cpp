@@ -37,11 +37,6 @@ std::optional<regular_expression> any_of(std::vector<std::string> texts) {
   return regular_expression(pattern);
 }
 
-std::string hexadecimal(unsigned char byte) {
-  std::string const digits = "0123456789abcdef";
-  return {'0', 'x', digits[byte >> 4u], digits[byte & 15u]};
-}
-
 bool is_special(token_kind kind) {
   return kind == token_kind::control || kind == token_kind::unknown || kind == token_kind::user_defined ||
          kind == token_kind::unused;
@@ -51,8 +46,7 @@ bool is_special(token_kind kind) {
 
 void check_utf8(std::string_view text, std::string_view name) {
   if (std::optional<std::size_t> const place = first_invalid_byte(text)) {
-    throw io_error(message(name, ": byte ", *place, " (counted from 0), ",
-                           hexadecimal(static_cast<unsigned char>(text[*place])),
+    throw io_error(message(name, ": byte ", *place, " (counted from 0), ", hexadecimal(text[*place]),
                            ", is not UTF-8: convert the text, as iconv -t UTF-8 does"));
   }
 }

@@ -66,4 +66,11 @@ inline void append_utf8(std::string& text, char32_t code) {
   }
 }
 
+/// A byte as messages show it: 0x0a.
+[[nodiscard]] inline std::string hexadecimal(char byte) {
+  constexpr char const* digits = "0123456789abcdef";
+  auto const value = static_cast<unsigned char>(byte);
+  return {'0', 'x', digits[value >> 4u], digits[value & 15u]};
+}
+
 }  // namespace dfrot::program
