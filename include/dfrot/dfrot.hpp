@@ -4,6 +4,8 @@
 #include <dfrot/adapt/eigen.hpp>
 #include <dfrot/cpu.hpp>
 #include <dfrot/io/gguf.hpp>
+#include <dfrot/io/gguf_codes.hpp>
+#include <dfrot/io/gguf_writer.hpp>
 #include <dfrot/io/npy.hpp>
 #include <dfrot/io/npy_rows.hpp>
 #include <dfrot/io/short_rotation_file.hpp>
