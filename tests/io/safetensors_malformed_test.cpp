@@ -89,7 +89,7 @@ TEST_CASE("safetensors: a file cut or lengthened anywhere") {
     CHECK_THAT(refusal(path), contains_text("it is truncated"));
   }
   write(path, whole + "x");
-  CHECK_THAT(refusal(path), contains_text("something follows the tensors: they take 12 bytes, there are 13"));
+  CHECK_THAT(refusal(path), contains_text("something follows it: its tensors take 12 bytes, there are 13"));
   write(path, with_length(2, "{}"));
   CHECK(safetensors_file(path).tensors().empty());
 }
@@ -195,8 +195,8 @@ TEST_CASE("safetensors: headers that are no header") {
       {with("\"F16\"", "[0]", "[9,9]"), "the tensor \"b\" begins at byte 9, those before it end at 8"},
       {with("\"F16\"", "[2]", "[18446744073709551612,18446744073709551616]"), "18446744073709551616"},
       {with("\"U8\"", "[4]", "[18446744073709551611,18446744073709551615]"), "begins at byte 18446744073709551611"},
-      {with("\"F16\"", "[3]", "[8,14]"), "it is truncated: they take 14 bytes, there are 12"},
-      {with("\"F16\"", "[1]", "[8,10]"), "something follows the tensors: they take 10 bytes, there are 12"},
+      {with("\"F16\"", "[3]", "[8,14]"), "it is truncated: its tensors take 14 bytes, there are 12"},
+      {with("\"F16\"", "[1]", "[8,10]"), "something follows it: its tensors take 10 bytes, there are 12"},
   };
   for (damage const& each : all) {
     CAPTURE(each.header.substr(0, 200));
