@@ -207,7 +207,6 @@ channel_scale scales(std::size_t n, double step) {
 
 /// A transform without a view, as a dense rotation is one.
 struct doubling {
-  static constexpr bool orthogonal = true;
   [[nodiscard]] std::size_t size() const { return 3; }
   void apply(reference::policy const& /*on*/, matrix_view<float> x) const {
     for (std::size_t i = 0; i < x.rows * x.columns; ++i) {

@@ -48,8 +48,8 @@ namespace dfrot {
     end = each.end;
   }
   if (end != size_of_numbers) {
-    throw io_error(message(file, end > size_of_numbers ? ": it is truncated: " : ": something follows the tensors: ",
-                           "they take ", end, " bytes, there are ", size_of_numbers, ": write the file again"));
+    throw io_error(message(file, end > size_of_numbers ? ": it is truncated: " : ": something follows it: ",
+                           "its tensors take ", end, " bytes, there are ", size_of_numbers, ": write the file again"));
   }
   return std::move(parser.header);
 }

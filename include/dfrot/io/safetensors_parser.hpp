@@ -165,12 +165,12 @@ class safetensors_header_parser {
     std::optional<std::uint64_t> const size = safetensors_size(tensor.type, tensor.shape);
     if (!size) {
       return refuse(message("the tensor ", excerpt(), " of type ", name_of(tensor.type),
-                            " has a shape that no file holds: ", shape_text(tensor.shape)));
+                            " has a shape that no file holds: ", safetensors_shape_text(tensor.shape)));
     }
     if (tensor.begin > tensor.end || tensor.end - tensor.begin != *size) {
       return refuse(message("the tensor ", excerpt(), " has data_offsets = [", tensor.begin, ", ", tensor.end,
-                            "], but its numbers (", name_of(tensor.type), ", ", shape_text(tensor.shape), ") take ",
-                            *size, " bytes"));
+                            "], but its numbers (", name_of(tensor.type), ", ", safetensors_shape_text(tensor.shape),
+                            ") take ", *size, " bytes"));
     }
     return true;
   }

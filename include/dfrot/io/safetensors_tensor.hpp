@@ -67,7 +67,7 @@ inline constexpr std::uint64_t longest_safetensors_header = 100'000'000;
 }
 
 /// A shape for a message: its first lengths.
-[[nodiscard]] inline std::string shape_text(std::vector<std::uint64_t> const& shape) {
+[[nodiscard]] inline std::string safetensors_shape_text(std::vector<std::uint64_t> const& shape) {
   std::string text = "[";
   for (std::size_t i = 0; i < shape.size(); ++i) {
     if (i == 6) {

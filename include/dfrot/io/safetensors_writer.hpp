@@ -53,8 +53,8 @@ class safetensors_writer {
     expects(is_name, "a tensor cannot have the name ", json_excerpt(name));
     static_cast<void>(json_text(name));
     auto const size = detail::safetensors_size(type, shape);
-    expects(size.has_value(), "the tensor ", name, " has a shape that no file holds: ", detail::shape_text(shape),
-            " of ", name_of(type));
+    expects(size.has_value(), "the tensor ", name,
+            " has a shape that no file holds: ", detail::safetensors_shape_text(shape), " of ", name_of(type));
     expects(places_.emplace(name, parts_.size()).second, "the tensor ", name, " is declared twice");
     parts_.push_back({{std::move(name), type, std::move(shape), 0, *size}, 0, 0});
   }

@@ -23,7 +23,7 @@ using output_real =
     std::conditional_t<transform<R> || applies_itself<R, P, double, host_space>, double, arithmetic_t<T>>;
 
 /// How many columns are transformed at a time: a cache line of values or more, and enough for some threads.
-inline constexpr std::size_t columns_at_once = 64;
+inline constexpr std::size_t output_columns_at_once = 64;
 
 }  // namespace detail
 
@@ -41,9 +41,9 @@ void apply_to_output(P const& on, R const& transform, matrix_view<T> w) {
   expects(w.rows == transform.size(), "a transform of ", transform.size(), " channels on a weight of ", w.rows,
           " outputs: the two must be equal");
   check_stride("the weight", w);
-  matrix<Real> columns(std::min(detail::columns_at_once, w.columns), w.rows);
-  for (std::size_t first = 0; first < w.columns; first += detail::columns_at_once) {
-    auto const block = columns.view().row_block(0, std::min(detail::columns_at_once, w.columns - first));
+  matrix<Real> columns(std::min(detail::output_columns_at_once, w.columns), w.rows);
+  for (std::size_t first = 0; first < w.columns; first += detail::output_columns_at_once) {
+    auto const block = columns.view().row_block(0, std::min(detail::output_columns_at_once, w.columns - first));
     for (std::size_t i = 0; i < w.rows; ++i) {
       for (std::size_t j = 0; j < block.rows; ++j) {
         block(j, i) = static_cast<Real>(load(w(i, first + j)));
