@@ -2,12 +2,9 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <fstream>
+#include <cstdint>
 #include <initializer_list>
-#include <iterator>
-#include <limits>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -16,6 +13,7 @@
 
 #include "dfrot_refine/strict_json.hpp"
 #include "support/visible_text.hpp"
+#include "whole_file.hpp"
 
 namespace dfrot::program {
 
@@ -38,15 +36,7 @@ constexpr char const* changed_by_form_c =
 class tokenizer_file {
  public:
   explicit tokenizer_file(std::filesystem::path const& path) : name_(visible_text(path.string())) {
-    std::ifstream stream(path, std::ios::binary);
-    std::string text;
-    if (stream) {
-      text.assign(std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>());
-    }
-    if (!stream || stream.bad()) {
-      throw io_error(message("cannot read ", name_, ": there is no such file, or it may not be read"));
-    }
-    document_ = parse_strictly<json>(text);
+    document_ = parse_strictly<json>(read_whole_file(path));
     if (!document_.is_object()) {
       fail("it is no JSON object, holds a key twice, or is nested too deeply: take the model's tokenizer.json");
     }
