@@ -5,15 +5,18 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
 #include <string>
 #include <vector>
 
+#include <dfrot/io/gguf.hpp>
 #include <dfrot/io/io_error.hpp>
 
 #include "dfrot_llm/byte_alphabet.hpp"
+#include "dfrot_llm/gguf_vocabulary.hpp"
 #include "dfrot_llm/text_source.hpp"
 #include "dfrot_llm/token_ids.hpp"
 #include "dfrot_llm/utf8.hpp"
@@ -129,8 +132,8 @@ TEST_CASE("pre-tokenizers cut text as their models were trained with") {
   CHECK(words_of("gpt-2", "a\u00a0\u3000 b") == words{"a", "\u00a0\u3000", " b"});
   CHECK(words_of("gpt-2", "a\u180e.") == words{"a", "\u180e."});  // no white space in Unicode, but in PCRE2
   CHECK(words_of("smollm", "\u0663\u2167x") == words{"\u0663", "\u2167", "x"});
-  CHECK_THROWS_WITH(split_steps_of("tekken"), contains_text("'tekken' is not known") && contains_text("smollm") &&
-                                                  contains_text("--ids"));
+  CHECK_THROWS_WITH(split_steps_of("tekken"),
+                    contains_text("'tekken' is not known") && contains_text("smollm") && contains_text("--ids"));
 }
 
 TEST_CASE("the tokens of a text are its bytes again") {
@@ -169,8 +172,8 @@ TEST_CASE("control tokens in a text are text unless asked for, and tokens of use
 }
 
 TEST_CASE("pieces are merged to the token with the best score, and spaces are written") {
-  vocabulary const made = pieces(
-      {{"\u2581", -1}, {"a", -2}, {"b", -3}, {"c", -4}, {"ab", -6}, {"bc", -5}, {"\u2581a", -7}, {"abc", -9}});
+  vocabulary const made =
+      pieces({{"\u2581", -1}, {"a", -2}, {"b", -3}, {"c", -4}, {"ab", -6}, {"bc", -5}, {"\u2581a", -7}, {"abc", -9}});
   auto const id = [&made](std::string const& piece) { return id_of(made, piece); };
   tokenizer const words(made);
   CHECK(words.encode("abc") == ids{id("\u2581a"), id("bc")});  // bc, then ▁a: a bc would be no token, but abc is worse
@@ -198,7 +201,7 @@ TEST_CASE("a token with a space inside is found across words") {
 TEST_CASE("one huge word takes no quadratic time") {  // 10^10 steps would
   std::string const word(100'000, 'a');
   tokenizer const words(bytes_and({"a a", "aa aa", "aaaa aaaa"}));
-  CHECK(words.encode(word) == ids(12'500, 258));
+  CHECK((words.encode(word) == ids(12'500, 258)));
   vocabulary const made = pieces({{"a", -3}, {"aa", -1}, {"aaaa", -2}, {"\u2581", -4}});
   CHECK(tokenizer(made).encode(word).size() == 25'001);
   CHECK(tokenizer(made).encode(std::string(100'000, ' ')).size() == 100'001);
@@ -242,4 +245,57 @@ TEST_CASE("vocabularies that do not fit together are refused by the part that do
   scored.scores.push_back(1);
   scored.kinds.assign(260, token_kind::normal);
   CHECK_THROWS_WITH(tokenizer(scored).encode("b"), contains_text("no token for"));
+}
+
+TEST_CASE("a GGUF's metadata become a vocabulary, and what is not supported is refused by name") {
+  vocabulary const made = bytes_and({"a b", "b c"});
+  dfrot::gguf_metadata::map keys;
+  keys["tokenizer.ggml.model"] = dfrot::make_gguf_value(std::string("gpt2"));
+  keys["tokenizer.ggml.pre"] = dfrot::make_gguf_value(std::string("smollm"));
+  keys["tokenizer.ggml.tokens"] = dfrot::make_gguf_value(made.tokens);
+  keys["tokenizer.ggml.merges"] = dfrot::make_gguf_value(made.merges);
+  std::vector<std::int32_t> kinds(made.tokens.size(), 1);
+  kinds['x'] = 4;
+  keys["tokenizer.ggml.token_type"] = dfrot::make_gguf_value(kinds);
+  auto const read = [&keys] { return vocabulary_of(dfrot::gguf_metadata("model.gguf", keys)); };
+  CHECK(tokenizer(read()).encode("abcx12") == ids{256, 'c', 'x', '1', '2'});
+  CHECK(read().kinds['x'] == token_kind::user_defined);
+  CHECK_FALSE(read().whole_words_first);
+  keys["tokenizer.ggml.pre"] = dfrot::make_gguf_value(std::string("llama-bpe"));
+  CHECK(read().whole_words_first);
+  keys["tokenizer.ggml.pre"] = dfrot::make_gguf_value(std::string("tekken"));
+  CHECK_THROWS_WITH(read(), contains_text("'tekken' is not known"));
+  keys.erase("tokenizer.ggml.pre");
+  CHECK(read().split.size() == split_steps_of("default").size());
+  kinds['x'] = 7;
+  keys["tokenizer.ggml.token_type"] = dfrot::make_gguf_value(kinds);
+  CHECK_THROWS_WITH(read(), contains_text("token 120 is 7"));
+  keys.erase("tokenizer.ggml.token_type");
+  keys.erase("tokenizer.ggml.merges");
+  CHECK_THROWS_WITH(read(), contains_text("'tokenizer.ggml.merges' is missing"));
+  keys["tokenizer.ggml.model"] = dfrot::make_gguf_value(std::string("llama"));
+  CHECK_THROWS_WITH(read(), contains_text("'tokenizer.ggml.scores' is missing"));
+  keys["tokenizer.ggml.scores"] = dfrot::make_gguf_value(std::vector<float>(made.tokens.size(), 0.5F));
+  CHECK(read().space_before);
+  keys["tokenizer.ggml.add_space_prefix"] = dfrot::make_gguf_value(false);
+  CHECK_FALSE(read().space_before);
+  keys["tokenizer.ggml.model"] = dfrot::make_gguf_value(std::string("t5"));
+  CHECK_THROWS_WITH(read(), contains_text("tokenizer.ggml.model is 't5'"));
+}
+
+TEST_CASE("the whole WikiText-2 test text has the ids that another program gave it") {
+  char const* const model = std::getenv("DFROT_MODEL");
+  char const* const data = std::getenv("DFROT_DATA");
+  if (model == nullptr || data == nullptr) {
+    WARN("skipped: DFROT_MODEL (a GGUF of SmolLM2) or DFROT_DATA is not set");
+    return;
+  }
+  std::filesystem::path const folder = std::filesystem::path(data) / "wikitext2";
+  tokenizer const words(vocabulary_of(dfrot::gguf_file(model).metadata()));
+  std::string const text = read_text(folder / "wiki.test.raw");
+  ids const expected = read_token_ids(folder / "ids.npy");
+  ids const found = words.encode(text);
+  REQUIRE(expected.size() == 301'948);
+  CHECK((found == expected));  // in parentheses: a failure would print both
+  CHECK((words.decode(found) == text));
 }

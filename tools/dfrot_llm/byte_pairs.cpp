@@ -74,7 +74,9 @@ class byte_pairs final : public token_encoder {
       }
       std::string const left = line.substr(0, space);
       std::string const right = line.substr(space + 1);
-      merges_.try_emplace(pair_of(id_of(left), id_of(right)), merge{static_cast<double>(rank), id_of(left + right)});
+      std::int32_t const left_id = id_of(left);
+      std::int32_t const right_id = id_of(right);
+      merges_.try_emplace(pair_of(left_id, right_id), merge{static_cast<double>(rank), id_of(left + right)});
     }
   }
 

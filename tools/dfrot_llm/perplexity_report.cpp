@@ -18,7 +18,7 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-constexpr int column_width = 20;
+constexpr std::size_t column_width = 20;
 
 /// What the paper calls the rotations that have a name.
 std::string rotation_text(std::string const& rotation) {
@@ -32,25 +32,29 @@ std::string rotation_text(std::string const& rotation) {
   return "file   " + visible_text(rotation);
 }
 
-/// "57.03 ± 2.1" in a column; a dash for no number.
+/// A text at the right end of a column. @param characters that it shows
+std::string right_aligned(std::string const& text, std::size_t characters) {
+  return std::string(column_width - std::min(column_width, characters), ' ') + text;
+}
+
+std::string formatted(char const* format, double value) {
+  char text[48];
+  std::snprintf(text, sizeof text, format, value);
+  return text;
+}
+
+/// "57.030 ± 2.100" in a column; a dash for no number.
 std::string cell(double value, double error) {
-  char text[64];
   if (!std::isfinite(value)) {
-    std::snprintf(text, sizeof text, "%*s", column_width, std::isinf(value) ? "inf" : "-");
-    return text;
+    return std::isinf(value) ? right_aligned("inf", 3) : right_aligned("-", 1);
   }
-  char number[32];
   bool const small = std::abs(value) < 100;
-  std::snprintf(number, sizeof number, small ? "%.3f" : "%.4g", value);
+  std::string const number = formatted(small ? "%.3f" : "%.4g", value);
   if (!std::isfinite(error)) {
-    std::snprintf(text, sizeof text, "%*s", column_width, number);
-    return text;
+    return right_aligned(number, number.size());
   }
-  char margin[32];
-  std::snprintf(margin, sizeof margin, small ? "%.3f" : "%.2g", error);
-  std::string const shown = message(number, " ± ", margin);
-  std::string const spaces(std::max(0, column_width - static_cast<int>(shown.size()) + 1), ' ');  // ± has two bytes
-  return spaces + shown;
+  std::string const text = number + " ± " + formatted(small ? "%.3f" : "%.2g", error);
+  return right_aligned(text, text.size() - 1);  // ± has two bytes
 }
 
 std::string lines_of(result_grid const& grid, std::string const& heading, double perplexity_result::*value,
@@ -60,7 +64,7 @@ std::string lines_of(result_grid const& grid, std::string const& heading, double
   };
   std::string text = padded(heading);
   for (std::string const& scheme : grid.schemes) {
-    text += std::string(column_width - std::min<std::size_t>(column_width, scheme.size()), ' ') + scheme;
+    text += right_aligned(scheme, scheme.size());
   }
   text += "\n";
   for (std::string const& rotation : grid.rotations) {

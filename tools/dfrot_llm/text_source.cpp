@@ -1,8 +1,6 @@
 #include "text_source.hpp"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 
 #include <dfrot/core/expects.hpp>
 #include <dfrot/io/io_error.hpp>
@@ -10,6 +8,7 @@
 #include "support/number_text.hpp"
 #include "support/visible_text.hpp"
 #include "token_ids.hpp"
+#include "whole_file.hpp"
 
 namespace dfrot::program {
 
@@ -89,16 +88,8 @@ std::optional<std::optional<std::int32_t>> parse_bos(std::string_view text) {
 }
 
 std::string read_text(std::filesystem::path const& path) {
-  std::string const name = visible_text(path.string());
-  std::ifstream stream(path, std::ios::binary);
-  std::string text;
-  if (stream) {
-    text.assign(std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>());
-  }
-  if (!stream || stream.bad() || std::filesystem::is_directory(path)) {
-    throw io_error(message("cannot read ", name, ": there is no such file, it is a folder, or it may not be read"));
-  }
-  check_utf8(text, name);
+  std::string text = read_whole_file(path);
+  check_utf8(text, visible_text(path.string()));
   return text;
 }
 

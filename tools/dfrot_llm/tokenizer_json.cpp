@@ -2,12 +2,9 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <fstream>
+#include <cstdint>
 #include <initializer_list>
-#include <iterator>
-#include <limits>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -16,6 +13,7 @@
 #include <dfrot/io/strict_json.hpp>
 
 #include "support/visible_text.hpp"
+#include "whole_file.hpp"
 
 namespace dfrot::program {
 
@@ -26,27 +24,25 @@ using json = nlohmann::json;
 /// More tokens than any model has.
 constexpr std::size_t most_tokens = std::size_t{1} << 24u;
 
-/// Characters that Unicode's normal form C may change, or that may make others change: combining marks, the letters of
-/// Hangul that join, and single characters that are written otherwise.
-/// Source: Unicode Standard Annex 15; all characters with NFC_Quick_Check other than Yes are among them (checked by a test).
+/// What Unicode's normal form C may change: a character whose property NFC_Quick_Check is not Yes (or, for the sake of short ranges,
+/// one near it), and two marks in a row, whose order may be another.
+/// Source: Unicode Standard Annex 15, section 9. Made from the tables of Unicode 14.
 constexpr char const* changed_by_form_c =
-    R"([\p{M}\x{340}\x{341}\x{374}\x{37E}\x{387}\x{958}-\x{95F}\x{9DC}-\x{9DF}\x{A33}\x{A36}\x{A59}-\x{A5E}\x{B5C}\x{B5D})"
-    R"(\x{F43}-\x{F69}\x{1160}-\x{11FF}\x{1F71}-\x{1FFD}\x{2000}\x{2001}\x{2126}\x{212A}\x{212B}\x{2329}\x{232A}\x{2ADC})"
-    R"(\x{F900}-\x{FAFF}\x{FB1D}-\x{FB4E}\x{1D15E}-\x{1D1C0}\x{2F800}-\x{2FA1F}])";
+    R"([\x{300}-\x{304}\x{306}-\x{30C}\x{30F}\x{311}\x{313}-\x{314}\x{31B}\x{323}-\x{328}\x{32D}-\x{32E})"
+    R"(\x{330}-\x{331}\x{338}\x{340}-\x{345}\x{374}\x{37E}\x{387}\x{653}-\x{655}\x{93C}\x{958}-\x{95F})"
+    R"(\x{9BE}\x{9D7}-\x{9DF}\x{A33}-\x{A36}\x{A59}-\x{A5E}\x{B3E}\x{B56}-\x{B5D}\x{BBE}\x{BD7}\x{C56})"
+    R"(\x{CC2}\x{CD5}-\x{CD6}\x{D3E}\x{D57}\x{DCA}-\x{DDF}\x{F43}-\x{F81}\x{F93}-\x{FB9}\x{102E})"
+    R"(\x{1161}-\x{1175}\x{11A8}-\x{11C2}\x{1B35}\x{1F71}-\x{1F7D}\x{1FBB}-\x{2001}\x{2126}-\x{212B})"
+    R"(\x{2329}-\x{232A}\x{2ADC}\x{3099}-\x{309A}\x{F900}-\x{FAD9}\x{FB1D}-\x{FB4E}\x{110BA}\x{11127})"
+    R"(\x{1133E}\x{11357}\x{114B0}-\x{114BD}\x{115AF}\x{11930}\x{1D15E}-\x{1D164}\x{1D1BB}-\x{1D1C0})"
+    R"(\x{2F800}-\x{2FA1D}])"
+    R"(|\p{M}\p{M})";
 
 /// The file while it is read: what is missing or not supported is an error that names it.
 class tokenizer_file {
  public:
   explicit tokenizer_file(std::filesystem::path const& path) : name_(visible_text(path.string())) {
-    std::ifstream stream(path, std::ios::binary);
-    std::string text;
-    if (stream) {
-      text.assign(std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>());
-    }
-    if (!stream || stream.bad()) {
-      throw io_error(message("cannot read ", name_, ": there is no such file, or it may not be read"));
-    }
-    document_ = parse_strictly<json>(text);
+    document_ = parse_strictly<json>(read_whole_file(path));
     if (!document_.is_object()) {
       fail("it is no JSON object, holds a key twice, or is nested too deeply: take the model's tokenizer.json");
     }
