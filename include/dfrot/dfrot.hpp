@@ -13,6 +13,7 @@
 #include <dfrot/linalg/polar.hpp>
 #include <dfrot/linalg/products.hpp>
 #include <dfrot/optimize/gptq/gptq.hpp>
+#include <dfrot/optimize/gptq/search_clip.hpp>
 #include <dfrot/optimize/gptq/transform_gram.hpp>
 #include <dfrot/optimize/low_rank/centroids.hpp>
 #include <dfrot/optimize/low_rank/refine_short.hpp>

@@ -18,6 +18,7 @@
 #include <dfrot/linalg/dense_product.hpp>
 #include <dfrot/optimize/gptq/gptq_factor.hpp>
 #include <dfrot/optimize/gptq/gptq_rows.hpp>
+#include <dfrot/optimize/gptq/weight_rows.hpp>
 #include <dfrot/quantize/can_quantize.hpp>
 #include <dfrot/quantize/pack.hpp>
 #include <dfrot/quantize/quantized_rows.hpp>
@@ -35,32 +36,6 @@ struct gptq_result {
   std::size_t rows = 0;
   bool stopped = false;
 };
-
-namespace detail {
-
-/// A policy of one thread.
-template <class P>
-[[nodiscard]] constexpr P one_thread(P on) {
-  if constexpr (requires { on.threads = 1; }) {
-    on.threads = 1;
-  }
-  return on;
-}
-
-/// The types of weights that GPTQ takes.
-template <class T>
-concept weight_storage = storage<T> && std::same_as < arithmetic_t<T>,
-float > ;
-
-template <class W>
-void reject_non_finite_weights(matrix_view<W const> w) {
-  std::size_t const row = first_non_finite_row(w);
-  for (std::size_t j = 0; row != all_finite && j < w.columns; ++j) {
-    expects(is_finite(w(row, j)), "row ", row, ", column ", j, " holds ", load(w(row, j)), ": weights must be finite");
-  }
-}
-
-}  // namespace detail
 
 /// Quantizes a weight column by column, and moves the weights that are left so that they make up for the errors so far:
 ///   min over codes of tr((W - Q) H (W - Q)^T),   greedily, column j after column j - 1

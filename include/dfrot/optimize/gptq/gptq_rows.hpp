@@ -189,7 +189,8 @@ class gptq_rows {
       auto const value = static_cast<T>(grid.decode(code));
       out_.codes(i, column) = code;
       d[i] = original - value;
-      double const error = static_cast<double>(diagonal) * static_cast<double>(wanted - value);
+      double const error =
+          static_cast<double>(diagonal) * static_cast<double>(is_finite(rounded) ? wanted - value : T(rounded));
       errors_[i] += error * error;
     }
     for (std::size_t l = k + 1; l < count; ++l) {
