@@ -23,3 +23,6 @@
 #include <dfrot/optimize/refine/round_sums.hpp>
 #include <dfrot/optimize/refine/token_source.hpp>
 #include <dfrot/reference.hpp>
+#include <dfrot/transform/apply_to_output.hpp>
+#include <dfrot/transform/head_transforms.hpp>
+#include <dfrot/transform/norm_fusion.hpp>
