@@ -1,8 +1,11 @@
 #pragma once
 
-/// The whole library for the host: both backends, the dense linear algebra (Eigen), the optimizers, and .npy files.
+/// The whole library for the host: both backends, the dense linear algebra (Eigen), the optimizers, and files: .npy, GGUF.
 #include <dfrot/adapt/eigen.hpp>
 #include <dfrot/cpu.hpp>
+#include <dfrot/io/gguf.hpp>
+#include <dfrot/io/gguf_codes.hpp>
+#include <dfrot/io/gguf_writer.hpp>
 #include <dfrot/io/npy.hpp>
 #include <dfrot/io/npy_rows.hpp>
 #include <dfrot/io/short_rotation_file.hpp>

@@ -21,8 +21,8 @@ ALLOWED = {
     "core": {"."},
     "format": {".", "core"},
     "adapt": {".", "core"},
-    # Files of arrays, and of rotations.
-    "io": {".", "core", "format", "transform"},
+    # Files of arrays, of models, and of rotations. (Rows of codes go into files of models as they are.)
+    "io": {".", "core", "format", "transform", "quantize"},
     "transform/construction": {".", "core"},
     "transform": {".", "core", "format", "transform/construction"},
     # (Rows may go through a transform on their way to codes.)
