@@ -35,8 +35,8 @@ void check_heads(Scheme const& scheme, std::size_t heads, std::size_t head_dim) 
 }  // namespace
 
 TEST_CASE("A simulated cache rounds each head of each token by itself", "[quantize][kv_cache]") {
-  for (std::size_t const head_dim : {1, 6, 64}) {
-    for (std::size_t const heads : {1, 3}) {
+  for (std::size_t const head_dim : {1U, 6U, 64U}) {
+    for (std::size_t const heads : {1U, 3U}) {
       check_heads(int4_asymmetric{}, heads, head_dim);
       check_heads(int4_asymmetric{1024, 0.95F}, heads, head_dim);
       check_heads(int4_scheme{false, 0, 0.95F, scale_rule::search}, heads, head_dim);
