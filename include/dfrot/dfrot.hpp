@@ -10,10 +10,14 @@
 #include <dfrot/io/npy_rows.hpp>
 #include <dfrot/io/short_rotation_file.hpp>
 #include <dfrot/linalg/dense_rotation.hpp>
+#include <dfrot/linalg/gram.hpp>
 #include <dfrot/linalg/orthogonal.hpp>
 #include <dfrot/linalg/orthogonality.hpp>
 #include <dfrot/linalg/polar.hpp>
 #include <dfrot/linalg/products.hpp>
+#include <dfrot/optimize/gptq/gptq.hpp>
+#include <dfrot/optimize/gptq/search_clip.hpp>
+#include <dfrot/optimize/gptq/transform_gram.hpp>
 #include <dfrot/optimize/low_rank/centroids.hpp>
 #include <dfrot/optimize/low_rank/refine_short.hpp>
 #include <dfrot/optimize/low_rank/rotation_between.hpp>
