@@ -4,14 +4,20 @@
 #include <dfrot/adapt/eigen.hpp>
 #include <dfrot/cpu.hpp>
 #include <dfrot/io/gguf.hpp>
+#include <dfrot/io/gguf_codes.hpp>
+#include <dfrot/io/gguf_writer.hpp>
 #include <dfrot/io/npy.hpp>
 #include <dfrot/io/npy_rows.hpp>
 #include <dfrot/io/short_rotation_file.hpp>
 #include <dfrot/linalg/dense_rotation.hpp>
+#include <dfrot/linalg/gram.hpp>
 #include <dfrot/linalg/orthogonal.hpp>
 #include <dfrot/linalg/orthogonality.hpp>
 #include <dfrot/linalg/polar.hpp>
 #include <dfrot/linalg/products.hpp>
+#include <dfrot/optimize/gptq/gptq.hpp>
+#include <dfrot/optimize/gptq/search_clip.hpp>
+#include <dfrot/optimize/gptq/transform_gram.hpp>
 #include <dfrot/optimize/low_rank/centroids.hpp>
 #include <dfrot/optimize/low_rank/refine_short.hpp>
 #include <dfrot/optimize/low_rank/rotation_between.hpp>
@@ -24,3 +30,6 @@
 #include <dfrot/optimize/refine/round_sums.hpp>
 #include <dfrot/optimize/refine/token_source.hpp>
 #include <dfrot/reference.hpp>
+#include <dfrot/transform/apply_to_output.hpp>
+#include <dfrot/transform/head_transforms.hpp>
+#include <dfrot/transform/norm_fusion.hpp>

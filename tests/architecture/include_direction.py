@@ -21,8 +21,8 @@ ALLOWED = {
     "core": {"."},
     "format": {".", "core"},
     "adapt": {".", "core"},
-    # Files of arrays, and of rotations.
-    "io": {".", "core", "format", "transform"},
+    # Files of arrays, of models, and of rotations. (Rows of codes go into files of models as they are.)
+    "io": {".", "core", "format", "transform", "quantize"},
     "transform/construction": {".", "core"},
     "transform": {".", "core", "format", "transform/construction"},
     # (Rows may go through a transform on their way to codes.)
@@ -47,6 +47,7 @@ ALLOWED = {
     "linalg": {".", "core", "adapt", "linalg/detail"},
     "optimize/refine": {".", "adapt", "linalg", "linalg/detail", "backend/reference", "backend/cpu"} | KERNELS,
     "optimize/low_rank": {".", "adapt", "linalg", "backend/reference", "backend/cpu"} | KERNELS,
+    "optimize/gptq": {".", "adapt", "linalg", "linalg/detail"} | KERNELS,
     # Twins on a device: what they share with the host are rules without matrices.
     "linalg/cuda": {".", "core", "linalg", "linalg/detail", "backend/cuda", "backend/cuda/device"},
     "optimize/refine/cuda": {".", "linalg", "linalg/cuda", "optimize/refine", "backend/cuda", "backend/cuda/device",
@@ -65,15 +66,16 @@ UMBRELLAS = {
 # What brings every header, directly or through others: one for each compiler.
 EVERYTHING = {".hpp": "dfrot.hpp", ".cuh": "cuda_refinement.cuh"}
 
-# Headers that a program includes by itself, if at all: this one declares the functions of a BLAS, which clashes with other
-# declarations of them.
-ON_REQUEST = {"linalg/blas.hpp"}
+# Headers that a program includes by itself, if at all, with all that only they bring: the first declares the functions of a BLAS,
+# which clashes with other declarations of them; the others need nlohmann_json.
+ON_REQUEST = {"linalg/blas.hpp", "io/safetensors.hpp", "io/safetensors_writer.hpp", "io/strict_json.hpp"}
 
 # What is not the standard library, and the only rooms that may include it.
 DEPENDENCIES = {
     "Eigen/": {"adapt", "linalg", "linalg/detail"},
     "unsupported/Eigen/": set(),
     "xsimd/": {"backend/cpu/isa"},
+    "nlohmann/": {"io"},
     "immintrin.h": {"backend/cpu/isa", "backend/cpu/gemm"},
     "arm_neon.h": {"backend/cpu/isa", "backend/cpu/gemm"},
     "omp.h": {"core", "linalg", "linalg/detail"},
@@ -139,8 +141,9 @@ def find_cycle(arrows):
 
 def unreached(arrows):
     """Headers that the umbrella of their kind does not bring, as pairs of the two."""
+    on_request = set().union(*(reached_from(header, arrows) for header in ON_REQUEST))
     return [(header, umbrella) for kind, umbrella in EVERYTHING.items()
-            for header in sorted(set(arrows) - reached_from(umbrella, arrows) - ON_REQUEST) if header.endswith(kind)]
+            for header in sorted(set(arrows) - reached_from(umbrella, arrows) - on_request) if header.endswith(kind)]
 
 
 def reached_from(umbrella, arrows):
@@ -180,6 +183,8 @@ def problems_in(include_folder):
     if cycle:
         problems.append("cycle: " + " -> ".join(cycle))
     problems += [f"{header} is not reached from <dfrot/{umbrella}>" for header, umbrella in unreached(arrows)]
+    problems += [f"{header}, which a program includes by itself, is reached from <dfrot/{umbrella}>"
+                 for umbrella in EVERYTHING.values() for header in sorted(ON_REQUEST & reached_from(umbrella, arrows))]
     return problems
 
 

@@ -103,6 +103,17 @@ class IncludeDirection(unittest.TestCase):
     def test_header_that_the_umbrella_forgets(self):
         self.assert_named("loss/new.hpp", "#include <dfrot/config.hpp>", "loss/new.hpp is not reached")
 
+    def test_header_on_request(self):
+        planted = {"io/safetensors.hpp": "#include <dfrot/io/strict_json.hpp>\n#include <dfrot/io/only_there.hpp>\n",
+                   "io/strict_json.hpp": "#include <nlohmann/json.hpp>\n", "io/only_there.hpp": "#include <string>\n"}
+        self.assertEqual(self.problems(planted), [])
+        planted["io/npy.hpp"] = "#include <dfrot/io/strict_json.hpp>\n"
+        self.assertIn("io/strict_json.hpp, which a program includes by itself, is reached from <dfrot/dfrot.hpp>",
+                      self.problems(planted))
+
+    def test_json_outside_of_files(self):
+        self.assert_named("core/view.hpp", "#include <nlohmann/json.hpp>", "is for io only")
+
     def test_empty_folder(self):
         with tempfile.TemporaryDirectory() as folder:
             self.assertEqual(len(include_direction.problems_in(folder)), 1)

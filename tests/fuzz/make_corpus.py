@@ -205,6 +205,89 @@ def checkpoint_seeds():
     yield "empty", b""
 
 
+def tensors(header=None, numbers=bytes(12), text=None, length=None):
+    """A safetensors file; what is not given is sound: 'a' of 8 bytes and 'b' of 4."""
+    text = (json.dumps(header) if text is None else text).encode("latin-1")
+    return struct.pack("<Q", len(text) if length is None else length) + text + numbers
+
+
+def safetensors_seeds():
+    def tensor(dtype="F16", shape=(2,), offsets=(8, 12)):
+        return {"dtype": dtype, "shape": list(shape), "data_offsets": list(offsets)}
+
+    def header(**changes):
+        return {"__metadata__": {"format": "pt"}, "a": tensor("F32", offsets=(0, 8)), "b": {**tensor(), **changes}}
+
+    def with_b(**changes):
+        return tensors(header(**changes))
+
+    def index(weight_map, **more):
+        return json.dumps({"metadata": {"total_size": 12}, "weight_map": weight_map, **more}).encode()
+
+    kinds = ("BOOL", "U8", "I8", "F8_E4M3", "F8_E5M2", "F8_E8M0", "I16", "U16", "F16", "BF16", "I32", "U32", "F32", "I64", "U64",
+             "F64", "C64")
+    sizes = (1,) * 6 + (2,) * 4 + (4,) * 3 + (8,) * 4
+    places = [sum(sizes[:i]) * 3 for i in range(len(sizes) + 1)]
+    sound = json.dumps(header())
+    yield "sound", tensors(header())
+    yield "sound-padded", tensors(text=sound + " " * 7)
+    yield "sound-nothing", tensors({}, b"")
+    yield "sound-empty-tensors", with_b(shape=[0, 7], data_offsets=[8, 8])[:-4]
+    yield "sound-every-type", tensors({kind: tensor(kind, (3, 1), places[i:i + 2]) for i, kind in enumerate(kinds)},
+                                      random.Random(1).randbytes(places[-1]))
+    yield "sound-small-floats", tensors({"a": tensor("F4", (3, 2), (0, 3)), "b": tensor("F6_E2M3", (4,), (3, 6))}, bytes(6))
+    yield "large-numbers", tensors({"a": tensor("F64", (4,), (0, 32))}, struct.pack("<4d", 1e300, -7e4, 5e-324, float("inf")))
+    yield "header-length-0", tensors(header(), length=0)
+    yield "header-length-wraps", tensors(header(), length=2**64 - 8)
+    yield "header-length-beyond-file", tensors(header(), length=1000)
+    yield "header-length-above-the-limit", tensors(header(), length=100_000_001)
+    yield "header-no-object", tensors([1, 2])
+    yield "header-followed-by-zeros", tensors(text=sound + "\0" * 8)
+    yield "header-with-a-byte-order-mark", tensors(text="\xef\xbb\xbf" + sound)
+    yield "header-twice", tensors(text=sound + sound)
+    yield "name-twice", tensors(text=sound[:-1] + ', "b": {}}')
+    yield "name-no-utf-8", tensors(text='{"\xff": {}}')
+    yield "name-half-a-pair", tensors(text='{"\\ud800": {}}')
+    yield "name-with-zero-byte", tensors({"a\0b": tensor(offsets=(0, 4))}, bytes(4))
+    yield "name-empty", tensors({"": tensor(offsets=(0, 4))}, bytes(4))
+    yield "name-long", tensors({"n" * 3000: tensor(offsets=(0, 5))}, bytes(4))
+    yield "field-twice", tensors(text=sound.replace('"dtype": "F16"', '"dtype": "F16", "dtype": "F16"'))
+    yield "field-missing", tensors({"a": {"dtype": "F32", "shape": [0]}}, b"")
+    yield "field-unknown", with_b(stride=[1])
+    yield "metadata-no-texts", tensors({**header(), "__metadata__": {"a": 1}})
+    yield "metadata-nested", tensors({**header(), "__metadata__": {"a": {"b": "c"}}})
+    yield "dtype-unknown", with_b(dtype="F33")
+    yield "dtype-a-number", with_b(dtype=7)
+    yield "dtype-another-size", with_b(dtype="F64")
+    yield "shape-negative", with_b(shape=[-2])
+    yield "shape-fractional", with_b(shape=[2.0])
+    yield "shape-2-to-the-64", with_b(shape=[2**64])
+    yield "shape-product-wraps-to-0", with_b(shape=[2**32, 2**32], data_offsets=[8, 8])
+    yield "shape-product-wraps-beside-0", with_b(shape=[2**63, 2, 0], data_offsets=[8, 8])
+    yield "shape-nbytes-wraps", with_b(shape=[2**63], data_offsets=[8, 8])
+    yield "shape-half-a-byte", with_b(dtype="F4", shape=[3], data_offsets=[8, 9])
+    yield "shape-nested-5000-times", tensors(text='{"a":{"dtype":"F32","shape":' + "[" * 5000 + "]" * 5000 + "}}")
+    yield "offsets-reversed", with_b(data_offsets=[12, 8])
+    yield "offsets-overlap", with_b(data_offsets=[4, 8])
+    yield "offsets-with-a-hole", tensors(header(data_offsets=[9, 13]), bytes(13))
+    yield "offsets-beyond-file", with_b(shape=[2**40], data_offsets=[8, 8 + 2**41])
+    yield "offsets-wrap", with_b(dtype="U8", shape=[4], data_offsets=[2**64 - 5, 2**64 - 1])
+    yield "offsets-three", with_b(data_offsets=[8, 12, 12])
+    yield "offsets-texts", with_b(data_offsets=["8", "12"])
+    yield "bytes-after-the-tensors", tensors(header(), bytes(13))
+    yield "truncated", tensors(header())[:-1]
+    yield "truncated-length", tensors(header())[:7]
+    yield "empty", b""
+    yield "index-sound", index({"a": "1.safetensors", "b": "2.safetensors"})
+    yield "index-key-twice", b'{"weight_map": {"a": "1", "a": "2"}}'
+    yield "index-outside", index({"a": "../1.safetensors"})
+    yield "index-absolute", index({"a": "/1.safetensors"})
+    yield "index-a-number", index({"a": 1})
+    yield "index-empty", index({})
+    yield "index-nested-5000-times", b'{"weight_map":' + b"[" * 5000 + b"]" * 5000 + b"}"
+    yield "index-name-with-zero-byte", index({"a": "1\0"})
+
+
 def command_line_seeds():
     output = ["--output", "R.npy"]
     lines = {
@@ -251,7 +334,7 @@ def agree_seeds(kinds, count):
 
 TYPES = ("float", "double", "half", "bfloat16")
 SEEDS = {"npy": npy_seeds, "short_rotation": short_rotation_seeds, "checkpoint": checkpoint_seeds,
-         "command_line": command_line_seeds, "agree_quantize": agree_seeds(TYPES, 24),
+         "safetensors": safetensors_seeds, "command_line": command_line_seeds, "agree_quantize": agree_seeds(TYPES, 24),
          "agree_rotation": agree_seeds(TYPES, 24), "agree_gemm": agree_seeds(("product",), 16)}
 
 

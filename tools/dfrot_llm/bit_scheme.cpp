@@ -5,7 +5,7 @@
 
 #include <dfrot/core/expects.hpp>
 
-#include "dfrot_refine/number_text.hpp"
+#include "support/number_text.hpp"
 #include "support/visible_text.hpp"
 
 namespace dfrot::program {

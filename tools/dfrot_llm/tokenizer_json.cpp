@@ -10,8 +10,8 @@
 
 #include <dfrot/core/expects.hpp>
 #include <dfrot/io/io_error.hpp>
+#include <dfrot/io/strict_json.hpp>
 
-#include "dfrot_refine/strict_json.hpp"
 #include "support/visible_text.hpp"
 #include "whole_file.hpp"
 

@@ -6,8 +6,7 @@
 
 #include <dfrot/core/expects.hpp>
 #include <dfrot/io/io_error.hpp>
-
-#include "strict_json.hpp"
+#include <dfrot/io/strict_json.hpp>
 
 namespace dfrot::program {
 

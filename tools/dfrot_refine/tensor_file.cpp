@@ -9,9 +9,9 @@
 #include <system_error>
 
 #include <dfrot/core/expects.hpp>
+#include <dfrot/io/strict_json.hpp>
 
 #include "content_hash.hpp"
-#include "strict_json.hpp"
 
 namespace dfrot::program {
 

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <string>
@@ -62,6 +63,17 @@ class atomic_file {
 
   /// Appends a text.
   void write(std::string_view text) { write(text.data(), text.size()); }
+
+  /// The next bytes go to this place, counted from the first byte. Errors: io_error where bytes are written directly: they can
+  /// only be appended.
+  void seek(std::uint64_t place) {
+    if (temporary_.empty()) {
+      fail("it is written directly, from the first byte to the last, and its parts come in another order: name a file");
+    }
+    if (::lseek(descriptor_, static_cast<::off_t>(place), SEEK_SET) < 0) {
+      fail(std::strerror(errno));
+    }
+  }
 
   /// Makes the file appear under its name; nothing may be written after it. Errors: io_error; the target is then
   /// unchanged, or, where it had to be written in place, the message says where the whole bytes are.

@@ -12,6 +12,7 @@
 
 #include <dfrot/core/expects.hpp>
 #include <dfrot/io/ggml_type.hpp>
+#include <dfrot/io/gguf_format.hpp>
 #include <dfrot/io/gguf_metadata.hpp>
 #include <dfrot/io/gguf_stream.hpp>
 #include <dfrot/io/gguf_tensor.hpp>
@@ -23,11 +24,6 @@
 namespace dfrot {
 
 namespace detail {
-
-inline constexpr std::uint64_t gguf_default_alignment = 32;
-inline constexpr std::size_t gguf_longest_name = 65535;
-/// Of a tensor: their bytes, eight a value at most, are then a number of 64 bits.
-inline constexpr std::uint64_t gguf_most_values = std::uint64_t{1} << 60U;
 
 struct gguf_header {
   gguf_metadata metadata;
@@ -42,8 +38,8 @@ inline void read_gguf_prefix(gguf_stream& stream) {
     stream.fail(stream.left() == 0 ? "it is empty" : "it is no GGUF file");
   }
   stream.read(magic, sizeof magic, "the first bytes");
-  if (std::string_view(magic, sizeof magic) != "GGUF") {
-    std::string_view const found(magic, sizeof magic);
+  std::string_view const found(magic, sizeof magic);
+  if (found != gguf_magic) {
     stream.fail(found == "ggml" || found == "tjgg" || found == "fmgg" ? "it is of a format before GGUF: convert it"
                                                                       : "it is no GGUF file");
   }
@@ -58,7 +54,7 @@ inline void read_gguf_prefix(gguf_stream& stream) {
   }
 }
 
-/// A key, or a tensor's name: not empty, no control characters, not long; keys are ASCII.
+/// A key, which is ASCII, or a tensor's name.
 inline std::string read_gguf_name(gguf_stream& stream, bool ascii, std::string const& what) {
   auto const length = stream.number<std::uint64_t>(what);
   if (length == 0 || length > gguf_longest_name) {
@@ -67,7 +63,7 @@ inline std::string read_gguf_name(gguf_stream& stream, bool ascii, std::string c
   std::string name = stream.text(length, what);
   for (char const c : name) {
     auto const byte = static_cast<unsigned char>(c);
-    if (byte < ' ' || byte == 0x7f || (ascii && byte > 0x7f)) {
+    if (!is_name_byte(byte, ascii)) {
       stream.damaged(what, ", ", shown_name(name), ", has a byte of value ", static_cast<int>(byte), " in it");
     }
   }

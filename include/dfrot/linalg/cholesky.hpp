@@ -36,7 +36,13 @@ class cholesky_factor {
   /// Throws: std::invalid_argument if it is not positive definite.
   template <execution_policy P>
   void factor(P const& on) {
-    factor_range(on, 0, l_.rows);
+    expects(try_factor(on), "a matrix with the pivot ", bad_pivot_, " in row ", bad_row_, " is not positive definite");
+  }
+
+  /// The same, but returns false if it is not positive definite.
+  template <execution_policy P>
+  [[nodiscard]] bool try_factor(P const& on) {
+    return factor_range(on, 0, l_.rows);
   }
 
   /// Y <- Y Z^-1 = Y L^-T L^-1 for the rows of y.   Complexity: 2 m n^2 operations; workspace of m x 64 values.
@@ -65,7 +71,7 @@ class cholesky_factor {
   }
 
   /// The diagonal block first .. first + count - 1, row by row, and the inverse of its factor.
-  void factor_block(std::size_t first, std::size_t count) {
+  [[nodiscard]] bool factor_block(std::size_t first, std::size_t count) {
     auto a = as_eigen(block_of(l_, first, first, count, count));
     auto inverse = as_eigen(block_of(inverses_.view(), first, 0, count, count));
     inverse.setZero();
@@ -74,8 +80,11 @@ class cholesky_factor {
         a(i, j) = (a(i, j) - a.row(i).head(j).dot(a.row(j).head(j))) / a(j, j);
       }
       T const pivot = a(i, i) - a.row(i).head(i).squaredNorm();
-      expects(pivot > T(0), "a matrix with the pivot ", pivot, " in row ", first + static_cast<std::size_t>(i),
-              " is not positive definite");
+      if (!(pivot > T(0))) {
+        bad_pivot_ = pivot;
+        bad_row_ = first + static_cast<std::size_t>(i);
+        return false;
+      }
       a(i, i) = std::sqrt(pivot);
       inverse(i, i) = T(1) / a(i, i);
       for (Eigen::Index k = 0; k < i; ++k) {
@@ -83,16 +92,18 @@ class cholesky_factor {
       }
       inverse.row(i).head(i) *= inverse(i, i);
     }
+    return true;
   }
 
   template <execution_policy P>
-  void factor_range(P const& on, std::size_t first, std::size_t count) {
+  [[nodiscard]] bool factor_range(P const& on, std::size_t first, std::size_t count) {
     if (count <= triangle_block) {
-      factor_block(first, count);
-      return;
+      return factor_block(first, count);
     }
     std::size_t const half = half_of(count);
-    factor_range(on, first, half);
+    if (!factor_range(on, first, half)) {
+      return false;
+    }
     auto const below = block_of(l_, first + half, first, count - half, half);
     parallel_products(on, blocks_of(below.rows, solve_rows<P>), [&](std::size_t i) {
       std::size_t const row = i * solve_rows<P>;
@@ -102,7 +113,7 @@ class cholesky_factor {
     });
     symmetric_product<false>(on, T(-1), matrix_view<T const>(below), T(1),
                              block_of(l_, first + half, first + half, count - half, count - half));
-    factor_range(on, first + half, count - half);
+    return factor_range(on, first + half, count - half);
   }
 
   /// Y <- Y L^-T within columns first .. first + count - 1.
@@ -142,6 +153,8 @@ class cholesky_factor {
 
   matrix_view<T> l_;
   matrix<T> inverses_;
+  T bad_pivot_ = 0;
+  std::size_t bad_row_ = 0;
 };
 
 }  // namespace dfrot::detail

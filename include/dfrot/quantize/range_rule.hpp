@@ -43,6 +43,13 @@ template <class Real>
 /// Just above 1: a rounded scale may be a little less than the wanted one.
 inline constexpr float rounding_margin = 1.002F;
 
+/// Of the clip ratios 1, …, least in equal steps, number `step`.
+template <class Real>
+[[nodiscard]] DFROT_HOST_DEVICE constexpr Real clip_ratio(int step, int ratios, float least) {
+  DFROT_EXACT_MATH
+  return Real{1} - static_cast<Real>(step) * ((Real{1} - static_cast<Real>(least)) / static_cast<Real>(ratios - 1));
+}
+
 }  // namespace detail
 
 /// The largest magnitude becomes the element's highest value:   scale = clip max|x| / highest
@@ -161,9 +168,7 @@ struct searched_range {
   [[nodiscard]] DFROT_HOST_DEVICE constexpr wanted_range<Real> want(Element const& element, Real minimum, Real maximum,
                                                                     Real clip, int candidate) const {
     DFROT_EXACT_MATH
-    int const step = candidate / base.candidates();
-    Real const ratio =
-        Real{1} - static_cast<Real>(step) * ((Real{1} - static_cast<Real>(least)) / static_cast<Real>(ratios - 1));
+    auto const ratio = detail::clip_ratio<Real>(candidate / base.candidates(), ratios, least);
     return base.want(element, minimum, maximum, clip * ratio, candidate % base.candidates());
   }
   template <class Element>
