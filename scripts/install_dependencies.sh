@@ -9,6 +9,7 @@ packages=(
   cmake ninja-build git
   libeigen3-dev libxsimd-dev          # the library
   libcli11-dev nlohmann-json3-dev libxxhash-dev # dfrot-refine
+  libpcre2-dev                        # dfrot-llm
   libopenmpi-dev openmpi-bin          # the example over several machines
   catch2 libbenchmark-dev             # tests, benchmarks
   python3 python3-numpy python3-xxhash # tests from the outside
@@ -39,7 +40,7 @@ if [[ "$system" != "debian 12" ]]; then
     echo "Debian 12 calls all that dfrot needs: ${packages[*]}" >&2
     exit 1
   fi
-  echo "All programs are here; the libraries needed are Eigen 3.4, xsimd 8.1, CLI11, nlohmann_json, xxHash, Catch2 and Google Benchmark." >&2
+  echo "All programs are here; the libraries needed are Eigen 3.4, xsimd 8.1, CLI11, nlohmann_json, xxHash, PCRE2 10.40, Catch2 and Google Benchmark." >&2
   exit 0
 fi
 

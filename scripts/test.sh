@@ -2,7 +2,8 @@
 # scripts/test.sh [preset ...]: installs what is needed, then builds and runs every test with each preset.
 # Presets: release (g++), sanitize (clang++ with ASan and UBSan), clang (optimized), debug, benchmarks (each runs for a moment);
 # without arguments the first two.
-# Tests on real data run where DFROT_DATA names the folder that holds it, and say so where they skip.
+# Tests on real data run where DFROT_DATA names the folder that holds it, and DFROT_MODEL a model (the file that
+# scripts/fetch-model.sh prints), and say so where they skip.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -12,7 +12,7 @@
 #include <variant>
 #include <vector>
 
-#include "../../tools/dfrot_refine/number_text.hpp"
+#include "../../tools/support/number_text.hpp"
 #include "../../tools/dfrot_refine/options.hpp"
 #include "bytes.hpp"
 #include "finding.hpp"

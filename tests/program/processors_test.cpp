@@ -1,6 +1,6 @@
 // The limit of a container on processors, as dfrot-refine reads it from control groups.
 
-#include "../../tools/dfrot_refine/processors.hpp"
+#include "../../tools/support/processors.hpp"
 
 #include <filesystem>
 #include <fstream>

@@ -16,13 +16,13 @@
 
 #include "cuda_device.hpp"
 #include "estimate.hpp"
-#include "interrupt.hpp"
+#include "support/interrupt.hpp"
 #include "options.hpp"
 #include "outputs.hpp"
 #include "progress.hpp"
 #include "round_log.hpp"
 #include "run.hpp"
-#include "standard_output.hpp"
+#include "support/standard_output.hpp"
 #include "support/visible_text.hpp"
 #include "table.hpp"
 

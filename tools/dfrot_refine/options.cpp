@@ -2,12 +2,10 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <concepts>
 #include <cstdio>
 #include <limits>
 #include <optional>
 #include <system_error>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -15,9 +13,10 @@
 #include <dfrot/io/output_target.hpp>
 #include <dfrot/version.hpp>
 
-#include "number_text.hpp"
-#include "processors.hpp"
-#include "standard_output.hpp"
+#include "support/number_text.hpp"
+#include "support/option_numbers.hpp"
+#include "support/processors.hpp"
+#include "support/standard_output.hpp"
 #include "support/visible_text.hpp"
 
 namespace dfrot::program {
@@ -71,43 +70,12 @@ struct raw_texts {
   bool asymmetric = false;
 };
 
-/// A mistake in the usage that CLI11 does not see itself.
-[[noreturn]] void refuse(std::string const& text) { throw CLI::ValidationError(text); }
-
 double number(std::string const& option, std::string const& text, char const* alternatives) {
   std::optional<double> const value = parse_real(text);
   if (!value) {
     refuse(message(option, ": '", text, "' is neither ", alternatives, " nor a finite decimal number"));
   }
   return *value;
-}
-
-/// Adds an option whose text is read here and not by CLI11, which lets 2^64 become 2^64 - 1, and '010' 8, in silence.
-template <class T, class Read>
-CLI::Option* add_number(CLI::App& app, char const* name, T& value, std::string const& explanation, char const* type,
-                        Read read) {
-  return app
-      .add_option(
-          name,
-          [name, &value, read](CLI::results_t const& texts) {
-            value = read(std::string(name), texts.back());
-            return true;
-          },
-          explanation, false, [&value] { return message(value); })
-      ->type_name(type);
-}
-
-/// An option that takes a whole number from `least` to `most`.
-template <std::integral T>
-CLI::Option* add_integer(CLI::App& app, char const* name, T& value, T least, T most, std::string const& explanation) {
-  auto const read = [least, most](std::string const& option, std::string const& text) {
-    std::optional<T> const number = parse_integer<T>(text);
-    if (!number || *number < least || *number > most) {
-      refuse(message(option, ": '", text, "' is not a whole number from ", least, " to ", most, " in decimal digits"));
-    }
-    return *number;
-  };
-  return add_number(app, name, value, explanation, std::is_signed_v<T> ? "INT" : "UINT", read);
 }
 
 /// An option that takes a finite number; what range it has is checked later.

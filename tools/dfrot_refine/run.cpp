@@ -15,7 +15,7 @@
 #include "activations.hpp"
 #include "checkpoint.hpp"
 #include "estimate.hpp"
-#include "interrupt.hpp"
+#include "support/interrupt.hpp"
 #include "massive_warnings.hpp"
 #include "refinement_work.hpp"
 #include "survey.hpp"

@@ -1,0 +1,118 @@
+#include "layer_weights.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <dfrot/backend/cpu/policy.hpp>
+#include <dfrot/transform/norm_fusion.hpp>
+
+namespace dfrot::program {
+
+namespace {
+
+matrix<double> widen(matrix<float> const& from) {
+  matrix<double> to(from.rows(), from.columns());
+  std::copy_n(from.data(), from.rows() * from.columns(), to.data());
+  return to;
+}
+
+matrix<float> narrow(matrix<double> const& from) {
+  matrix<float> to(from.rows(), from.columns());
+  std::transform(from.data(), from.data() + from.rows() * from.columns(), to.data(),
+                 [](double x) { return static_cast<float>(x); });
+  return to;
+}
+
+/// A bias is the column that a weight has for an input of 1.
+template <class Rotation>
+std::vector<float> turn_bias(Rotation const& rotation, std::vector<float> const& bias) {
+  if (bias.empty()) {
+    return {};
+  }
+  matrix<double> row(1, bias.size());
+  std::copy(bias.begin(), bias.end(), row.data());
+  rotation.turn(row.view());
+  matrix<float> const turned = narrow(row);
+  return {turned.data(), turned.data() + bias.size()};
+}
+
+/// Reads the tensors of one layer and folds them.
+struct layer_reader {
+  int threads;
+  model_source const& source;
+  std::size_t layer;
+  model_rotation const& rotation;
+
+  [[nodiscard]] std::vector<float> row(tensor_role role) const { return source.read_row({role, layer}); }
+
+  /// A weight that reads what a norm writes. @param heads its outputs' rotation, or none
+  [[nodiscard]] matrix<float> after_norm(tensor_role role, std::vector<float> const& gain,
+                                         run_hadamard const* heads = nullptr) const {
+    matrix<double> w = widen(source.read_all({role, layer}));
+    fuse_norm_gain(cpu::policy{threads}, vector_view<float const>(gain.data(), gain.size()), w.view());
+    turn_inputs(threads, rotation.residual, w.view());
+    if (heads != nullptr) {
+      turn_outputs(threads, *heads, w.view());
+    }
+    return narrow(w);
+  }
+
+  /// A weight that writes into the residual stream. @param inner its inputs' rotation, or none
+  [[nodiscard]] matrix<float> into_stream(tensor_role role, run_hadamard const* inner) const {
+    matrix<double> w = widen(source.read_all({role, layer}));
+    turn_outputs(threads, rotation.residual, w.view());
+    if (inner != nullptr) {
+      turn_inputs(threads, *inner, w.view());
+    }
+    return narrow(w);
+  }
+};
+
+run_hadamard const* pointer(std::optional<run_hadamard> const& rotation) {
+  return rotation ? &*rotation : nullptr;
+}
+
+}  // namespace
+
+model_rotation::model_rotation(model_config const& config, residual_rotation stream) : residual(std::move(stream)) {
+  if (residual.rotates()) {
+    one_head.emplace(config.head_dim, config.head_dim);
+    queries.emplace(config.q_rows(), config.head_dim);
+    keys.emplace(config.kv_rows(), config.head_dim);
+    mlp.emplace(config.intermediate, config.intermediate);
+  }
+}
+
+layer_weights load_layer(int threads, model_source const& source, std::size_t layer, model_rotation const& rotation) {
+  layer_reader const read{threads, source, layer, rotation};
+  layer_weights result;
+  std::vector<float> const attention_gain = read.row(tensor_role::attention_gain);
+  result.q = read.after_norm(tensor_role::q, attention_gain);
+  result.k = read.after_norm(tensor_role::k, attention_gain);
+  result.v = read.after_norm(tensor_role::v, attention_gain, pointer(rotation.keys));
+  result.o = read.into_stream(tensor_role::o, pointer(rotation.queries));
+  std::vector<float> const mlp_gain = read.row(tensor_role::mlp_gain);
+  result.gate = read.after_norm(tensor_role::gate, mlp_gain);
+  result.up = read.after_norm(tensor_role::up, mlp_gain);
+  result.down = read.into_stream(tensor_role::down, pointer(rotation.mlp));
+  result.q_bias = read.row(tensor_role::q_bias);
+  result.k_bias = read.row(tensor_role::k_bias);
+  result.v_bias = read.row(tensor_role::v_bias);
+  if (rotation.keys) {
+    result.v_bias = turn_bias(*rotation.keys, result.v_bias);
+  }
+  result.o_bias = turn_bias(rotation.residual, read.row(tensor_role::o_bias));
+  return result;
+}
+
+matrix<float> load_head_rows(int threads, model_source const& source, std::vector<float> const& gain,
+                             residual_rotation const& rotation, std::size_t first, std::size_t count) {
+  matrix<float> rows(count, source.config().hidden);
+  source.read({tensor_role::head, 0}, first, rows.view());
+  matrix<double> w = widen(rows);
+  fuse_norm_gain(cpu::policy{threads}, vector_view<float const>(gain.data(), gain.size()), w.view());
+  turn_inputs(threads, rotation, w.view());
+  return narrow(w);
+}
+
+}  // namespace dfrot::program

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include <dfrot/core/matrix.hpp>
+
+#include "model_source.hpp"
+#include "residual_rotation.hpp"
+
+namespace dfrot::program {
+
+/// Every rotation of a model: the residual stream's (R1), and with it those of heads (R2: v to o; R3: queries and keys, online) and
+/// of the MLP (R4: before down, online).
+struct model_rotation {
+  /// @param residual R1; one that does not rotate leaves heads and MLP alone, too
+  /// Throws: std::invalid_argument where a head or the MLP has a width without a Hadamard matrix.
+  model_rotation(model_config const& config, residual_rotation residual);
+
+  residual_rotation residual;
+  std::optional<run_hadamard> one_head;  ///< R2, R3 of a head; none: unrotated
+  std::optional<run_hadamard> queries;   ///< of all heads in a row
+  std::optional<run_hadamard> keys;
+  std::optional<run_hadamard> mlp;  ///< R4
+};
+
+/// The weights of a layer, with gains and rotations folded in: its norms have no gain.
+struct layer_weights {
+  matrix<float> q;
+  matrix<float> k;
+  matrix<float> v;
+  matrix<float> o;
+  matrix<float> gate;
+  matrix<float> up;
+  matrix<float> down;
+  std::vector<float> q_bias;  // empty: none
+  std::vector<float> k_bias;
+  std::vector<float> v_bias;
+  std::vector<float> o_bias;
+};
+
+/// Reads a layer and folds: gains into what reads the norm's output, R1 into inputs and outputs, R2 into v and o, the inverse of R4
+/// into down. All products in double, rounded once.
+/// Throws: io_error as model_source; std::invalid_argument for a gain that is not finite.
+[[nodiscard]] layer_weights load_layer(int threads, model_source const& source, std::size_t layer,
+                                       model_rotation const& rotation);
+
+/// Rows of the head with the last gain and R1 folded in.   @param gain the last one   @param first row   @param count of rows
+[[nodiscard]] matrix<float> load_head_rows(int threads, model_source const& source, std::vector<float> const& gain,
+                                           residual_rotation const& rotation, std::size_t first, std::size_t count);
+
+}  // namespace dfrot::program
