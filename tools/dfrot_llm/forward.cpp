@@ -173,10 +173,10 @@ void round_weights(int threads, simulation const& how, std::size_t layer, layer_
     site where;
     matrix<float>* values;
   };
-  for (weight const& each : {weight{site::attention, &weights.q}, weight{site::attention, &weights.k},
-                             weight{site::attention, &weights.v}, weight{site::output, &weights.o},
-                             weight{site::mlp, &weights.gate}, weight{site::mlp, &weights.up},
-                             weight{site::down, &weights.down}}) {
+  for (weight const& each :
+       {weight{site::attention, &weights.q}, weight{site::attention, &weights.k}, weight{site::attention, &weights.v},
+        weight{site::output, &weights.o}, weight{site::mlp, &weights.gate}, weight{site::mlp, &weights.up},
+        weight{site::down, &weights.down}}) {
     if (!how.rounds(each.where, layer)) {
       continue;
     }

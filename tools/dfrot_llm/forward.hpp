@@ -15,8 +15,8 @@ namespace dfrot::program {
 /// How a model is run.
 struct forward_options {
   int threads = 1;
-  simulation rounding;             ///< what is rounded; nothing by default
-  activation_observer look = {};   ///< none: nobody looks
+  simulation rounding;                               ///< what is rounded; nothing by default
+  activation_observer look = {};                     ///< none: nobody looks
   std::function<void(std::size_t)> layer_done = {};  ///< called with the number of layers done; may throw to stop
 };
 

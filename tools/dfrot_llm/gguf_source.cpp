@@ -37,7 +37,8 @@ class gguf_keys {
 architecture kind_of(gguf_file const& file, gguf_keys const& keys) {
   if (keys.architecture() == "llama") {
     if (keys.find<std::uint64_t>("expert_count").value_or(0) != 0) {
-      throw io_error(file.name() + ": a mixture of experts, which is not known: llama and qwen2 with one MLP a layer are");
+      throw io_error(file.name() +
+                     ": a mixture of experts, which is not known: llama and qwen2 with one MLP a layer are");
     }
     return architecture::llama;
   }
@@ -62,8 +63,8 @@ std::vector<double> divisors_of(gguf_file const& file, gguf_keys const& keys, st
   if (file.contains("rope_freqs.weight")) {
     gguf_tensor const& factors = file.tensor("rope_freqs.weight");
     if (factors.rows() != 1 || factors.columns() != half) {
-      throw io_error(message(file.name(), ": the tensor rope_freqs.weight is ", factors.rows(), " x ", factors.columns(),
-                             ", not 1 x ", half));
+      throw io_error(message(file.name(), ": the tensor rope_freqs.weight is ", factors.rows(), " x ",
+                             factors.columns(), ", not 1 x ", half));
     }
     matrix<float> row(1, half);
     file.read_rows(factors, 0, row.view());
@@ -85,8 +86,8 @@ model_config read_config(gguf_file const& file) {
   config.layers = keys.get<std::size_t>("block_count");
   config.heads = keys.get<std::size_t>("attention.head_count");
   config.kv_heads = keys.find<std::size_t>("attention.head_count_kv").value_or(config.heads);
-  config.head_dim = keys.find<std::size_t>("attention.key_length")
-                        .value_or(config.heads == 0 ? 0 : config.hidden / config.heads);
+  config.head_dim =
+      keys.find<std::size_t>("attention.key_length").value_or(config.heads == 0 ? 0 : config.hidden / config.heads);
   config.norm_epsilon = keys.get<double>("attention.layer_norm_rms_epsilon");
   config.rope_base = keys.find<double>("rope.freq_base").value_or(10000);
   config.context = keys.find<std::size_t>("context_length").value_or(0);
@@ -202,6 +203,8 @@ class gguf_source : public model_source {
 
 }  // namespace
 
-std::unique_ptr<model_source> open_gguf(std::filesystem::path const& file) { return std::make_unique<gguf_source>(file); }
+std::unique_ptr<model_source> open_gguf(std::filesystem::path const& file) {
+  return std::make_unique<gguf_source>(file);
+}
 
 }  // namespace dfrot::program

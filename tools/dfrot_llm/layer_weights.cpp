@@ -68,9 +68,7 @@ struct layer_reader {
   }
 };
 
-run_hadamard const* pointer(std::optional<run_hadamard> const& rotation) {
-  return rotation ? &*rotation : nullptr;
-}
+run_hadamard const* pointer(std::optional<run_hadamard> const& rotation) { return rotation ? &*rotation : nullptr; }
 
 }  // namespace
 

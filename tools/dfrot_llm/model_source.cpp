@@ -40,22 +40,14 @@ tensor_shape shape_of(model_config const& config, tensor_role role) {
 }
 
 std::string model_source::describe(tensor_id id) {
-  constexpr char const* names[] = {"the embedding",
-                                   "the gain before attention",
-                                   "the weight of q",
-                                   "the weight of k",
-                                   "the weight of v",
-                                   "the weight of o",
-                                   "the bias of q",
-                                   "the bias of k",
-                                   "the bias of v",
-                                   "the bias of o",
-                                   "the gain before the MLP",
-                                   "the weight of gate",
-                                   "the weight of up",
-                                   "the weight of down",
-                                   "the last gain",
-                                   "the head"};
+  constexpr char const* names[] = {"the embedding",           "the gain before attention",
+                                   "the weight of q",         "the weight of k",
+                                   "the weight of v",         "the weight of o",
+                                   "the bias of q",           "the bias of k",
+                                   "the bias of v",           "the bias of o",
+                                   "the gain before the MLP", "the weight of gate",
+                                   "the weight of up",        "the weight of down",
+                                   "the last gain",           "the head"};
   std::string const name = names[static_cast<std::size_t>(id.role)];
   bool const once =
       id.role == tensor_role::embedding || id.role == tensor_role::head || id.role == tensor_role::final_gain;
@@ -68,7 +60,8 @@ matrix<float> model_source::read_all(tensor_id id) const {
   read(id, 0, values.view());
   std::size_t const row = first_non_finite_row(matrix_view<float const>(values.view()));
   if (row != all_finite) {
-    throw io_error(message(name_, ": ", describe(id), " holds NaN or infinity in row ", row, ": fetch the model again"));
+    throw io_error(
+        message(name_, ": ", describe(id), " holds NaN or infinity in row ", row, ": fetch the model again"));
   }
   return values;
 }

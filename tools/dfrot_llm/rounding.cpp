@@ -24,9 +24,8 @@ void round_to_bytes(bool symmetric, float* values, std::size_t count) {
   float const zero = symmetric ? 0.0F : std::nearbyint(-low / scale);
   float const first = symmetric ? -127.0F : 0.0F;
   float const last = symmetric ? 127.0F : 255.0F;
-  std::transform(values, values + count, values, [=](float x) {
-    return scale * (std::clamp(std::nearbyint(x / scale) + zero, first, last) - zero);
-  });
+  std::transform(values, values + count, values,
+                 [=](float x) { return scale * (std::clamp(std::nearbyint(x / scale) + zero, first, last) - zero); });
 }
 
 }  // namespace

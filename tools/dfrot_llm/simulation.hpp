@@ -26,7 +26,7 @@ enum class site : std::uint8_t {
 struct simulation {
   rounding activations;
   rounding weights;
-  rounding kv;                                                     ///< group: channels of a head
+  rounding kv;  ///< group: channels of a head
   std::set<site> sites = {site::attention, site::output, site::mlp, site::down, site::kv};  ///< all others stay exact
   std::size_t first_layer = 0;
   std::size_t last_layer = std::numeric_limits<std::size_t>::max();  ///< included

@@ -1,0 +1,305 @@
+#include "options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <limits>
+#include <map>
+#include <set>
+#include <stdexcept>
+#include <system_error>
+
+#include <dfrot/core/expects.hpp>
+#include <dfrot/io/output_target.hpp>
+#include <dfrot/version.hpp>
+
+#include "support/number_text.hpp"
+#include "support/option_numbers.hpp"
+#include "support/processors.hpp"
+#include "support/standard_output.hpp"
+#include "support/visible_text.hpp"
+
+namespace dfrot::program {
+
+namespace {
+
+constexpr char const* description =
+    "Language models in 4 bits, from file to perplexity.\n"
+    "Runs LLaMA-like models (GGUF files, or Hugging Face folders) with rotations folded into their weights,\n"
+    "and with weights, activations and keys and values rounded to few bits.\n";
+
+constexpr char const* examples =
+    "Examples:\n"
+    "  dfrot-llm perplexity model.gguf --text wiki.txt --sequences 8 --bos 1 --schemes 16-16-16,16-4-16\n"
+    "      the model as it is, and with activations in 4 bits, unrotated and under a randomized Hadamard\n"
+    "  dfrot-llm perplexity model.gguf --ids ids.npy --bos 1 --sequences 8 --schemes 4-4-4 \\\n"
+    "    --rotations hadamard,short,refined,R.npy --report r.json\n"
+    "      rotations refined for the model, and one from dfrot-refine\n"
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad input or unwritable output, 130 interrupted with Ctrl-C, 143 "
+    "by\n"
+    "SIGTERM, 129 by SIGHUP (what was measured so far is written; a second signal stops at once).\n";
+
+/// Texts that are parsed further after CLI11 has read them.
+struct raw_texts {
+  std::string model;
+  std::string text;
+  std::string ids;
+  std::string bos = "none";
+  std::vector<std::string> schemes = {"16-16-16", "16-4-16"};
+  std::string weights = "rtn";
+  std::string range = "max";
+  std::string calibration_ids;
+  std::vector<std::string> only = {"attention", "output", "mlp", "down", "kv"};
+  std::string layers = "all";
+  std::string report;
+  std::string plot;
+};
+
+void add_input(CLI::App& app, perplexity_options& chosen, raw_texts& texts) {
+  std::string const group = "Input";
+  app.add_option("MODEL", texts.model, "A GGUF file, or a folder of config.json and safetensors")->required();
+  auto* const text = app.add_option("--text", texts.text, "Text, UTF-8")->type_name("FILE")->group(group);
+  app.add_option("--ids", texts.ids, "Token ids instead of a text, one dimension, int32 or int64")
+      ->type_name("IDS.npy")
+      ->excludes(text)
+      ->group(group);
+  add_integer(app, "--sequences", chosen.sequences.count, std::size_t{0}, std::size_t{1} << 24U,
+              "Sequences from the beginning of the text, at most; 0: all")
+      ->capture_default_str()
+      ->group(group);
+  add_integer(app, "--context", chosen.sequences.context, std::size_t{2}, std::size_t{1} << 24U, "Tokens of a sequence")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--bos", texts.bos, "The token that every sequence begins with")
+      ->capture_default_str()
+      ->type_name("ID|none")
+      ->group(group);
+  add_integer(app, "--stride", chosen.sequences.stride, std::size_t{0}, std::size_t{1} << 24U,
+              "Tokens between the beginnings of two sequences; 0: they do not overlap")
+      ->capture_default_str()
+      ->group(group);
+}
+
+void add_method(CLI::App& app, perplexity_options& chosen, raw_texts& texts) {
+  std::string const group = "Method";
+  app.add_option(
+         "--rotations", chosen.rotations,
+         "Rotations of the residual stream, separated by commas. With one of them, heads and MLP\nare rotated by "
+         "Hadamard matrices, too. PATH: an .npy, channels x channels")
+      ->delimiter(',')
+      ->capture_default_str()
+      ->type_name("none|orthogonal|hadamard|short|refined|PATH,...")
+      ->group(group);
+  app.add_option("--schemes", texts.schemes, "Bits of weights, activations and KV cache, each 4, 8 or 16")
+      ->delimiter(',')
+      ->capture_default_str()
+      ->type_name("W-A-KV,...")
+      ->group(group);
+  app.add_option("--weights", texts.weights,
+                 "How weights of 4 bits are found: rounded to nearest, their scales searched")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"rtn"}).description(""))
+      ->type_name("rtn")
+      ->group(group);
+  add_integer(app, "--group", chosen.weight_group, std::size_t{0}, std::size_t{1} << 20U,
+              "Input channels of a weight that share a scale; 0: all of them")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--range", texts.range,
+                 "The scale of a token of 4 bits: by its largest magnitude, by that with its sign,\n"
+                 "or the best of 17 clip ratios")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"max", "signed", "search"}).description(""))
+      ->type_name("max|signed|search")
+      ->group(group);
+  app.add_flag("--asymmetric", chosen.asymmetric, "Activations have a zero point (keys and values always do)")
+      ->group(group);
+  app.add_option("--only", texts.only, "Where values are rounded; weights are where the layer's input is")
+      ->delimiter(',')
+      ->capture_default_str()
+      ->type_name("attention|output|mlp|down|kv,...")
+      ->group(group);
+  app.add_option("--layers", texts.layers, "The layers that are rounded, counted from 0: 5, 3-8")
+      ->capture_default_str()
+      ->type_name("FIRST-LAST|all")
+      ->group(group);
+  app.add_option("--calibration-ids", texts.calibration_ids,
+                 "Token ids to refine rotations with; without it, the end of the text")
+      ->type_name("C.npy")
+      ->group(group);
+  add_integer(app, "--calibration-sequences", chosen.calibration_sequences, std::size_t{1}, std::size_t{1} << 16U,
+              "Sequences to refine rotations with, from the end")
+      ->capture_default_str()
+      ->group(group);
+  add_integer(app, "--seed", chosen.seed, std::uint64_t{0}, std::numeric_limits<std::uint64_t>::max(),
+              "Seed of everything random")
+      ->capture_default_str()
+      ->group(group);
+  add_integer(app, "--threads", chosen.threads, 1, 4096, "Threads; the result does not depend on them")
+      ->capture_default_str()
+      ->group(group);
+}
+
+void add_output(CLI::App& app, raw_texts& texts) {
+  app.add_option("--report", texts.report, "Where the figures go, as JSON")->type_name("r.json")->group("Output");
+  app.add_option("--plot", texts.plot, "Where a picture goes")->type_name("plot.svg")->group("Output");
+}
+
+std::optional<std::filesystem::path> path_of(CLI::App const& app, char const* option, std::string const& text) {
+  if (app.count(option) == 0) {
+    return std::nullopt;
+  }
+  if (text.empty()) {
+    refuse(message(option, ": the name is empty"));
+  }
+  return std::filesystem::path(text);
+}
+
+void interpret_layers(std::string const& text, simulation& where) {
+  if (text == "all") {
+    return;
+  }
+  std::size_t const dash = text.find('-');
+  auto const first = parse_integer<std::size_t>(text.substr(0, dash));
+  auto const last = dash == std::string::npos ? first : parse_integer<std::size_t>(text.substr(dash + 1));
+  if (!first || !last || *first > *last) {
+    refuse(message("--layers: '", text, "' is neither all, nor a layer, nor FIRST-LAST"));
+  }
+  where.first_layer = *first;
+  where.last_layer = *last;
+}
+
+void interpret_sites(std::vector<std::string> const& names, simulation& where) {
+  std::map<std::string, site> const known = {{"attention", site::attention},
+                                             {"output", site::output},
+                                             {"mlp", site::mlp},
+                                             {"down", site::down},
+                                             {"kv", site::kv}};
+  where.sites.clear();
+  for (std::string const& name : names) {
+    auto const found = known.find(name);
+    if (found == known.end()) {
+      refuse(message("--only: '", name, "' is none of attention, output, mlp, down, kv"));
+    }
+    where.sites.insert(found->second);
+  }
+}
+
+bool same_file(std::filesystem::path const& a, std::filesystem::path const& b) {
+  std::error_code error;
+  if (std::filesystem::equivalent(a, b, error)) {
+    return true;
+  }
+  auto const final_name = [&error](std::filesystem::path const& name) {  // of what may not be there yet
+    return std::filesystem::weakly_canonical(resolve_output(name).path, error);
+  };
+  return final_name(a) == final_name(b);
+}
+
+/// Nothing that is read may be overwritten, and no two outputs may meet.
+void check_paths(perplexity_options const& chosen) {
+  std::vector<std::filesystem::path> read = {chosen.model};
+  for (auto const* const path : {&chosen.text, &chosen.ids, &chosen.calibration_ids}) {
+    if (*path) {
+      read.push_back(**path);
+    }
+  }
+  read.insert(read.end(), chosen.rotations.begin(), chosen.rotations.end());
+  for (auto const* const path : {&chosen.report, &chosen.plot}) {
+    for (std::filesystem::path const& input : read) {
+      if (*path && same_file(**path, input)) {
+        refuse(message("an output names an input, which would be overwritten: ", (*path)->string()));
+      }
+    }
+  }
+  if (chosen.report && chosen.plot && same_file(*chosen.report, *chosen.plot)) {
+    refuse(message("--report and --plot name the same file: ", chosen.plot->string()));
+  }
+}
+
+void interpret(CLI::App const& app, raw_texts const& texts, perplexity_options& chosen) {
+  if (texts.model.empty()) {
+    refuse("MODEL: the name is empty");
+  }
+  chosen.model = texts.model;
+  chosen.text = path_of(app, "--text", texts.text);
+  chosen.ids = path_of(app, "--ids", texts.ids);
+  if (!chosen.text && !chosen.ids) {
+    refuse("a text is needed: --text FILE, or --ids IDS.npy");
+  }
+  chosen.calibration_ids = path_of(app, "--calibration-ids", texts.calibration_ids);
+  chosen.report = path_of(app, "--report", texts.report);
+  chosen.plot = path_of(app, "--plot", texts.plot);
+  auto const bos = parse_bos(texts.bos);
+  if (!bos) {
+    refuse(message("--bos: '", texts.bos, "' is neither none nor a token id"));
+  }
+  chosen.sequences.bos = *bos;
+  if (std::string const mistake = mistake_in(chosen.sequences); !mistake.empty()) {
+    refuse(mistake);
+  }
+  chosen.schemes.clear();
+  for (std::string const& scheme : texts.schemes) {
+    try {
+      chosen.schemes.push_back(parse_bit_scheme(scheme));
+    } catch (std::invalid_argument const& error) {
+      refuse(message("--schemes: ", error.what()));
+    }
+  }
+  if (std::find(chosen.rotations.begin(), chosen.rotations.end(), "") != chosen.rotations.end()) {
+    refuse("--rotations: a name is empty");
+  }
+  chosen.range = texts.range == "max"      ? scale_range::largest
+                 : texts.range == "signed" ? scale_range::signed_range
+                                           : scale_range::searched;
+  if (chosen.asymmetric && chosen.range == scale_range::signed_range) {
+    refuse("--asymmetric: a zero point leaves --range signed nothing to choose");
+  }
+  interpret_sites(texts.only, chosen.where);
+  interpret_layers(texts.layers, chosen.where);
+  check_paths(chosen);
+}
+
+}  // namespace
+
+std::variant<perplexity_options, int> parse_options(int argument_count, char** arguments) {
+  perplexity_options chosen;
+  raw_texts texts;
+  chosen.threads = usable_processors();
+  CLI::App app(description, "dfrot-llm");
+  app.footer(examples);
+  app.get_formatter()->column_width(42);
+  app.require_subcommand(1);
+  app.set_help_flag("-h,--help", "Print this help and exit");
+  app.set_help_all_flag("--help-all", "Print the help of all commands and exit");
+  app.set_version_flag("--version",
+                       message("dfrot-llm ", DFROT_VERSION_MAJOR, ".", DFROT_VERSION_MINOR, ".", DFROT_VERSION_PATCH),
+                       "Print the version and exit");
+  CLI::App& perplexity =
+      *app.add_subcommand("perplexity", "Perplexity, and KL to the exact model, by rotation and scheme");
+  perplexity.get_formatter()->column_width(42);
+  perplexity.set_help_flag("-h,--help", "Print this help and exit");
+  add_input(perplexity, chosen, texts);
+  add_method(perplexity, chosen, texts);
+  add_output(perplexity, texts);
+  try {
+    app.parse(argument_count, arguments);
+    interpret(perplexity, texts, chosen);
+  } catch (CLI::CallForHelp const&) {
+    write_standard_output(app.help());  // of the command, where one was named
+    return int{done};
+  } catch (CLI::CallForAllHelp const&) {
+    write_standard_output(app.help("", CLI::AppFormatMode::All));
+    return int{done};
+  } catch (CLI::CallForVersion const& version) {
+    write_standard_output(message(version.what(), "\n"));
+    return int{done};
+  } catch (CLI::ParseError const& error) {
+    std::fprintf(stderr, "dfrot-llm: %s (dfrot-llm --help-all lists the options)\n",
+                 visible_text(error.what()).c_str());
+    return int{wrong_usage};
+  }
+  return chosen;
+}
+
+}  // namespace dfrot::program

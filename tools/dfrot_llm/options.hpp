@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "bit_scheme.hpp"
+#include "simulation.hpp"
+#include "text_source.hpp"
+
+namespace dfrot::program {
+
+/// The exit codes of dfrot-llm. by_signal: to this the number of the signal that ended the work is added, as shells do.
+enum exit_code : int { done = 0, failed = 1, wrong_usage = 2, bad_input = 3, by_signal = 128 };
+
+/// The command line of `dfrot-llm perplexity`.
+struct perplexity_options {
+  std::filesystem::path model;
+  std::optional<std::filesystem::path> text;  ///< this or the ids
+  std::optional<std::filesystem::path> ids;
+  sequence_options sequences;
+  std::vector<std::string> rotations = {"none", "hadamard"};  ///< or a file
+  std::vector<bit_scheme> schemes = {{16, 16, 16}, {16, 4, 16}};
+  scale_range range = scale_range::largest;
+  bool asymmetric = false;       ///< activations
+  std::size_t weight_group = 0;  ///< input channels of a weight that share a scale; 0: all
+  simulation where;              ///< sites and layers
+  std::uint64_t seed = 0;
+  std::optional<std::filesystem::path> calibration_ids;  ///< none: the end of the text
+  std::size_t calibration_sequences = 4;
+  int threads = 1;
+  std::optional<std::filesystem::path> report;
+  std::optional<std::filesystem::path> plot;
+};
+
+/// Reads the command line. Returns the options, or the exit code where there is nothing left to do (--help, --version, a mistake),
+/// after it has printed what the user should read.
+[[nodiscard]] std::variant<perplexity_options, int> parse_options(int argument_count, char** arguments);
+
+}  // namespace dfrot::program
