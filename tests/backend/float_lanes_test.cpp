@@ -8,6 +8,7 @@
 
 #include "support/catch.hpp"
 #include "support/gaussian_matrix.hpp"
+#include "support/instruction_sets.hpp"
 
 using namespace dfrot;
 
@@ -29,7 +30,7 @@ bool same_bits(float a, float b) { return std::bit_cast<std::uint32_t>(a) == std
 
 }  // namespace
 
-TEMPLATE_LIST_TEST_CASE("lanes convert as numbers do one by one, to the bit", "", cpu::available_isas) {
+TEMPLATE_LIST_TEST_CASE("lanes convert as numbers do one by one, to the bit", "", test::instruction_sets) {
   using lanes = cpu::float_lanes<TestType>;
   auto const check = [](auto stored_type) {
     using T = decltype(stored_type);
@@ -58,7 +59,7 @@ TEMPLATE_LIST_TEST_CASE("lanes convert as numbers do one by one, to the bit", ""
   check(bfloat16{});
 }
 
-TEMPLATE_LIST_TEST_CASE("partial loads and stores touch only their own memory", "", cpu::available_isas) {
+TEMPLATE_LIST_TEST_CASE("partial loads and stores touch only their own memory", "", test::instruction_sets) {
   using lanes = cpu::float_lanes<TestType>;
   auto const check = [](auto stored_type) {
     using T = decltype(stored_type);
@@ -82,7 +83,7 @@ TEMPLATE_LIST_TEST_CASE("partial loads and stores touch only their own memory", 
   check(bfloat16{});
 }
 
-TEMPLATE_LIST_TEST_CASE("lanes calculate", "", cpu::available_isas) {
+TEMPLATE_LIST_TEST_CASE("lanes calculate", "", test::instruction_sets) {
   using lanes = cpu::float_lanes<TestType>;
   auto const x = test::gaussian_matrix<float>(3, lanes::width, 9);
   auto const a = lanes::load(x.data());
