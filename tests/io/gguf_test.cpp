@@ -480,6 +480,7 @@ TEST_CASE("gguf: a writer refuses what does not fit to what was said") {
   refuse([](writer& f) { f.set("\n", 1); }, "a key of 1 bytes");
   refuse([](writer& f) { f.set("k", 1), f.set("k", 2); }, "set twice");
   refuse([](writer& f) { f.set("general.alignment", std::uint32_t{3}); }, "power of two");
+  refuse([](writer& f) { f.set("general.alignment", std::uint32_t{1} << 31U); }, "power of two up to 65536");
   refuse([](writer& f) { f.add_tensor("", ggml_type::f32, {1}); }, "name of 0 bytes");
   refuse([](writer& f) { f.add_tensor(std::string(64, 'n'), ggml_type::f32, {1}); }, "name of 64 bytes");
   refuse([](writer& f) { f.add_tensor("t", static_cast<ggml_type>(77), {1}); }, "type 77");
