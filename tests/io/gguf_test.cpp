@@ -98,7 +98,7 @@ double expected_value(ggml_type type, std::uint8_t const* block, std::size_t j) 
       int const high = b.at(1024 + 256 * (j / 128) + 8 * (k % 32) + 2 * (k / 32), 2);
       return b.half_at(208) * b.signed_byte(192 + j / 16) * (low + 16 * high - 32);
     }
-    case ggml_type::mxfp4: {
+    case ggml_type::mx_fp4: {
       int const code = b.at(8 + nibble, 4);
       int const exponent = code >> 1 & 3;
       double const size = exponent == 0 ? 0.5 * (code & 1) : std::ldexp(2 + (code & 1), exponent - 2);
@@ -129,7 +129,7 @@ std::vector<std::uint8_t> random_rows(ggml_type type, std::size_t blocks, std::m
         block[place] = static_cast<std::uint8_t>(block[place] ^ (i % 2 == 0 ? 0x40 : 0x7c));  // subnormal at times
       }
     }
-    if (type == ggml_type::mxfp4 && block[0] > 250) {
+    if (type == ggml_type::mx_fp4 && block[0] > 250) {
       block[0] = static_cast<std::uint8_t>(block[0] - 250);  // the least scales, which are subnormal floats
     }
   }
@@ -138,9 +138,9 @@ std::vector<std::uint8_t> random_rows(ggml_type type, std::size_t blocks, std::m
 
 constexpr ggml_type all_types[] = {ggml_type::f32,  ggml_type::f16,  ggml_type::bf16, ggml_type::q4_0,
                                    ggml_type::q4_1, ggml_type::q5_0, ggml_type::q5_1, ggml_type::q8_0,
-                                   ggml_type::q4_k, ggml_type::q5_k, ggml_type::q6_k, ggml_type::mxfp4};
+                                   ggml_type::q4_k, ggml_type::q5_k, ggml_type::q6_k, ggml_type::mx_fp4};
 constexpr ggml_type written_types[] = {ggml_type::f32,  ggml_type::f16,  ggml_type::bf16, ggml_type::q8_0,
-                                       ggml_type::q4_0, ggml_type::q4_1, ggml_type::mxfp4};
+                                       ggml_type::q4_0, ggml_type::q4_1, ggml_type::mx_fp4};
 
 bool same_bits(float a, float b) { return detail::bit_cast<std::uint32_t>(a) == detail::bit_cast<std::uint32_t>(b); }
 
@@ -335,7 +335,7 @@ TEST_CASE("gguf: values that a type has are read as they were written") {
                                                   3.0F
                   : type == ggml_type::q8_0
                       ? size * static_cast<float>(first ? 127 : static_cast<int>(random() % 255) - 127)
-                  : type == ggml_type::mxfp4 ? size * e2m1::value(first ? 7 : code)
+                  : type == ggml_type::mx_fp4 ? size * e2m1::value(first ? 7 : code)
                                              : size * static_cast<float>(code - 8);
       }
     }
@@ -373,8 +373,8 @@ TEST_CASE("gguf: codes are written exactly, packed or one a byte") {
   gguf_writer writer(path);
   writer.add_tensor("bytes", ggml_type::q4_0, {rows, columns});
   writer.add_tensor("packed", ggml_type::q4_0, {rows, columns});
-  writer.add_tensor("mx", ggml_type::mxfp4, {rows, columns});
-  writer.add_tensor("mx of floats", ggml_type::mxfp4, {rows, columns});
+  writer.add_tensor("mx", ggml_type::mx_fp4, {rows, columns});
+  writer.add_tensor("mx of floats", ggml_type::mx_fp4, {rows, columns});
   write_gguf_codes(writer, "bytes", q.row_block(0, 4));
   write_gguf_codes(writer, "bytes", q.row_block(4, 5));
   write_gguf_codes(writer, "packed", q_packed.as_const());
@@ -448,7 +448,7 @@ TEST_CASE("gguf: values that a type cannot store are named, and no file appears"
                                     {ggml_type::q4_1, nan},
                                     {ggml_type::q4_1, 15.0F * 65520.0F},
                                     {ggml_type::q4_1, -65520.0F},
-                                    {ggml_type::mxfp4, -infinity}}) {
+                                    {ggml_type::mx_fp4, -infinity}}) {
     CAPTURE(name_of(type), value);
     matrix<float> x(3, 64);
     x(2, 37) = value;
