@@ -139,7 +139,7 @@ std::vector<std::uint8_t> random_rows(ggml_type type, std::size_t blocks, std::m
 constexpr ggml_type all_types[] = {ggml_type::f32,  ggml_type::f16,  ggml_type::bf16, ggml_type::q4_0,
                                    ggml_type::q4_1, ggml_type::q5_0, ggml_type::q5_1, ggml_type::q8_0,
                                    ggml_type::q4_k, ggml_type::q5_k, ggml_type::q6_k, ggml_type::mx_fp4};
-constexpr ggml_type written_types[] = {ggml_type::f32,  ggml_type::f16,  ggml_type::bf16, ggml_type::q8_0,
+constexpr ggml_type written_types[] = {ggml_type::f32,  ggml_type::f16,  ggml_type::bf16,  ggml_type::q8_0,
                                        ggml_type::q4_0, ggml_type::q4_1, ggml_type::mx_fp4};
 
 bool same_bits(float a, float b) { return detail::bit_cast<std::uint32_t>(a) == detail::bit_cast<std::uint32_t>(b); }
@@ -336,7 +336,7 @@ TEST_CASE("gguf: values that a type has are read as they were written") {
                   : type == ggml_type::q8_0
                       ? size * static_cast<float>(first ? 127 : static_cast<int>(random() % 255) - 127)
                   : type == ggml_type::mx_fp4 ? size * e2m1::value(first ? 7 : code)
-                                             : size * static_cast<float>(code - 8);
+                                              : size * static_cast<float>(code - 8);
       }
     }
     matrix<float> const y = written_and_read(type, x);
