@@ -67,8 +67,8 @@ UMBRELLAS = {
 EVERYTHING = {".hpp": "dfrot.hpp", ".cuh": "cuda_refinement.cuh"}
 
 # Headers that a program includes by itself, if at all, with all that only they bring: the first declares the functions of a BLAS,
-# which clashes with other declarations of them; the others need nlohmann_json.
-ON_REQUEST = {"linalg/blas.hpp", "io/safetensors.hpp", "io/safetensors_writer.hpp", "io/strict_json.hpp"}
+# which clashes with other declarations of them; one needs xsimd; the others need nlohmann_json.
+ON_REQUEST = {"linalg/blas.hpp", "backend/cpu/isa/xsimd.hpp", "io/safetensors.hpp", "io/safetensors_writer.hpp", "io/strict_json.hpp"}
 
 # What is not the standard library, and the only rooms that may include it.
 DEPENDENCIES = {

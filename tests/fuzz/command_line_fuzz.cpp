@@ -12,8 +12,8 @@
 #include <variant>
 #include <vector>
 
-#include "../../tools/support/number_text.hpp"
 #include "../../tools/dfrot_refine/options.hpp"
+#include "../../tools/support/number_text.hpp"
 #include "bytes.hpp"
 #include "finding.hpp"
 

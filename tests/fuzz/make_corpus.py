@@ -78,6 +78,95 @@ def npy_seeds():
     yield "empty", b""
 
 
+def gguf_text(value):
+    value = value if isinstance(value, bytes) else value.encode()
+    return struct.pack("<Q", len(value)) + value
+
+
+def gguf_key(name, kind, value):
+    return gguf_text(name) + struct.pack("<I", kind) + value
+
+
+def gguf_array(kind, count, elements):
+    return struct.pack("<IQ", kind, count) + elements
+
+
+def gguf_tensor(name="a", sizes=(4, 2), kind=0, offset=0, dimensions=None):
+    """What a header says of a tensor; sizes in the file's order, the neighbouring dimension first."""
+    count = len(sizes) if dimensions is None else dimensions
+    return gguf_text(name) + struct.pack(f"<I{len(sizes)}QIQ", count, *sizes, kind, offset)
+
+
+def gguf(keys=None, tensors=None, data=bytes(range(32)), magic=b"GGUF", version=3, counts=None):
+    """A GGUF file; what is not given is sound."""
+    keys = [gguf_key("general.architecture", 8, gguf_text("llama"))] if keys is None else keys
+    tensors = [gguf_tensor()] if tensors is None else tensors
+    counts = counts or (len(tensors), len(keys))
+    header = magic + struct.pack("<I2Q", version, *counts) + b"".join(keys) + b"".join(tensors)
+    return header + bytes(-len(header) % 32) + data
+
+
+def gguf_seeds():
+    blocks = {"f32": (0, 1, 4), "f16": (1, 1, 2), "q4_0": (2, 32, 18), "q4_1": (3, 32, 20), "q5_0": (6, 32, 22), "q5_1": (7, 32, 24),
+              "q8_0": (8, 32, 34), "q4_k": (12, 256, 144), "q5_k": (13, 256, 176), "q6_k": (14, 256, 210), "bf16": (30, 1, 2),
+              "mxfp4": (39, 32, 17)}
+    for name, (kind, columns, size) in blocks.items():
+        yield f"sound-{name}", gguf(tensors=[gguf_tensor(sizes=(columns, 3), kind=kind)], data=random.Random(kind).randbytes(3 * size))
+    numbers = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
+    keys = [gguf_key(f"k{kind}", kind, struct.pack(form, 1)) for kind, form in numbers.items()]
+    keys += [gguf_key(f"a{kind}", 9, gguf_array(kind, 2, struct.pack(form, 0) + struct.pack(form, 1))) for kind, form in numbers.items()]
+    yield "sound-keys", gguf(keys + [gguf_key("texts", 9, gguf_array(8, 2, gguf_text("a") + gguf_text("")))])
+    yield "sound-two-tensors", gguf(tensors=[gguf_tensor("b", offset=32), gguf_tensor("a")], data=bytes(64))
+    yield "sound-v2", gguf(version=2)
+    yield "version-1", gguf(version=1)
+    yield "big-endian", gguf(version=0x03000000)
+    yield "older-format", gguf(magic=b"tjgg")
+    yield "count-of-tensors-2-to-the-63", gguf(counts=(2**63, 1))
+    yield "count-of-keys-2-to-the-63", gguf(counts=(1, 2**63))
+    yield "count-wraps-times-its-size", gguf(counts=(2**64 // 33 + 1, 2**64 // 14 + 1))
+    yield "text-2-to-the-63", gguf([gguf_text("k") + struct.pack("<IQ", 8, 2**63)])
+    yield "text-1-GiB", gguf([gguf_text("k") + struct.pack("<IQ", 8, 2**30)])
+    yield "array-2-to-the-63", gguf([gguf_key("k", 9, gguf_array(10, 2**63, b""))])
+    yield "array-bytes-wrap", gguf([gguf_key("k", 9, gguf_array(10, 2**61 + 1, bytes(8)))])
+    yield "array-of-texts-2-to-the-61", gguf([gguf_key("k", 9, gguf_array(8, 2**61, gguf_text("a")))])
+    yield "array-of-arrays", gguf([gguf_key("k", 9, struct.pack("<IQ", 9, 1) * 100 + gguf_array(4, 1, bytes(4)))])
+    yield "type-of-value-13", gguf([gguf_key("k", 13, bytes(8))])
+    yield "type-of-value-negative", gguf([gguf_key("k", 2**32 - 1, bytes(8))])
+    yield "key-twice", gguf([gguf_key("k", 0, b"1")] * 2)
+    yield "key-empty", gguf([gguf_key("", 0, b"1")])
+    yield "key-with-zero-byte", gguf([gguf_key("a\0b", 0, b"1")])
+    yield "key-no-utf-8", gguf([gguf_key(b"\xff", 0, b"1")])
+    yield "key-with-a-line-break", gguf([gguf_key("\n\x1b[31m", 0, b"1")])
+    yield "bool-2", gguf([gguf_key("k", 7, b"\2")])
+    for alignment in (0, 3, 1, 2**31, 2**32 - 1):
+        yield f"alignment-{alignment}", gguf([gguf_key("general.alignment", 4, struct.pack("<I", alignment))])
+    yield "alignment-a-text", gguf([gguf_key("general.alignment", 8, gguf_text("32"))])
+    yield "name-twice", gguf(tensors=[gguf_tensor(), gguf_tensor(offset=32)], data=bytes(64))
+    yield "name-with-zero-byte", gguf(tensors=[gguf_tensor("a\0")])
+    yield "dimensions-0", gguf(tensors=[gguf_tensor(sizes=())])
+    yield "dimensions-5", gguf(tensors=[gguf_tensor(sizes=(1,) * 5)])
+    yield "dimensions-2-to-the-31", gguf(tensors=[gguf_tensor(dimensions=2**31)])
+    yield "size-0", gguf(tensors=[gguf_tensor(sizes=(0, 2))])
+    yield "size-product-wraps-to-0", gguf(tensors=[gguf_tensor(sizes=(2**32, 2**32))])
+    yield "size-product-negative", gguf(tensors=[gguf_tensor(sizes=(2**32, 2**31))])
+    yield "size-nbytes-wraps", gguf(tensors=[gguf_tensor(sizes=(2**61,), kind=28)])
+    yield "size-no-multiple-of-the-block", gguf(tensors=[gguf_tensor(sizes=(33,), kind=2)])
+    yield "type-unknown", gguf(tensors=[gguf_tensor(kind=4711)])
+    yield "type-negative", gguf(tensors=[gguf_tensor(kind=2**32 - 1)])
+    yield "type-not-decoded", gguf(tensors=[gguf_tensor(kind=26)])
+    yield "offset-not-aligned", gguf(tensors=[gguf_tensor(offset=4)], data=bytes(64))
+    yield "offset-beyond-file", gguf(tensors=[gguf_tensor(offset=64)])
+    yield "offset-wraps", gguf(tensors=[gguf_tensor(offset=2**64 - 32)])
+    yield "offsets-overlap", gguf(tensors=[gguf_tensor(sizes=(9,)), gguf_tensor("b", (1,), offset=32)], data=bytes(64))
+    yield "offsets-equal", gguf(tensors=[gguf_tensor(), gguf_tensor("b")])
+    yield "sum-of-sizes-wraps", gguf(tensors=[gguf_tensor(f"t{i}", (2**59,), 24, 32 * i) for i in range(33)])
+    yield "truncated-numbers", gguf()[:-1]
+    yield "truncated-header", gguf()[:60]
+    yield "bytes-after-the-numbers", gguf() + b"x" * 40
+    yield "another-file", npy()
+    yield "empty", b""
+
+
 def fnv1a(data):
     total = 0xcbf29ce484222325
     for byte in data:
@@ -333,7 +422,7 @@ def agree_seeds(kinds, count):
 
 
 TYPES = ("float", "double", "half", "bfloat16")
-SEEDS = {"npy": npy_seeds, "short_rotation": short_rotation_seeds, "checkpoint": checkpoint_seeds,
+SEEDS = {"npy": npy_seeds, "gguf": gguf_seeds, "short_rotation": short_rotation_seeds, "checkpoint": checkpoint_seeds,
          "safetensors": safetensors_seeds, "command_line": command_line_seeds, "agree_quantize": agree_seeds(TYPES, 24),
          "agree_rotation": agree_seeds(TYPES, 24), "agree_gemm": agree_seeds(("product",), 16)}
 

@@ -5,7 +5,6 @@ find_program(DFROT_ARM_CXX aarch64-linux-gnu-g++)
 find_program(DFROT_ARM_EMULATOR NAMES qemu-aarch64-static qemu-aarch64)
 mark_as_advanced(DFROT_ARM_CXX DFROT_ARM_EMULATOR)
 find_path(catch2_header catch2/catch.hpp NO_CACHE)
-find_path(xsimd_headers xsimd/xsimd.hpp NO_CACHE HINTS ${dfrot_xsimd_include})
 
 set(missing "")
 if(NOT DFROT_ARM_CXX)
@@ -14,8 +13,6 @@ elseif(NOT DFROT_ARM_EMULATOR)
   set(missing "qemu-aarch64 not found (Debian: apt-get install qemu-user-static)")
 elseif(Catch2_VERSION VERSION_GREATER_EQUAL 3 OR NOT catch2_header)
   set(missing "they take the one header of Catch2 2")
-elseif(NOT xsimd_headers)
-  set(missing "the folder of xsimd's headers was not found")
 endif()
 if(missing)
   message(STATUS "dfrot: the tests for 64-bit ARM are left out: ${missing}")
@@ -26,8 +23,7 @@ endif()
 set(arm_include "${CMAKE_CURRENT_BINARY_DIR}/arm_include")
 file(MAKE_DIRECTORY "${arm_include}")
 file(CREATE_LINK "${catch2_header}/catch2" "${arm_include}/catch2" SYMBOLIC)
-file(CREATE_LINK "${xsimd_headers}/xsimd" "${arm_include}/xsimd" SYMBOLIC)
-set(arm_command "${DFROT_ARM_CXX}" -std=c++20 -DNDEBUG -Wno-psabi -D${catch_definition} -isystem "${arm_include}"
+set(arm_command "${DFROT_ARM_CXX}" -std=c++20 -DNDEBUG -DDFROT_TEST_ONE_INSTRUCTION_SET -Wno-psabi -D${catch_definition} -isystem "${arm_include}"
   -I "${PROJECT_SOURCE_DIR}/include" -I "${PROJECT_SOURCE_DIR}/tests")
 
 # Compiles one source to an object, whose path is set in the variable `result`.

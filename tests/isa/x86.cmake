@@ -18,6 +18,7 @@ function(dfrot_add_isa_test name)
   dfrot_add_program(dfrot_isa_${name} SOURCES ${kernel_tests} LIBRARIES dfrot_isa_main dfrot::kernels)
   # -O1 halves the time that it takes to compile them; the tests of the rooms have -O3.
   target_compile_options(dfrot_isa_${name} PRIVATE -O1 ${ARGN})
+  target_compile_definitions(dfrot_isa_${name} PRIVATE DFROT_TEST_ONE_INSTRUCTION_SET)
   add_test(NAME isa.${name} COMMAND dfrot_isa_only_with ${name} $<TARGET_FILE:dfrot_isa_${name}>)
   set_tests_properties(isa.${name} PROPERTIES TIMEOUT 600 SKIP_RETURN_CODE 77)
 endfunction()

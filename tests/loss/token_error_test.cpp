@@ -12,6 +12,7 @@
 
 #include "support/catch.hpp"
 #include "support/gaussian_matrix.hpp"
+#include "support/instruction_sets.hpp"
 
 using namespace dfrot;
 using dfrot::test::gaussian_matrix;
@@ -71,7 +72,7 @@ TEMPLATE_TEST_CASE("a token error is the distance to the dequantized codes, in f
   }
 }
 
-TEMPLATE_LIST_TEST_CASE("every instruction set measures the reference's errors", "", cpu::available_isas) {
+TEMPLATE_LIST_TEST_CASE("every instruction set measures the reference's errors", "", test::instruction_sets) {
   cpu::basic_policy<TestType> const on{};
   auto const check = [&](auto stored_type) {
     using T = decltype(stored_type);

@@ -21,6 +21,7 @@
 
 #include "support/catch.hpp"
 #include "support/gaussian_matrix.hpp"
+#include "support/instruction_sets.hpp"
 
 // FP4 in blocks, and codebooks: every instruction set gives the bits of the reference.
 
@@ -113,7 +114,7 @@ void compare(std::size_t columns) {
 
 }  // namespace
 
-TEMPLATE_LIST_TEST_CASE("all instruction sets agree to the bit on FP4 and codebooks", "", cpu::available_isas) {
+TEMPLATE_LIST_TEST_CASE("all instruction sets agree to the bit on FP4 and codebooks", "", test::instruction_sets) {
   for (std::size_t columns = 1; columns <= 300; ++columns) {
     compare<TestType, mxfp4, float>(columns);
     compare<TestType, mxfp4, half>(columns);
@@ -130,7 +131,7 @@ TEMPLATE_LIST_TEST_CASE("all instruction sets agree to the bit on FP4 and codebo
 }
 
 TEMPLATE_LIST_TEST_CASE("codes of FP4, one a byte, and values without codes are those of packed ones", "",
-                        cpu::available_isas) {
+                        test::instruction_sets) {
   cpu::basic_policy<TestType> const on{};
   for (std::size_t columns = 1; columns <= 200; ++columns) {
     CAPTURE(columns);
@@ -155,7 +156,7 @@ TEMPLATE_LIST_TEST_CASE("codes of FP4, one a byte, and values without codes are 
   }
 }
 
-TEMPLATE_LIST_TEST_CASE("errors of FP4 are those of the reference", "", cpu::available_isas) {
+TEMPLATE_LIST_TEST_CASE("errors of FP4 are those of the reference", "", test::instruction_sets) {
   auto const check = [](auto const& scheme, std::size_t columns) {
     auto x = hard_rows<float>(columns);
     matrix_view<float const> const view = x.view();
@@ -178,7 +179,7 @@ TEMPLATE_LIST_TEST_CASE("errors of FP4 are those of the reference", "", cpu::ava
 }
 
 TEMPLATE_LIST_TEST_CASE("a value of FP4 rows that is not finite is found, and its row gets no codes", "",
-                        cpu::available_isas) {
+                        test::instruction_sets) {
   cpu::basic_policy<TestType> const on{};
   for (std::size_t const columns : {1U, 16U, 129U}) {
     for (std::size_t bad = 0; bad < columns; bad += 5) {

@@ -11,6 +11,7 @@
 
 #include "support/catch.hpp"
 #include "support/gaussian_matrix.hpp"
+#include "support/instruction_sets.hpp"
 
 using namespace dfrot;
 using dfrot::test::gaussian_matrix;
@@ -19,7 +20,7 @@ namespace {
 
 template <class... Archs>
 std::tuple<reference::policy, cpu::basic_policy<Archs>...> with_reference(std::tuple<Archs...> const&);
-using all_policies = decltype(with_reference(cpu::available_isas{}));
+using all_policies = decltype(with_reference(test::instruction_sets{}));
 
 template <class P>
 P with_threads(int threads) {
@@ -258,7 +259,8 @@ TEMPLATE_LIST_TEST_CASE("scaled products are those of float64, and the reference
   }
 }
 
-TEMPLATE_LIST_TEST_CASE("more tokens than are unpacked at a time give the reference's bits", "", cpu::available_isas) {
+TEMPLATE_LIST_TEST_CASE("more tokens than are unpacked at a time give the reference's bits", "",
+                        test::instruction_sets) {
   for (std::size_t const group : {0U, 128U}) {
     scaled_product const product({false, group}, 150, 37, 4096);
     CAPTURE(group);
@@ -266,7 +268,7 @@ TEMPLATE_LIST_TEST_CASE("more tokens than are unpacked at a time give the refere
   }
 }
 
-TEMPLATE_LIST_TEST_CASE("any number of threads gives the same bytes", "", cpu::available_isas) {
+TEMPLATE_LIST_TEST_CASE("any number of threads gives the same bytes", "", test::instruction_sets) {
   using policy = cpu::basic_policy<TestType>;
   for (std::size_t const m : {1U, 31U, 300U}) {
     for (std::size_t const group : {0U, 128U, 50U}) {

@@ -16,6 +16,7 @@
 
 #include "support/catch.hpp"
 #include "support/gaussian_matrix.hpp"
+#include "support/instruction_sets.hpp"
 #include "support/model_sizes.hpp"
 
 // Every instruction set gives the bits of the reference: codes, packed bytes, scales, zero points, values.
@@ -178,7 +179,7 @@ void compare_on(std::size_t columns) {
 
 }  // namespace
 
-TEMPLATE_LIST_TEST_CASE("all instruction sets agree to the bit on every small size", "", cpu::available_isas) {
+TEMPLATE_LIST_TEST_CASE("all instruction sets agree to the bit on every small size", "", test::instruction_sets) {
   for (std::size_t columns = 1; columns <= 300; ++columns) {
     compare_on<TestType, float>(columns);
     compare_on<TestType, half>(columns);
@@ -189,7 +190,7 @@ TEMPLATE_LIST_TEST_CASE("all instruction sets agree to the bit on every small si
   }
 }
 
-TEMPLATE_LIST_TEST_CASE("all instruction sets agree to the bit on the sizes of models", "", cpu::available_isas) {
+TEMPLATE_LIST_TEST_CASE("all instruction sets agree to the bit on the sizes of models", "", test::instruction_sets) {
   std::size_t number = 0;
   for (std::size_t const columns : test::model_sizes) {
     auto const x = gaussian_matrix<float>(2, columns, columns);
@@ -201,7 +202,7 @@ TEMPLATE_LIST_TEST_CASE("all instruction sets agree to the bit on the sizes of m
 }
 
 TEMPLATE_LIST_TEST_CASE("all instruction sets agree to the bit on rows of many groups, one of them hard", "",
-                        cpu::available_isas) {
+                        test::instruction_sets) {
   std::size_t number = 0;
   for (std::size_t const columns :
        {128U, 384U, 640U, 896U, 1024U, 1920U}) {  // up to 60 groups, also not sixteen at a time
@@ -225,7 +226,7 @@ TEMPLATE_LIST_TEST_CASE("all instruction sets agree to the bit on rows of many g
   }
 }
 
-TEMPLATE_LIST_TEST_CASE("the number of threads changes no byte", "", cpu::available_isas) {
+TEMPLATE_LIST_TEST_CASE("the number of threads changes no byte", "", test::instruction_sets) {
   auto const x = gaussian_matrix<float>(301, 200, 4);
   for (int const threads : {1, 2, 5}) {
     compare(cpu::basic_policy<TestType>{threads}, {true, 33}, matrix_view<float const>(x.view()));
@@ -236,7 +237,7 @@ TEMPLATE_LIST_TEST_CASE("the number of threads changes no byte", "", cpu::availa
 }
 
 TEMPLATE_LIST_TEST_CASE("a value that is not finite is found in every column, and its row gets no codes", "",
-                        cpu::available_isas) {
+                        test::instruction_sets) {
   auto const check = [](auto stored_type) {
     using T = decltype(stored_type);
     using Real = arithmetic_t<T>;
@@ -271,7 +272,7 @@ TEMPLATE_LIST_TEST_CASE("a value that is not finite is found in every column, an
   check(bfloat16{});
 }
 
-TEMPLATE_LIST_TEST_CASE("all instruction sets pack and unpack alike", "", cpu::available_isas) {
+TEMPLATE_LIST_TEST_CASE("all instruction sets pack and unpack alike", "", test::instruction_sets) {
   cpu::basic_policy<TestType> const on{};
   for (std::size_t columns = 0; columns <= 300; ++columns) {
     guarded<std::int8_t> codes(3, columns);

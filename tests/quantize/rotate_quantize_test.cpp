@@ -21,6 +21,7 @@
 
 #include "support/catch.hpp"
 #include "support/gaussian_matrix.hpp"
+#include "support/instruction_sets.hpp"
 
 using namespace dfrot;
 using dfrot::test::contains_text;
@@ -68,7 +69,7 @@ int4_scheme const schemes[] = {{}, {false}, {true, 128}, {false, 32, 0.9F}, {tru
 template <class Check>
 void for_each_policy(Check const& check) {
   check(reference::policy{});
-  std::apply([&](auto... isa) { (check(cpu::basic_policy<decltype(isa)>{2}), ...); }, cpu::available_isas{});
+  std::apply([&](auto... isa) { (check(cpu::basic_policy<decltype(isa)>{2}), ...); }, test::instruction_sets{});
 }
 
 }  // namespace

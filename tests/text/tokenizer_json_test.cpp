@@ -122,6 +122,7 @@ TEST_CASE("a tokenizer.json that is damaged is refused with its name") {
   };
   refuses(R"("a": 0)", R"("a": -1)", "the id of token 'a'");
   refuses(R"("a": 0)", R"("a": 1000000000000)", "the id of token 'a'");
+  refuses(R"("a": 0)", R"("a": 1042)", "is no whole number below 1042");  // 7 and 2 tokens
   refuses(R"("a": 0)", R"("a": 0.5)", "the id of token 'a'");
   refuses(R"("a": 0)", R"("a": 1)", "id 1 is that of 'a' and of 'b'");
   refuses(R"("a": 0)", R"("a": 0, "a": 0)", "holds a key twice");

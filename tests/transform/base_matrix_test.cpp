@@ -11,6 +11,7 @@
 #include <dfrot/transform/hadamard_order.hpp>
 
 #include "support/catch.hpp"
+#include "support/instruction_sets.hpp"
 
 using namespace dfrot;
 
@@ -95,7 +96,7 @@ void check_bases() {
 }  // namespace
 
 TEST_CASE("the base matrix is the order's own, for every base, instruction set and length of runs") {
-  std::apply([](auto... arch) { (check_bases<decltype(arch)>(), ...); }, cpu::available_isas{});
+  std::apply([](auto... arch) { (check_bases<decltype(arch)>(), ...); }, test::instruction_sets{});
 }
 
 TEST_CASE("the base matrix of doubles, and beyond the largest base of the fast kernels") {

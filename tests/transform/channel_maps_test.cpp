@@ -24,6 +24,7 @@
 
 #include "support/catch.hpp"
 #include "support/gaussian_matrix.hpp"
+#include "support/instruction_sets.hpp"
 
 using namespace dfrot;
 using dfrot::test::contains_text;
@@ -38,7 +39,7 @@ void for_each_policy(Check const& check) {
   if constexpr (std::is_same_v<T, double>) {
     check(cpu::policy{});
   } else {
-    std::apply([&](auto... isa) { (check(cpu::basic_policy<decltype(isa)>{}), ...); }, cpu::available_isas{});
+    std::apply([&](auto... isa) { (check(cpu::basic_policy<decltype(isa)>{}), ...); }, test::instruction_sets{});
   }
 }
 

@@ -16,6 +16,7 @@
 
 #include "support/catch.hpp"
 #include "support/gaussian_matrix.hpp"
+#include "support/instruction_sets.hpp"
 #include "support/model_sizes.hpp"
 
 using namespace dfrot;
@@ -26,7 +27,7 @@ namespace {
 
 template <class Check>
 void for_each_isa(Check const& check) {
-  std::apply([&](auto... isa) { (check(cpu::basic_policy<decltype(isa)>{1}), ...); }, cpu::available_isas{});
+  std::apply([&](auto... isa) { (check(cpu::basic_policy<decltype(isa)>{1}), ...); }, test::instruction_sets{});
 }
 
 /// What one rounding to T may add, relative to the largest result; float sums of n terms add a few of their own.

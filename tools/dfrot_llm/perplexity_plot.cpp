@@ -76,6 +76,15 @@ void draw_result(svg_page& page, panel const& where, log_axis const& axis, quant
   draw_mark(page, {x, where.up(axis.place(value))}, kind);
 }
 
+/// The name of a column; where there are many, every other one is a line lower, so that they do not meet.
+void draw_scheme(svg_page& page, panel const& where, double x, result_grid const& grid, std::size_t column) {
+  bool const lower = grid.schemes.size() > 6 && column % 2 == 1;
+  draw_horizontal_tick(page, where, x, lower ? "" : grid.schemes[column]);
+  if (lower) {
+    page.text({x, where.corner.y + where.side + 33}, grid.schemes[column], "text-anchor=\"middle\"");
+  }
+}
+
 void draw_quantity(svg_page& page, panel const& where, result_grid const& grid, quantity const& shown) {
   page.text({where.corner.x, where.corner.y - 14}, shown.title, heading);
   draw_frame(page, where);
@@ -89,7 +98,7 @@ void draw_quantity(svg_page& page, panel const& where, result_grid const& grid, 
   double const column = where.side / static_cast<double>(grid.schemes.size());
   for (std::size_t j = 0; j < grid.schemes.size(); ++j) {
     double const middle = where.corner.x + (static_cast<double>(j) + 0.5) * column;
-    draw_horizontal_tick(page, where, middle, grid.schemes[j]);
+    draw_scheme(page, where, middle, grid, j);
     for (std::size_t i = 0; i < grid.rotations.size(); ++i) {  // side by side
       double const share = (static_cast<double>(i) + 0.5) / static_cast<double>(grid.rotations.size()) - 0.5;
       perplexity_result const* const found = grid.find(grid.rotations[i], grid.schemes[j]);

@@ -63,7 +63,6 @@ class piece_scores final : public token_encoder {
         bytes_[*byte] = number;
       } else if (kind == token_kind::normal || kind == token_kind::user_defined) {
         ids_.emplace(token, number);
-        longest_ = std::max(longest_, token.size());
         across_spaces_ = across_spaces_ || length_of_word(token) < token.size();
       } else if (kind == token_kind::unknown && unknown_ < 0) {
         unknown_ = number;
@@ -107,8 +106,7 @@ class piece_scores final : public token_encoder {
       symbols.push_back({place, length, find(word.substr(place, length))});
     }
     merge_symbols(symbols, [&](symbol const& left, symbol const& right) -> std::optional<merge> {
-      std::size_t const length = left.length + right.length;
-      std::int32_t const id = length > longest_ ? -1 : find(word.substr(left.begin, length));
+      std::int32_t const id = find(word.substr(left.begin, left.length + right.length));
       return id < 0 ? std::nullopt : std::optional<merge>({-double{scores_[static_cast<std::size_t>(id)]}, id});
     });
     std::vector<std::int32_t> ids;
@@ -149,7 +147,6 @@ class piece_scores final : public token_encoder {
   std::vector<float> scores_;
   std::unordered_map<std::string, std::int32_t> ids_;
   std::array<std::int32_t, 256> bytes_{};
-  std::size_t longest_ = 0;
   std::int32_t unknown_ = -1;
   bool across_spaces_ = false;  // a token has a space after another character: words are not merged by themselves
 };

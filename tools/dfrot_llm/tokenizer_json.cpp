@@ -21,9 +21,6 @@ namespace {
 
 using json = nlohmann::json;
 
-/// More tokens than any model has.
-constexpr std::size_t most_tokens = std::size_t{1} << 24u;
-
 /// What Unicode's normal form C may change: a character whose property NFC_Quick_Check is not Yes (or, for the sake of short ranges,
 /// one near it), and two marks in a row, whose order may be another.
 /// Source: Unicode Standard Annex 15, section 9. Made from the tables of Unicode 14.
@@ -48,10 +45,12 @@ class tokenizer_file {
     }
   }
 
-  [[nodiscard]] vocabulary read() const {
+  [[nodiscard]] vocabulary read() {
     vocabulary result;
     json const& model = member(document_, "model", "");
     require_type(model, "model", {"BPE"});
+    auto const added = document_.find("added_tokens");
+    most_ids_ = 2 * (member(model, "vocab", "model.").size() + (added == document_.end() ? 0 : added->size())) + 1024;
     read_model(model, result);
     read_added_tokens(result);
     read_normalizer(result);
@@ -107,8 +106,9 @@ class tokenizer_file {
   }
 
   void set_token(vocabulary& result, std::string const& token, json const& id, token_kind kind) const {
-    if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= most_tokens) {
-      fail(message("the id of token '", visible_text(token), "' is no whole number below ", most_tokens));
+    if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= most_ids_) {
+      fail(message("the id of token '", visible_text(token), "' is no whole number below ", most_ids_,
+                   " (twice as many as there are tokens, and 1024)"));
     }
     auto const place = id.get<std::size_t>();
     if (place >= result.tokens.size()) {
@@ -227,6 +227,7 @@ class tokenizer_file {
 
   std::string name_;
   json document_;
+  std::uint64_t most_ids_ = 0;  // ids may have gaps, but a small file must not ask for much memory
 };
 
 }  // namespace

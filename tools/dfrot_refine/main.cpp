@@ -16,12 +16,12 @@
 
 #include "cuda_device.hpp"
 #include "estimate.hpp"
-#include "support/interrupt.hpp"
 #include "options.hpp"
 #include "outputs.hpp"
 #include "progress.hpp"
 #include "round_log.hpp"
 #include "run.hpp"
+#include "support/interrupt.hpp"
 #include "support/standard_output.hpp"
 #include "support/visible_text.hpp"
 #include "table.hpp"

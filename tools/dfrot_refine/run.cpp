@@ -15,9 +15,9 @@
 #include "activations.hpp"
 #include "checkpoint.hpp"
 #include "estimate.hpp"
-#include "support/interrupt.hpp"
 #include "massive_warnings.hpp"
 #include "refinement_work.hpp"
+#include "support/interrupt.hpp"
 #include "survey.hpp"
 
 namespace dfrot::program {

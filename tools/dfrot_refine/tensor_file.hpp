@@ -1,8 +1,10 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <type_traits>
@@ -11,7 +13,9 @@
 
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/io/atomic_file.hpp>
+#include <dfrot/io/input_file.hpp>
 #include <dfrot/io/io_error.hpp>
+#include <dfrot/io/safetensors_tensor.hpp>
 
 namespace dfrot::program {
 
@@ -26,7 +30,7 @@ class tensor_file {
 
   /// Takes an array along. @param x not copied: it must be there until write()
   void add(std::string name, matrix<float> const& x) {
-    arrays_.push_back({std::move(name), "F32", {x.rows(), x.columns()}, 0, x.rows() * x.columns() * 4, x.data()});
+    arrays_.push_back({std::move(name), {x.rows(), x.columns()}, x.data()});
   }
 
   /// Writes the file: complete, or not at all.   Throws: io_error if it cannot be written.
@@ -43,23 +47,18 @@ class tensor_file {
  private:
   struct array {
     std::string name;
-    std::string type;
-    std::vector<std::uint64_t> shape;
-    std::uint64_t offset;  // of its first byte, among the numbers
-    std::uint64_t size;    // in bytes
-    void const* data;      // of the caller, while writing
+    std::array<std::size_t, 2> shape;
+    void const* data;  // of the caller
   };
 
   [[nodiscard]] std::string header() const;
-  void parse(std::string const& header, std::uint64_t size_of_numbers);
-  [[nodiscard]] array parse_array(std::string const& name, nlohmann::ordered_json const& value) const;
-  void check_layout(std::uint64_t size_of_numbers);
   void check_sum() const;
   [[noreturn]] void reject(std::string const& reason) const;
 
-  std::vector<array> arrays_;   // in the order of their bytes
-  std::filesystem::path path_;  // of the file read
-  std::uint64_t numbers_ = 0;   // where they begin in it
+  std::vector<array> arrays_;                // to be written
+  std::shared_ptr<input_file const> file_;   // that was read
+  std::vector<safetensors_tensor> tensors_;  // of it
+  std::uint64_t numbers_ = 0;                // where they begin in it
 };
 
 }  // namespace dfrot::program

@@ -196,7 +196,7 @@ inline void decode_ggml_row(ggml_type type, std::uint8_t const* stored, std::siz
       return detail::decode_ggml_blocks<detail::decode_q5_k>(layout, stored, columns, to);
     case ggml_type::q6_k:
       return detail::decode_ggml_blocks<detail::decode_q6_k>(layout, stored, columns, to);
-    case ggml_type::mxfp4:
+    case ggml_type::mx_fp4:
       return detail::decode_ggml_blocks<detail::decode_mxfp4>(layout, stored, columns, to);
   }
   reject(message("a row of ", name_of(type), " values cannot be decoded"));

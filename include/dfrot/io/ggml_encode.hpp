@@ -143,7 +143,7 @@ std::size_t encode_ggml_blocks(float const* values, std::size_t columns, std::si
 /// Whether encode_ggml_row() knows a type.
 [[nodiscard]] constexpr bool is_encoded(ggml_type type) {
   return type == ggml_type::f32 || type == ggml_type::f16 || type == ggml_type::bf16 || type == ggml_type::q8_0 ||
-         type == ggml_type::q4_0 || type == ggml_type::q4_1 || type == ggml_type::mxfp4;
+         type == ggml_type::q4_0 || type == ggml_type::q4_1 || type == ggml_type::mx_fp4;
 }
 
 /// Encodes values of a row, whole blocks. Q4_0, Q4_1 and Q8_0 have the bytes of ggml's reference encoder, compiled without fused
@@ -168,7 +168,7 @@ std::size_t encode_ggml_blocks(float const* values, std::size_t columns, std::si
       return detail::encode_ggml_blocks<detail::encode_q4_0>(values, columns, bytes, to);
     case ggml_type::q4_1:
       return detail::encode_ggml_blocks<detail::encode_q4_1>(values, columns, bytes, to);
-    case ggml_type::mxfp4:
+    case ggml_type::mx_fp4:
       return detail::encode_ggml_blocks<detail::encode_mxfp4>(values, columns, bytes, to);
     default:
       reject(message("values cannot be encoded as ", name_of(type)));

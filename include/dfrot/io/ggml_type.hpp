@@ -21,7 +21,7 @@ enum class ggml_type : std::uint32_t {
   q5_k = 13,
   q6_k = 14,
   bf16 = 30,
-  mxfp4 = 39,
+  mx_fp4 = 39,  // "mxfp4" would hide the scheme of that name, which -Wshadow refuses
 };
 
 /// What is known of a type: `block` neighbouring values of a row take `bytes` bytes. A type without a block has no known size.

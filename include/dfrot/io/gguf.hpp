@@ -70,6 +70,7 @@ class gguf_file {
     }
     expects(block.columns == tensor.columns() && block.row_stride >= block.columns, "tensor ", tensor.name,
             ": a block of ", block.columns, " columns, the tensor has ", tensor.columns());
+    expect_rows(tensor, first, block.rows);
     std::size_t const row_bytes = tensor.row_bytes();
     std::size_t const rows_at_once = std::max<std::size_t>(1, (std::size_t{1} << 20U) / row_bytes);
     std::vector<std::uint8_t> stored(std::min(rows_at_once, block.rows) * row_bytes);
@@ -93,13 +94,17 @@ class gguf_file {
       throw io_error(message(file_.name(), ": tensor ", detail::shown_name(tensor.name), " is stored as ",
                              name_of(tensor.type), ", which is not known"));
     }
-    std::size_t const rows = tensor.rows();
-    expects(first <= rows && count <= rows - first, "tensor ", tensor.name, ": rows ", first, " to ", first + count,
-            " of ", rows);
+    expect_rows(tensor, first, count);
     file_.read(to, count * tensor.row_bytes(), tensor.begin + std::uint64_t{first} * tensor.row_bytes());
   }
 
  private:
+  static void expect_rows(gguf_tensor const& tensor, std::size_t first, std::size_t count) {
+    std::size_t const rows = tensor.rows();
+    expects(first <= rows && count <= rows - first, "tensor ", tensor.name, ": rows ", first, " to ", first + count,
+            " of ", rows);
+  }
+
   input_file file_;
   detail::gguf_header header_;
 };

@@ -42,7 +42,7 @@ template <class Code, class Scale>
 void write_gguf_codes(gguf_writer& file, std::string_view name, quantized_rows<Code, Scale> const& q) {
   constexpr bool is_mx = std::is_same_v<std::remove_const_t<Scale>, e8m0>;
   gguf_tensor const& tensor = file.next_tensor();
-  expects(tensor.type == (is_mx ? ggml_type::mxfp4 : ggml_type::q4_0), "the tensor ", name, " is of ",
+  expects(tensor.type == (is_mx ? ggml_type::mx_fp4 : ggml_type::q4_0), "the tensor ", name, " is of ",
           name_of(tensor.type), "; codes with these scales are ", is_mx ? "MXFP4" : "Q4_0");
   expects(q.zero_points.data == nullptr, "the tensor ", name, ": codes with zero points are not Q4_0: quantize them ",
           "symmetrically");

@@ -52,7 +52,8 @@ class gguf_writer {
             detail::gguf_longest_name, " of visible ASCII are needed");
     if (key == "general.alignment") {
       alignment_ = detail::gguf_value_as<std::uint32_t>(value).value_or(0);
-      expects(std::has_single_bit(alignment_), "general.alignment is no uint32 that is a power of two");
+      expects(std::has_single_bit(alignment_) && alignment_ <= largest_alignment,
+              "general.alignment is no uint32 that is a power of two up to ", largest_alignment);
     }
     expects(values_.try_emplace(std::string(key), std::move(value)).second, "the key ", key, " is set twice");
   }
@@ -127,6 +128,7 @@ class gguf_writer {
 
  private:
   static constexpr std::size_t longest_tensor_name = 63;  // that ggml reads
+  static constexpr std::uint64_t largest_alignment = 65536;
 
   gguf_tensor const& expect_rows(std::string_view name, std::size_t count) const {
     gguf_tensor const& tensor = next_tensor();

@@ -20,14 +20,16 @@ namespace dfrot {
 
 /// Parses a header, and checks that its tensors follow one another from the first byte after it to the last.
 /// @param text without its length   @param size_of_numbers how many bytes follow it
-/// @param file its name, for messages   Complexity: linear in the text, whatever the numbers in it.
+/// @param file its name, for messages   @param advice what to do about a damaged file, for messages
+/// Complexity: linear in the text, whatever the numbers in it.
 /// Throws: io_error naming file, tensor and value: no JSON in UTF-8, a name or a field twice or unknown, a value of another kind,
 /// an unknown type, a shape whose size wraps, offsets that are reversed, overlap, leave a hole or differ from the shape, bytes
 /// before the end of the file that belong to no tensor, or a file that ends before its tensors do.
 [[nodiscard]] inline safetensors_header parse_safetensors_header(std::string const& text, std::uint64_t size_of_numbers,
-                                                                 std::string const& file) {
+                                                                 std::string const& file,
+                                                                 std::string const& advice = "write the file again") {
   auto const reject = [&](auto const&... parts) {
-    throw io_error(message(file, ": the safetensors header is damaged: ", parts..., ": write the file again"));
+    throw io_error(message(file, ": the safetensors header is damaged: ", parts..., ": ", advice));
   };
   detail::safetensors_header_parser parser;
   if (text.empty() || text.front() != '{' || text.find('\0') != std::string::npos) {
@@ -49,31 +51,32 @@ namespace dfrot {
   }
   if (end != size_of_numbers) {
     throw io_error(message(file, end > size_of_numbers ? ": it is truncated: " : ": something follows it: ",
-                           "its tensors take ", end, " bytes, there are ", size_of_numbers, ": write the file again"));
+                           "its tensors take ", end, " bytes, there are ", size_of_numbers, ": ", advice));
   }
   return std::move(parser.header);
 }
 
 /// Reads the header of a file.   Throws: io_error as parse_safetensors_header(), and for a file without one.
 /// Returns it, and where the numbers begin.
-[[nodiscard]] inline std::pair<safetensors_header, std::uint64_t> read_safetensors_header(input_file const& file) {
+[[nodiscard]] inline std::pair<safetensors_header, std::uint64_t> read_safetensors_header(
+    input_file const& file, std::string const& advice = "write the file again") {
   std::uint64_t length = 0;
   if (file.size() >= sizeof length) {
     file.read(&length, sizeof length, 0);
   }
   if (file.size() < sizeof length || length > file.size() - sizeof length) {
     throw io_error(message(file.name(), ": it is truncated, or no safetensors file: of ", file.size(), " bytes, 8 and ",
-                           length, " are said to be its header: write the file again"));
+                           length, " are said to be its header: ", advice));
   }
   if (length > detail::longest_safetensors_header) {
     throw io_error(message(file.name(), ": the safetensors header is damaged: it claims ", length,
                            " bytes, more than the ", detail::longest_safetensors_header,
-                           " that readers take: write the file again"));
+                           " that readers take: ", advice));
   }
   std::string text(static_cast<std::size_t>(length), '\0');
   file.read(text.data(), text.size(), sizeof length);
   std::uint64_t const begin = sizeof length + length;
-  return {parse_safetensors_header(text, file.size() - begin, file.name()), begin};
+  return {parse_safetensors_header(text, file.size() - begin, file.name(), advice), begin};
 }
 
 /// The bytes that stand before the numbers: length and header, padded with spaces so that the numbers begin at a multiple of 8.

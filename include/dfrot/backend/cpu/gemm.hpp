@@ -10,6 +10,7 @@
 #include <dfrot/backend/cpu/gemm/gemm_write.hpp>
 #include <dfrot/backend/cpu/gemm/tile_codes.hpp>
 #include <dfrot/backend/cpu/gemm_repack.hpp>
+#include <dfrot/backend/cpu/isa/tuning.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/core/ceil_div.hpp>
 #include <dfrot/core/parallel.hpp>
@@ -73,7 +74,7 @@ void multiply_panel(gemm_plan<Arch> const& plan, index_range chunk, std::byte* t
 template <class Arch>
 [[nodiscard]] std::size_t panels_at_a_time(gemm_plan<Arch> const& plan) {
   std::size_t const work = plan.tile_bytes() * plan.tiles_in_chunk();
-  return std::max<std::size_t>(1, (std::size_t{1} << 18U) / std::max<std::size_t>(1, work));
+  return std::max<std::size_t>(1, tuning::gemm_task_bytes / std::max<std::size_t>(1, work));
 }
 
 /// X W^T for n channels, chunk by chunk of tokens: unpacks the chunk, then multiplies it with all panels. `write` is

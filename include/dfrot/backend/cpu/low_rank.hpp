@@ -6,7 +6,7 @@
 
 #include <dfrot/backend/cpu/codes/grid_error.hpp>
 #include <dfrot/backend/cpu/isa/float_lanes.hpp>
-#include <dfrot/backend/cpu/isa/intrinsics.hpp>
+#include <dfrot/backend/cpu/isa/lane_operations.hpp>
 #include <dfrot/backend/cpu/isa/unroll.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/backend/cpu/transform_rows.hpp>
@@ -18,25 +18,6 @@ namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
 
 namespace detail {
-
-/// The sum of all lanes: halves of the register first, then their halves.
-template <class Arch>
-[[nodiscard]] float sum_of(float_lanes<Arch> a) {
-#if DFROT_CPU_AVX512
-  if constexpr (has<Arch, avx512>) {
-    return _mm512_reduce_add_ps(a.raw());
-  }
-#endif
-  constexpr std::size_t width = float_lanes<Arch>::width;
-  float lane[width];
-  a.store(lane);
-  for (std::size_t half_width = width / 2; half_width > 0; half_width /= 2) {
-    for (std::size_t i = 0; i < half_width; ++i) {
-      lane[i] += lane[i + half_width];
-    }
-  }
-  return lane[0];
-}
 
 /// sum_j x_j u_j. In registers: eight running sums, so that no multiplication waits for the one before.
 template <class Arch, storage T>

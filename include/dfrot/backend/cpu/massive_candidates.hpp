@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include <dfrot/backend/cpu/codes/group_range.hpp>
-#include <dfrot/backend/cpu/isa/bit_lanes.hpp>
+#include <dfrot/backend/cpu/isa/float_lanes.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/backend/cpu/row_blocks.hpp>
 #include <dfrot/core/numeric.hpp>
@@ -57,7 +57,7 @@ void massive_candidate_rows(basic_policy<Arch> const& on, matrix_view<T const> x
   using Real = arithmetic_t<T>;
   std::size_t const most = x.columns - std::min(x.columns, 1 + x.columns / 2);
   auto const count = [&](T const* row, U bound) {
-    if constexpr (in_registers<Arch, T>) {
+    if constexpr (in_registers<Arch, T> && is_written<bit_lanes<float_isa<Arch>>>) {
       return detail::count_larger_in_registers<float_isa<Arch>>(row, x.columns, bound);
     } else {
       return detail::count_larger(row, x.columns, bound);

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <type_traits>
 
-#include <dfrot/backend/cpu/codes/nibble_bytes.hpp>
+#include <dfrot/backend/cpu/codes/code_lanes.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/backend/cpu/row_blocks.hpp>
 #include <dfrot/core/view.hpp>
@@ -17,7 +17,7 @@ inline namespace DFROT_CPU_ISA {
 template <class Arch>
 void pack_run(std::int8_t const* codes, std::size_t count, std::uint8_t* packed) {
   std::size_t b = 0;
-  if constexpr (!std::is_same_v<Arch, portable>) {
+  if constexpr (is_written<nibble_bytes<Arch>>) {
     for (; 2 * b + nibble_bytes<Arch>::block <= count; b += nibble_bytes<Arch>::block / 2) {
       nibble_bytes<Arch>::pack(codes + 2 * b, packed + b);
     }
@@ -35,7 +35,7 @@ void pack_run(std::int8_t const* codes, std::size_t count, std::uint8_t* packed)
 template <class Arch>
 void unpack_run(std::uint8_t const* packed, std::size_t count, int flip, std::int8_t* codes) {
   std::size_t b = 0;
-  if constexpr (!std::is_same_v<Arch, portable>) {
+  if constexpr (is_written<nibble_bytes<Arch>>) {
     for (; 2 * b + nibble_bytes<Arch>::block <= count; b += nibble_bytes<Arch>::block / 2) {
       nibble_bytes<Arch>::unpack(packed + b, flip, codes + 2 * b);
     }

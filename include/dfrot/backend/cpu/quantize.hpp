@@ -2,6 +2,7 @@
 
 #include <cstddef>
 
+#include <dfrot/backend/cpu/isa/tuning.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/backend/cpu/row_blocks.hpp>
 #include <dfrot/backend/cpu/sinks.hpp>
@@ -24,7 +25,7 @@ std::size_t quantize_rows(basic_policy<Arch> const& on, Scheme const& scheme, ma
   // From the second and third cache, asking for the next row saves a fifth of the time. From memory, where processors look
   // ahead themselves, it takes them out of step, and costs half as much again.
   std::size_t const row_bytes = x.columns * sizeof(T);
-  bool const asks_ahead = row_bytes <= std::size_t{1} << 14U && x.rows * row_bytes <= std::size_t{1} << 23U;
+  bool const asks_ahead = row_bytes <= tuning::row_ahead_bytes && x.rows * row_bytes <= tuning::rows_ahead_bytes;
   return for_each_finite_row(on, x.rows, x.columns, [&](std::size_t i) {
     T const* const next_row = asks_ahead && i + 1 < x.rows ? x.row(i + 1) : nullptr;
     return quantize_row<Arch>(scheme, x.row(i), x.columns, i, out, next_row);

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 
+#include <dfrot/backend/cpu/isa/tuning.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/parallel.hpp>
@@ -15,7 +16,7 @@ inline namespace DFROT_CPU_ISA {
 /// Calls body(i) for every row, in blocks of rows (about 2^14 values each) spread over the policy's threads.
 template <class Arch, class Body>
 void for_each_row(basic_policy<Arch> const& on, std::size_t rows, std::size_t columns, Body const& body) {
-  std::size_t const block = std::max<std::size_t>(1, (std::size_t{1} << 14U) / std::max<std::size_t>(1, columns));
+  std::size_t const block = std::max<std::size_t>(1, tuning::task_values / std::max<std::size_t>(1, columns));
   parallel_for(on.threads, (rows + block - 1) / block, [&](std::size_t b) {
     for (std::size_t i = b * block; i < std::min(rows, (b + 1) * block); ++i) {
       body(i);

@@ -18,11 +18,12 @@ template <class T>
 DFROT_PER_ISA void walsh_hadamard(T* values, std::size_t count) {
   for (std::size_t half_size = 1; half_size < count; half_size *= 2) {
     for (std::size_t first = 0; first < count; first += 2 * half_size) {
-      for (std::size_t i = first; i < first + half_size; ++i) {
-        T const upper = values[i];
-        T const lower = values[i + half_size];
-        values[i] = upper + lower;
-        values[i + half_size] = upper - lower;
+      T* const upper = values + first;
+      T* const lower = upper + half_size;
+      for (std::size_t i = 0; i < half_size; ++i) {
+        T const sum = upper[i] + lower[i];
+        lower[i] = upper[i] - lower[i];
+        upper[i] = sum;
       }
     }
   }

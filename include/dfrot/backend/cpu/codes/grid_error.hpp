@@ -10,8 +10,8 @@
 #include <dfrot/backend/cpu/codes/int4_encode.hpp>
 #include <dfrot/backend/cpu/codes/plain_codes.hpp>
 #include <dfrot/backend/cpu/codes/threshold_lanes.hpp>
-#include <dfrot/backend/cpu/isa/double_lanes.hpp>
 #include <dfrot/backend/cpu/isa/float_lanes.hpp>
+#include <dfrot/backend/cpu/isa/lane_operations.hpp>
 #include <dfrot/backend/cpu/isa/unroll.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/format/int4_grid.hpp>

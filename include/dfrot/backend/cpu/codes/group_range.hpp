@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <type_traits>
 
-#include <dfrot/backend/cpu/isa/bit_lanes.hpp>
 #include <dfrot/backend/cpu/isa/float_lanes.hpp>
 #include <dfrot/backend/cpu/isa/unroll.hpp>
 #include <dfrot/core/numeric.hpp>
@@ -167,7 +166,7 @@ template <class Arch, storage T>
   using U = detail::bits_of<T>;
   using Real = arithmetic_t<T>;
   U found = 0;
-  if constexpr (in_registers<Arch, T>) {
+  if constexpr (in_registers<Arch, T> && is_written<bit_lanes<Arch>>) {
     found = detail::find_largest_bits_in_registers<Arch>(x, count);
   } else {
     found = detail::find_largest_bits(x, count);
@@ -183,7 +182,7 @@ template <class Arch, storage T>
   using U = detail::bits_of<T>;
   using Real = arithmetic_t<T>;
   detail::bit_range<U> found;
-  if constexpr (in_registers<Arch, T>) {
+  if constexpr (in_registers<Arch, T> && is_written<bit_lanes<Arch>>) {
     found = detail::find_bit_range_in_registers<Arch>(x, count);
   } else {
     found = detail::find_bit_range(x, count);

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <type_traits>
 
+#include <dfrot/backend/cpu/codes/code_lanes.hpp>
 #include <dfrot/backend/cpu/codes/int4_encode.hpp>
-#include <dfrot/backend/cpu/codes/nibble_lanes.hpp>
 #include <dfrot/backend/cpu/codes/overlapping_blocks.hpp>
 #include <dfrot/backend/cpu/isa/float_lanes.hpp>
 #include <dfrot/backend/cpu/isa/unroll.hpp>

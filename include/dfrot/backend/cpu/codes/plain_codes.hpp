@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include <dfrot/backend/cpu/codes/code_lanes.hpp>
 #include <dfrot/backend/cpu/isa/float_lanes.hpp>
 #include <dfrot/backend/cpu/isa/isa.hpp>
 #include <dfrot/core/numeric.hpp>
@@ -29,12 +30,12 @@ template <class Arch, class Grid, class T>
 inline constexpr bool encodes_by_table = false;
 template <class Arch, class Element, class Stored, class T>
 inline constexpr bool encodes_by_table<Arch, block_grid<Element, Stored, float>, T> =
-    has<Arch, avx2>&& in_registers<Arch, T>&& threshold_element<Element>;
+    is_written<detail::threshold_search<Arch>>&& in_registers<Arch, T>&& threshold_element<Element>;
 template <class Arch, class Grid, class T>
 inline constexpr bool decodes_by_table = false;
 template <class Arch, class Element, class Stored, class T>
 inline constexpr bool decodes_by_table<Arch, block_grid<Element, Stored, float>, T> =
-    has<Arch, avx2>&& in_registers<Arch, T>;
+    is_written<value_table<Arch>>&& in_registers<Arch, T>;
 
 template <class Arch, class Grid, storage T>
 requires(!is_int4_grid<Grid> && !encodes_by_table<Arch, Grid, T>) void encode_packed(Grid const& grid, T const* x,

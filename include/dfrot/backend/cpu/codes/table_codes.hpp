@@ -5,11 +5,11 @@
 #include <cstring>
 #include <type_traits>
 
+#include <dfrot/backend/cpu/codes/code_lanes.hpp>
 #include <dfrot/backend/cpu/codes/int4_decode.hpp>
 #include <dfrot/backend/cpu/codes/int4_encode.hpp>
 #include <dfrot/backend/cpu/codes/plain_codes.hpp>
 #include <dfrot/backend/cpu/codes/threshold_lanes.hpp>
-#include <dfrot/backend/cpu/codes/value_table.hpp>
 #include <dfrot/backend/cpu/isa/unroll.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/format/block_grid.hpp>

@@ -8,6 +8,7 @@
 #include <dfrot/backend/cpu/gemm/gemm_tile_avx2.hpp>
 #include <dfrot/backend/cpu/gemm/gemm_tile_avx512.hpp>
 #include <dfrot/backend/cpu/gemm/gemm_tile_neon.hpp>
+#include <dfrot/backend/cpu/isa/tuning.hpp>
 #include <dfrot/core/ceil_div.hpp>
 
 namespace dfrot::cpu {
@@ -55,15 +56,14 @@ struct gemm_plan {
   std::size_t m = 0;
   gemm_groups groups;
 
-  static constexpr std::size_t chunk_bytes = std::size_t{1} << 19U;
-
   /// Memory for one tile of full height: the starts of its sums (see gemm_tile::dot), group by group; then its quads.
   [[nodiscard]] constexpr std::size_t tile_bytes() const {
     return 4 * gemm_tile<Arch>::rows * (groups.count() + groups.tile_quads());
   }
   [[nodiscard]] constexpr std::size_t tiles() const { return ceil_div(m, gemm_tile<Arch>::rows); }
   [[nodiscard]] constexpr std::size_t tiles_in_chunk() const {
-    return std::max<std::size_t>(1, std::min(tiles(), chunk_bytes / std::max<std::size_t>(1, tile_bytes())));
+    return std::max<std::size_t>(1,
+                                 std::min(tiles(), tuning::gemm_chunk_bytes / std::max<std::size_t>(1, tile_bytes())));
   }
   [[nodiscard]] constexpr std::size_t chunks() const { return ceil_div(tiles(), tiles_in_chunk()); }
   /// The tiles of a chunk.

@@ -6,6 +6,7 @@
 
 #include <dfrot/backend/cpu/gemm/tile_codes.hpp>
 #include <dfrot/backend/cpu/isa/isa.hpp>
+#include <dfrot/backend/cpu/isa/tuning.hpp>
 
 namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
@@ -62,12 +63,12 @@ struct gemm_tile {
 
 namespace detail {
 
-/// Asks for the weights 2 KB ahead. A single token reads weights as fast as they come, where asking only costs time; more
+/// Asks for the weights some way ahead. A single token reads weights as fast as they come, where asking only costs time; more
 /// tokens read them so slowly that memory would not run ahead by itself. An address beyond the end does no harm.
 template <std::size_t Rows>
 [[gnu::always_inline]] inline void prefetch_weights(std::uint8_t const* weights) noexcept {
   if constexpr (Rows > 1) {
-    __builtin_prefetch(weights + 2048);
+    __builtin_prefetch(weights + tuning::gemm_weights_ahead_bytes);
   }
 }
 

@@ -70,7 +70,7 @@ struct gemm_tile<avx2> {
         low[r] = _mm256_add_epi16(low[r], _mm256_maddubs_epi16(w_low, x));
         high[r] = _mm256_add_epi16(high[r], _mm256_maddubs_epi16(w_high, x));
         // Ends the statement for g++, too, which would otherwise form all products first and then run out of registers.
-        asm("" : "+x"(low[r]), "+x"(high[r]));
+        asm("" : "+v"(low[r]), "+v"(high[r]));
       });
     }
     detail::unroll<Rows>([&](auto r) DFROT_CPU_INLINE {

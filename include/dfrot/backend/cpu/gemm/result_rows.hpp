@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <type_traits>
 
+#include <dfrot/backend/cpu/isa/float_lanes.hpp>
 #include <dfrot/backend/cpu/isa/isa.hpp>
-#include <dfrot/backend/cpu/isa/lane_memory.hpp>
 #include <dfrot/config.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/view.hpp>
@@ -15,14 +15,17 @@ namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
 namespace detail {
 
+/// True if Count floats are whole registers.
+template <class Arch, std::size_t Count>
+inline constexpr bool fills_registers = !std::is_same_v<Arch, portable> && Count % float_lanes<Arch>::width == 0;
+
 /// to[i] = T(from[i]), for whole registers; the portable way converts one by one.
 template <class Arch, std::size_t Count, product_result T>
 void narrow_results(float const* from, T* to) noexcept {
-  if constexpr (has<Arch, avx2> || has<Arch, neon>) {
-    using memory = lane_memory<Arch>;
-    static_assert(Count % memory::width == 0);
-    for (std::size_t i = 0; i < Count; i += memory::width) {
-      memory::store(memory::load(from + i), to + i);
+  if constexpr (fills_registers<Arch, Count>) {
+    using lanes = float_lanes<Arch>;
+    for (std::size_t i = 0; i < Count; i += lanes::width) {
+      lanes::load(from + i).store(to + i);
     }
   } else {
     std::transform(from, from + Count, to, [](float value) { return dfrot::store<T>(value); });
@@ -34,10 +37,10 @@ template <class Arch, std::size_t Count, product_result T>
 void add_values(T const* values, float* results) noexcept {
   DFROT_EXACT_MATH
   alignas(64) float widened[Count];
-  if constexpr (has<Arch, avx2> || has<Arch, neon>) {
-    using memory = lane_memory<Arch>;
-    for (std::size_t i = 0; i < Count; i += memory::width) {
-      memory::store(memory::load(values + i), widened + i);
+  if constexpr (fills_registers<Arch, Count>) {
+    using lanes = float_lanes<Arch>;
+    for (std::size_t i = 0; i < Count; i += lanes::width) {
+      lanes::load(values + i).store(widened + i);
     }
   } else {
     std::transform(values, values + Count, widened, [](T value) { return load(value); });

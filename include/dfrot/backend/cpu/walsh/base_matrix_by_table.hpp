@@ -7,6 +7,7 @@
 
 #include <dfrot/backend/cpu/isa/float_lanes.hpp>
 #include <dfrot/backend/cpu/isa/isa.hpp>
+#include <dfrot/backend/cpu/isa/tuning.hpp>
 #include <dfrot/backend/cpu/isa/unroll.hpp>
 #include <dfrot/backend/cpu/walsh/sign_table_product.hpp>
 #include <dfrot/backend/cpu/walsh/sign_words.hpp>
@@ -88,7 +89,7 @@ class base_matrix_by_table {
   [[nodiscard]] std::uint32_t conference_word(std::size_t first, std::size_t c) const {
     std::int8_t const* const row = order_.base_row(2 * c);
     if (2 * (first + block) <= base_) {
-      return negative_even_signs<Arch>(row + 2 * first);
+      return sign_bits<Arch>::of_even_32(row + 2 * first);
     }
     std::uint32_t word = even_bits(sign_word<Arch>(row, base_, 2 * first));
     if (2 * first + block < base_) {
@@ -171,10 +172,10 @@ class base_matrix_by_table {
   std::uint32_t words_[keeps_words ? LargestCount * (LargestCount / block) : LargestCount];
 };
 
-/// Registers of columns at a time, so that the sums take at most 48 KiB.
+/// Registers of columns at a time, so that the sums take at most tuning::table_sum_bytes.
 template <class Arch, std::size_t LargestCount>
-inline constexpr std::size_t table_registers = LargestCount * 2 * float_lanes<Arch>::width * sizeof(float) <= 49152 ? 2
-                                                                                                                    : 1;
+inline constexpr std::size_t table_registers =
+    LargestCount * 2 * float_lanes<Arch>::width * sizeof(float) <= tuning::table_sum_bytes ? 2 : 1;
 
 template <class Arch, std::size_t LargestCount, bool InPairs,
           std::size_t Registers = table_registers<Arch, LargestCount>>

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <dfrot/backend/cpu/isa/tuning.hpp>
 #include <dfrot/backend/cpu/isa/unroll.hpp>
 #include <dfrot/backend/cpu/walsh/paley_2_kernel.hpp>
 #include <dfrot/backend/cpu/walsh/walsh_hadamard.hpp>
@@ -13,19 +14,13 @@ inline namespace DFROT_CPU_ISA {
 
 namespace detail {
 
-/// Values on the stack that hadamard_through_scratch() may take for a row, 56 KiB, and those before it that it may skip.
-inline constexpr std::size_t scratch_capacity = 14336;
-inline constexpr std::size_t scratch_slack = 512;
-/// The largest order that goes through scratch, 20 x 1024: runs that find no room there stay where they are.
-inline constexpr std::size_t largest_scratch_order = 20480;
-
 /// The place in `room` for the scratch of a run: three cache lines further than the run, modulo 2 KiB. Processors compare
 /// loads with earlier stores by the low 12 bits of their addresses; so placed, few columns' stores look like the
 /// loads of the next ones (by chance alone, a tenth of the time goes there).
 [[nodiscard]] inline float* scratch_beside(float const* run, float* room) {
   constexpr std::size_t line = 64 / sizeof(float);
   auto const position = [](float const* values) { return reinterpret_cast<std::uintptr_t>(values) / 64 * line; };
-  return room + (position(run) + 3 * line - position(room)) % scratch_slack;
+  return room + (position(run) + 3 * line - position(room)) % tuning::scratch_slack;
 }
 
 /// A run of 2^Levels values in scratch, which holds strips of 64 columns one after the other, and of each strip the runs: what
@@ -34,7 +29,7 @@ template <class Arch, std::size_t Levels>
 struct run_in_strips {
   static constexpr bool is_plain = true;
   static constexpr std::size_t columns = 64;
-  static constexpr std::size_t strip = scratch_capacity * columns >> Levels;
+  static constexpr std::size_t strip = tuning::scratch_values * columns >> Levels;
 
   float const* data;
 
@@ -49,7 +44,7 @@ template <class Arch, std::size_t Levels>
 struct runs_to_scratch {
   using strips = run_in_strips<Arch, Levels>;
   static constexpr std::size_t from_step = std::size_t{1} << Levels;
-  static constexpr std::size_t room = scratch_capacity >> Levels;  ///< runs that scratch holds
+  static constexpr std::size_t room = tuning::scratch_values >> Levels;  ///< runs that scratch holds
 
   float const* from;
   float* scratch;
@@ -85,7 +80,7 @@ bool with_scratch_kernel(std::size_t base, Body const& body) {
 /// two sets of the first cache, and every store of the base matrix in place would miss.
 template <class Arch>
 [[nodiscard]] bool scratch_pays(hadamard_order const& order) {
-  return order.rest() >= 512 && order.size() <= largest_scratch_order &&
+  return order.rest() >= 512 && order.size() <= tuning::largest_scratch_order &&
          order.construction() == hadamard_construction::paley_2 && with_scratch_kernel<Arch>(order.base(), [](auto) {});
 }
 
@@ -106,16 +101,16 @@ void base_matrix_to_scratch(float const* run, float* scratch, float* row) {
 /// Walsh-Hadamard transforms to `to`, which may be `run`. @pre scratch_pays()
 template <class Arch>
 DFROT_CPU_APART void hadamard_through_scratch(hadamard_order const& order, float const* run, float* to) {
-  alignas(64) float room[scratch_slack + scratch_capacity];
+  alignas(64) float room[tuning::scratch_slack + tuning::scratch_values];
   float* const scratch = scratch_beside(run, room);
   float const scale = hadamard_scale<float>(order);
-  static_assert(12 * (std::size_t{1} << 11U) > largest_scratch_order,
+  static_assert(12 * (std::size_t{1} << 11U) > tuning::largest_scratch_order,
                 "12 is the least base: no run is longer than 2^10");
   with_constant<9, 10>(order.log2_rest(), [&](auto constant) {
     constexpr std::size_t levels = decltype(constant)::value;
     using runs = runs_to_scratch<Arch, levels>;
     with_scratch_kernel<Arch>(order.base(), [&](auto kernel) {
-      if constexpr (decltype(kernel)::order << levels <= largest_scratch_order) {
+      if constexpr (decltype(kernel)::order << levels <= tuning::largest_scratch_order) {
         base_matrix_to_scratch<decltype(kernel), Arch, levels>(run, scratch, to);
       }
     });

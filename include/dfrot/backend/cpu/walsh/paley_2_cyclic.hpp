@@ -141,7 +141,7 @@ class paley_2_cyclic {
     if constexpr (has<Arch, avx512>) {
       DFROT_CPU_UNROLL
       for (std::size_t k = 0; k < Block; ++k) {
-        asm volatile("" : "+v"(even[k].value.data), "+v"(odd[k].value.data));
+        asm volatile("" : "+v"(even[k].value), "+v"(odd[k].value));
       }
     }
 #else

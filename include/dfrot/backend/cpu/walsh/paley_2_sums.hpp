@@ -118,9 +118,9 @@ class paley_2_sums {
     if constexpr (has<Arch, avx512>) {
       DFROT_CPU_UNROLL
       for (std::size_t k = 0; k < pairs.count; ++k) {
-        asm volatile("" : "+v"(even_[k].value.data) : : "memory");
+        asm volatile("" : "+v"(even_[k].value) : : "memory");
         if (odd.first[k] < j) {
-          asm volatile("" : "+v"(odd_[k].value.data));
+          asm volatile("" : "+v"(odd_[k].value));
         }
       }
     }

@@ -34,7 +34,7 @@ class sign_table_product {
   /// @param count N, up to LargestCount   @param input input(a): the registers, read once each in order
   /// @param output output(c, y): called once for every c in order, when all inputs are read
   template <class Words, class Input, class Output>
-  DFROT_CPU_APART void operator()(Words const& words, std::size_t count, Input const& input, Output const& output) {
+  void operator()(Words const& words, std::size_t count, Input const& input, Output const& output) {
     for (std::size_t first = 0; first < count; first += block) {
       std::size_t const inputs = std::min(block, count - first);
       std::size_t const groups = (inputs + 3) / 4;

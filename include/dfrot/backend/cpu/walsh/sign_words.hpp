@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <dfrot/backend/cpu/isa/intrinsics.hpp>
+#include <dfrot/backend/cpu/isa/float_lanes.hpp>
 #include <dfrot/backend/cpu/isa/isa.hpp>
 
 namespace dfrot::cpu {
@@ -12,54 +12,19 @@ inline namespace DFROT_CPU_ISA {
 
 namespace detail {
 
-/// Bit i is set where sign i is negative. @param signs 32 of them
-template <class Arch>
-[[nodiscard]] std::uint32_t negative_signs(std::int8_t const* signs) {
-#if DFROT_CPU_AVX2
-  if constexpr (has<Arch, avx2>) {
-    __m256i const bytes = _mm256_loadu_si256(reinterpret_cast<__m256i const*>(signs));
-    return static_cast<std::uint32_t>(_mm256_movemask_epi8(bytes));
-  }
-#endif
-  std::uint32_t word = 0;
-  for (std::uint32_t i = 0; i < 32; ++i) {
-    word |= (static_cast<std::uint32_t>(signs[i]) >> 31) << i;
-  }
-  return word;
-}
-
 /// Signs first, first + 1, … of a row, up to 32 of them, as bits; no bits for what is beyond the row's end.
 /// @pre first < count; reads no byte outside the row
 template <class Arch>
 [[nodiscard]] std::uint32_t sign_word(std::int8_t const* row, std::size_t count, std::size_t first) {
   if (first + 32 <= count) {
-    return negative_signs<Arch>(row + first);
+    return sign_bits<Arch>::of_32(row + first);
   }
   if (count >= 32) {
-    return negative_signs<Arch>(row + count - 32) >> (first + 32 - count);
+    return sign_bits<Arch>::of_32(row + count - 32) >> (first + 32 - count);
   }
   std::int8_t last[32] = {};
   std::copy(row + first, row + count, last);
-  return negative_signs<Arch>(last);
-}
-
-/// Bit i is set where sign 2 i is negative. @param signs 64 of them
-template <class Arch>
-[[nodiscard]] std::uint32_t negative_even_signs(std::int8_t const* signs) {
-#if DFROT_CPU_AVX2
-  if constexpr (has<Arch, avx2>) {  // in each pair of bytes, the even one moves up, and packing keeps its sign
-    auto const* const bytes = reinterpret_cast<__m256i const*>(signs);
-    __m256i const low = _mm256_slli_epi16(_mm256_loadu_si256(bytes), 8);
-    __m256i const high = _mm256_slli_epi16(_mm256_loadu_si256(bytes + 1), 8);
-    __m256i const even = _mm256_permute4x64_epi64(_mm256_packs_epi16(low, high), 0xd8);
-    return static_cast<std::uint32_t>(_mm256_movemask_epi8(even));
-  }
-#endif
-  std::uint32_t word = 0;
-  for (std::uint32_t i = 0; i < 32; ++i) {
-    word |= (static_cast<std::uint32_t>(signs[2 * i]) >> 31) << i;
-  }
-  return word;
+  return sign_bits<Arch>::of_32(last);
 }
 
 /// The even bits of a word, in its lower half.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <dfrot/backend/cpu/isa/isa.hpp>
+#include <dfrot/backend/cpu/isa/tuning.hpp>
 
 namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
@@ -63,13 +64,10 @@ void butterfly_2_neighbours(T const* __restrict from, T* __restrict to, std::siz
   }
 }
 
-/// Values of a tile: what the levels between neighbours work on, small enough for the stack and the first-level cache.
-inline constexpr std::size_t walsh_tile = 256;
-
-/// The whole transform of one tile, 2^levels values, levels <= log2(walsh_tile).
+/// The whole transform of one tile, 2^levels values, levels <= log2(tuning::portable_tile_values).
 template <class T>
 void walsh_hadamard_tile(T* values, std::size_t levels, T scale) {
-  alignas(64) T scratch[walsh_tile];
+  alignas(64) T scratch[tuning::portable_tile_values];
   std::size_t const size = std::size_t{1} << levels;
   T* from = values;
   T* to = scratch;
@@ -101,14 +99,14 @@ template <class T>
 void walsh_hadamard_plain(T* values, std::size_t log2_count, T scale) noexcept {
   std::size_t const count = std::size_t{1} << log2_count;
   std::size_t run = count;
-  while (run >= 4 * detail::walsh_tile) {
+  while (run >= 4 * tuning::portable_tile_values) {
     run /= 4;
     for (std::size_t i = 0; i < count; i += 4 * run) {
       T* const first = values + i;
       detail::butterfly_4_runs(first, first + run, first + 2 * run, first + 3 * run, run);
     }
   }
-  if (run > detail::walsh_tile) {
+  if (run > tuning::portable_tile_values) {
     run /= 2;
     for (std::size_t i = 0; i < count; i += 2 * run) {
       detail::butterfly_2_runs(values + i, values + i + run, run);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <type_traits>
 #include <utility>
@@ -20,7 +21,7 @@ inline namespace DFROT_CPU_ISA {
 /// One pass takes as many registers as leave room for constants, or twice as many in two halves.
 template <class Arch>
 struct walsh_plan {
-  static constexpr std::size_t log2_width = float_lanes<Arch>::width == 16 ? 4 : float_lanes<Arch>::width == 8 ? 3 : 2;
+  static constexpr std::size_t log2_width = std::bit_width(float_lanes<Arch>::width) - 1;
   static constexpr std::size_t log2_registers = has<Arch, avx2> && !has<Arch, avx512> ? 3 : 4;
   static constexpr std::size_t block_levels = log2_width + log2_registers;
 

@@ -5,7 +5,7 @@
 
 #include <dfrot/backend/cpu/isa/float_lanes.hpp>
 #include <dfrot/backend/cpu/isa/isa.hpp>
-#include <dfrot/backend/cpu/isa/lane_exchange.hpp>
+#include <dfrot/backend/cpu/isa/lane_operations.hpp>
 #include <dfrot/backend/cpu/isa/unroll.hpp>
 
 namespace dfrot::cpu {
