@@ -109,7 +109,9 @@ std::vector<token_score> score_tokens(int threads, model_source const& source, b
   std::vector<prediction> const predictions = predictions_of(tokens);
   matrix<float> const rows = rows_of(hidden, predictions);
   matrix<float> exact_rows = exact == nullptr ? matrix<float>() : rows_of(*exact, predictions);
-  rotation.turn(exact_rows.view());
+  if (exact != nullptr) {
+    rotation.turn(exact_rows.view());
+  }
   std::vector<float> const gain = source.read_row({tensor_role::final_gain, 0});
   std::vector<token_state> states(predictions.size());
   std::size_t const vocabulary = source.config().vocabulary;
