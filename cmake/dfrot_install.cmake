@@ -17,7 +17,7 @@ if(NOT DFROT_INSTALL)
 endif()
 
 set(package_folder "${CMAKE_INSTALL_DATADIR}/cmake/dfrot")
-install(TARGETS dfrot_kernels EXPORT dfrot_kernels_targets FILE_SET HEADERS FILE_SET json_headers)
+install(TARGETS dfrot_kernels EXPORT dfrot_kernels_targets FILE_SET HEADERS)
 install(EXPORT dfrot_kernels_targets NAMESPACE dfrot:: FILE dfrotKernelsTargets.cmake DESTINATION "${package_folder}")
 install(TARGETS dfrot_cuda EXPORT dfrot_cuda_targets FILE_SET device_headers)
 install(EXPORT dfrot_cuda_targets NAMESPACE dfrot:: FILE dfrotCudaTargets.cmake DESTINATION "${package_folder}")

@@ -11,12 +11,9 @@ file(GLOB_RECURSE kernel_headers CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DI
 set(eigen_headers ${kernel_headers})
 set(with_eigen "^dfrot/(linalg|optimize|adapt)/|^dfrot/dfrot\\.hpp$")
 list(FILTER kernel_headers EXCLUDE REGEX "${with_eigen}")
-# (A program that includes one of these needs nlohmann_json as well, which no library hands on. They are verified where it is found.)
-set(json_headers ${kernel_headers})
+# (A program that includes one of these needs nlohmann_json as well, which no library hands on. One set all the same: two sets of
+# one folder would hand the folder on twice.)
 set(dfrot_with_json "^dfrot/io/(safetensors|strict_json)")
-list(FILTER kernel_headers EXCLUDE REGEX "${dfrot_with_json}")
-list(FILTER json_headers INCLUDE REGEX "${dfrot_with_json}")
-list(TRANSFORM json_headers PREPEND "${PROJECT_SOURCE_DIR}/include/")
 list(FILTER eigen_headers INCLUDE REGEX "${with_eigen}")
 list(TRANSFORM kernel_headers PREPEND "${PROJECT_SOURCE_DIR}/include/")
 list(TRANSFORM eigen_headers PREPEND "${PROJECT_SOURCE_DIR}/include/")
@@ -27,8 +24,6 @@ set_target_properties(dfrot_kernels PROPERTIES EXPORT_NAME kernels)
 target_compile_features(dfrot_kernels INTERFACE cxx_std_20)
 target_sources(dfrot_kernels INTERFACE
   FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/include" FILES ${kernel_headers})
-target_sources(dfrot_kernels INTERFACE
-  FILE_SET json_headers TYPE HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/include" FILES ${json_headers})
 
 include("${CMAKE_CURRENT_LIST_DIR}/dfrot_xsimd.cmake")
 if(dfrot_xsimd_missing)

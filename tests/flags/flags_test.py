@@ -211,7 +211,7 @@ def test_names(compiler, _):
     foreign = sorted(set(re.findall(r"#include <([a-z_0-9]+(?:\.h)?)>", text)) - {"arm_neon.h", "omp.h"})
     # First those that have to stand I and the like of C headers, and whose own names then are not at stake.
     lines = [f"#include <{header}>" for header in C_HEADERS]
-    lines += ["#include <dfrot/adapt/eigen_core.hpp>", "#include <dfrot/backend/cpu/isa/xsimd_compat.hpp>"]
+    lines += ["#include <dfrot/adapt/eigen_core.hpp>", "#include <dfrot/backend/cpu/isa/xsimd.hpp>", "#include <nlohmann/json.hpp>"]
     lines += ["#if !defined(I)", "#error dfrot takes a macro away", "#endif"]
     lines += [f"#include <{header}>" for header in foreign]
     lines += [f"#undef {name}\n#define {name} DFROT_HEADERS_USE_THE_NAME_{name} )))" for name in HOSTILE_NAMES]

@@ -53,7 +53,7 @@ void set_keys(gguf_writer& file) {
 }
 
 void write_file(char const* from, char const* to) {
-  constexpr ggml_type types[] = {ggml_type::f32,  ggml_type::f16,  ggml_type::bf16, ggml_type::q8_0,
+  constexpr ggml_type types[] = {ggml_type::f32,  ggml_type::f16,  ggml_type::bf16,  ggml_type::q8_0,
                                  ggml_type::q4_0, ggml_type::q4_1, ggml_type::mx_fp4};
   matrix<float> x(4096, 256);
   std::ifstream(from, std::ios::binary).read(reinterpret_cast<char*>(x.data()), 4096 * 256 * sizeof(float));

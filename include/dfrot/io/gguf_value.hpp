@@ -43,12 +43,12 @@ template <class T, class Stored>
   }
 }
 
-/// Calls f with the stored number. @pre neither a string nor a truth value
-template <class F>
-auto with_gguf_number(gguf_type type, char const* at, F const& f) {
+/// Calls use(number) with the stored number. @pre neither a string nor a truth value
+template <class Use>
+auto with_gguf_number(gguf_type type, char const* at, Use const& use) {
   auto const as = [&]<class Stored>(Stored value) {
     std::memcpy(&value, at, sizeof value);
-    return f(value);
+    return use(value);
   };
   switch (type) {
     case gguf_type::uint8:

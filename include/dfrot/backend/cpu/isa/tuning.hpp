@@ -2,6 +2,8 @@
 
 #include <cstddef>
 
+#include <dfrot/config.hpp>
+
 /// Sizes that decide how fast the cpu backend is, and nothing else: any of them may change without changing a byte of a result.
 /// They were found on processors with 32 to 48 KiB of first-level and 1 MiB of second-level cache a core. Behind each
 /// stands the problem of kernel_benchmark (--only) that judges it.

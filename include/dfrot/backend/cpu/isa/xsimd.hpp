@@ -1,5 +1,7 @@
 #pragma once
 
+#include <dfrot/config.hpp>
+
 #pragma push_macro("I")  // of <complex.h>, and a template parameter of xsimd
 #undef I
 #include <dfrot/backend/cpu/isa/intrinsics.hpp>  // before xsimd, which includes them, too
