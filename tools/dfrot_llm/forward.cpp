@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include <dfrot/backend/cpu/policy.hpp>
+#include <dfrot/core/ceil_div.hpp>
 #include <dfrot/transform/rms_norm.hpp>
 
 #include "attention.hpp"
@@ -73,7 +74,7 @@ class model_run {
  private:
   template <class Body>
   void for_tokens(Body const& body) {
-    std::size_t const blocks = (tokens_.tokens() + tokens_at_once - 1) / tokens_at_once;
+    std::size_t const blocks = ceil_div(tokens_.tokens(), tokens_at_once);
     for_each_block(options_.threads, blocks, [&](std::size_t block) {
       std::size_t const first = block * tokens_at_once;
       body(first, x_.view().row_block(first, std::min(tokens_at_once, tokens_.tokens() - first)));
@@ -181,7 +182,7 @@ void round_weights(int threads, simulation const& how, std::size_t layer, layer_
       continue;
     }
     std::size_t const rows = each.values->rows();
-    for_each_block(threads, (rows + outputs_at_once - 1) / outputs_at_once, [&](std::size_t block) {
+    for_each_block(threads, ceil_div(rows, outputs_at_once), [&](std::size_t block) {
       std::size_t const first = block * outputs_at_once;
       round_rows(how.weights, each.values->view().row_block(first, std::min(outputs_at_once, rows - first)));
     });

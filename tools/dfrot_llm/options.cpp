@@ -7,14 +7,13 @@
 #include <map>
 #include <set>
 #include <stdexcept>
-#include <system_error>
 
 #include <dfrot/core/expects.hpp>
-#include <dfrot/io/output_target.hpp>
 #include <dfrot/version.hpp>
 
 #include "support/number_text.hpp"
 #include "support/option_numbers.hpp"
+#include "support/option_paths.hpp"
 #include "support/processors.hpp"
 #include "support/standard_output.hpp"
 #include "support/visible_text.hpp"
@@ -145,16 +144,6 @@ void add_output(CLI::App& app, raw_texts& texts) {
   app.add_option("--plot", texts.plot, "Where a picture goes")->type_name("plot.svg")->group("Output");
 }
 
-std::optional<std::filesystem::path> path_of(CLI::App const& app, char const* option, std::string const& text) {
-  if (app.count(option) == 0) {
-    return std::nullopt;
-  }
-  if (text.empty()) {
-    refuse(message(option, ": the name is empty"));
-  }
-  return std::filesystem::path(text);
-}
-
 void interpret_layers(std::string const& text, simulation& where) {
   if (text == "all") {
     return;
@@ -183,17 +172,6 @@ void interpret_sites(std::vector<std::string> const& names, simulation& where) {
     }
     where.sites.insert(found->second);
   }
-}
-
-bool same_file(std::filesystem::path const& a, std::filesystem::path const& b) {
-  std::error_code error;
-  if (std::filesystem::equivalent(a, b, error)) {
-    return true;
-  }
-  auto const final_name = [&error](std::filesystem::path const& name) {  // of what may not be there yet
-    return std::filesystem::weakly_canonical(resolve_output(name).path, error);
-  };
-  return final_name(a) == final_name(b);
 }
 
 /// Nothing that is read may be overwritten, and no two outputs may meet.

@@ -8,6 +8,7 @@
 #include <dfrot/backend/reference/hadamard.hpp>
 #include <dfrot/backend/reference/low_rank.hpp>
 #include <dfrot/backend/reference/transform_rows.hpp>
+#include <dfrot/core/ceil_div.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/transform/apply.hpp>
 #include <dfrot/transform/block_hadamard.hpp>
@@ -28,7 +29,7 @@ void copy_rows(matrix_view<double const> from, matrix_view<double> to) {
 
 template <class Rotation>
 void turn_blocks_of_inputs(int threads, Rotation const& rotation, matrix_view<double> w) {
-  for_each_block(threads, (w.rows + rows_at_once - 1) / rows_at_once, [&](std::size_t block) {
+  for_each_block(threads, ceil_div(w.rows, rows_at_once), [&](std::size_t block) {
     std::size_t const first = block * rows_at_once;
     rotation.turn(w.row_block(first, std::min(rows_at_once, w.rows - first)));
   });
@@ -37,7 +38,7 @@ void turn_blocks_of_inputs(int threads, Rotation const& rotation, matrix_view<do
 /// The columns of a weight are rows of outputs.
 template <class Rotation>
 void turn_blocks_of_outputs(int threads, Rotation const& rotation, matrix_view<double> w) {
-  for_each_block(threads, (w.columns + rows_at_once - 1) / rows_at_once, [&](std::size_t block) {
+  for_each_block(threads, ceil_div(w.columns, rows_at_once), [&](std::size_t block) {
     std::size_t const first = block * rows_at_once;
     matrix<double> columns(std::min(rows_at_once, w.columns - first), w.rows);
     for (std::size_t i = 0; i < w.rows; ++i) {

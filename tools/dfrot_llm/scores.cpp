@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include <dfrot/core/ceil_div.hpp>
+
 #include "products.hpp"
 
 namespace dfrot::program {
@@ -118,7 +120,7 @@ std::vector<token_score> score_tokens(int threads, model_source const& source, b
   for (std::size_t word = 0; word < vocabulary; word += words_at_once) {
     std::size_t const count = std::min(words_at_once, vocabulary - word);
     matrix<float> const head = load_head_rows(threads, source, gain, rotation, word, count);
-    for_each_block(threads, (rows.rows() + tokens_at_once - 1) / tokens_at_once, [&](std::size_t block) {
+    for_each_block(threads, ceil_div(rows.rows(), tokens_at_once), [&](std::size_t block) {
       std::size_t const first = block * tokens_at_once;
       std::size_t const some = std::min(tokens_at_once, rows.rows() - first);
       auto const others = exact == nullptr ? matrix_view<float const>() : exact_rows.view().row_block(first, some);

@@ -5,16 +5,15 @@
 #include <cstdio>
 #include <limits>
 #include <optional>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include <dfrot/core/expects.hpp>
-#include <dfrot/io/output_target.hpp>
 #include <dfrot/version.hpp>
 
 #include "support/number_text.hpp"
 #include "support/option_numbers.hpp"
+#include "support/option_paths.hpp"
 #include "support/processors.hpp"
 #include "support/standard_output.hpp"
 #include "support/visible_text.hpp"
@@ -231,27 +230,6 @@ void add_options(CLI::App& app, options& chosen, raw_texts& texts) {
       ->capture_default_str()
       ->type_name("RATIO")
       ->group(quantizer);
-}
-
-std::optional<std::filesystem::path> path_of(CLI::App const& app, std::string const& option, std::string const& text) {
-  if (app.count(option) == 0) {
-    return std::nullopt;
-  }
-  if (text.empty()) {
-    refuse(message(option, ": the name is empty"));
-  }
-  return std::filesystem::path(text);
-}
-
-bool same_file(std::filesystem::path const& a, std::filesystem::path const& b) {
-  std::error_code error;
-  if (std::filesystem::equivalent(a, b, error)) {
-    return true;
-  }
-  auto const final_name = [&error](std::filesystem::path const& name) {  // of what may not be there yet
-    return std::filesystem::weakly_canonical(resolve_output(name).path, error);
-  };
-  return final_name(a) == final_name(b);
 }
 
 /// Nothing that is read may be overwritten, and no two outputs may meet.

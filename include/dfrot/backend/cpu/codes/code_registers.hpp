@@ -67,9 +67,9 @@ struct code_lanes {
 ///   packed(in, y)   32 codes from 16 bytes of nibbles   bytes(in, y)   32 codes from 32 bytes
 template <class Arch>
 struct nibble_lanes {
-  using registers_of = float_registers<Arch>;
-  using reg = typename registers_of::reg;
-  static constexpr std::size_t registers = code_block / registers_of::width;
+  using floats = float_registers<Arch>;
+  using reg = typename floats::reg;
+  static constexpr std::size_t registers = code_block / floats::width;
 
   float scale;
   int zero_point;
@@ -93,7 +93,7 @@ struct nibble_lanes {
       values[j] = scale * static_cast<float>(in[j] - zero_point);
     }
     for (std::size_t k = 0; k < registers; ++k) {
-      y[k] = registers_of::load(values + k * registers_of::width);
+      y[k] = floats::load(values + k * floats::width);
     }
   }
 };

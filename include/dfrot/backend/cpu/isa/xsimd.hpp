@@ -30,7 +30,7 @@ struct xsimd_isa : portable {
   static constexpr char const* name = "xsimd";
 };
 
-/// Arithmetic by xsimd, all else by plain loops. Multiplies and adds lane by lane where xsimd would round twice.
+/// Arithmetic by xsimd, and fused multiply-adds by std::fma of each lane (see each()). All else is plain loops.
 template <class XsimdArch>
 struct float_registers<xsimd_isa<XsimdArch>> {
   using reg = xsimd::batch<float, XsimdArch>;
