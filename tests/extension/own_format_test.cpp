@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <dfrot/cpu.hpp>
 #include <dfrot/linalg/dense_rotation.hpp>
 #include <dfrot/linalg/orthogonal.hpp>
@@ -13,19 +12,16 @@
 
 #include "extension/own_format.hpp"
 #include "support/catch.hpp"
+#include "support/compare.hpp"
 #include "support/gaussian_matrix.hpp"
 
 // Formats from outside the library run through every operation on codes, and through both refinements.
 
 using namespace dfrot;
 using dfrot::test::gaussian_matrix;
+using dfrot::test::same_bytes;
 
 namespace {
-
-template <class T>
-bool same_bytes(matrix<T> const& a, matrix<T> const& b) {
-  return std::memcmp(a.data(), b.data(), a.rows() * a.columns() * sizeof(T)) == 0;
-}
 
 template <class Scheme>
 struct coded {

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <tuple>
 #include <vector>
 
@@ -35,20 +34,17 @@
 #include <dfrot/transform/randomized_hadamard.hpp>
 
 #include "support/catch.hpp"
+#include "support/compare.hpp"
 #include "support/gaussian_matrix.hpp"
 
 using namespace dfrot;
 using dfrot::test::gaussian_matrix;
+using dfrot::test::same_bytes;
 
 namespace {
 
 template <class Arch>
 using on = cpu::basic_policy<Arch>;
-
-template <class T>
-bool same_bytes(matrix<T> const& a, matrix<T> const& b) {
-  return std::memcmp(a.data(), b.data(), a.rows() * a.columns() * sizeof(T)) == 0;
-}
 
 template <class Code>
 struct int4_codes {

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <dfrot/cpu.hpp>
 #include <dfrot/linalg/dense_rotation.hpp>
 #include <dfrot/optimize/refine/refine_rotation.hpp>
@@ -15,10 +14,12 @@
 
 #include "extension/own_transform.hpp"
 #include "support/catch.hpp"
+#include "support/compare.hpp"
 #include "support/gaussian_matrix.hpp"
 
 using namespace dfrot;
 using dfrot::test::gaussian_matrix;
+using dfrot::test::same_bytes;
 
 static_assert(rotation<own::cyclic_shift> && transform<own::shear> && !rotation<own::shear>);
 
@@ -37,11 +38,6 @@ matrix<T> shifted(matrix<T> const& x) {
     }
   }
   return y;
-}
-
-template <class T>
-bool same_bytes(matrix<T> const& a, matrix<T> const& b) {
-  return std::memcmp(a.data(), b.data(), a.rows() * a.columns() * sizeof(T)) == 0;
 }
 
 struct coded {

@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <dfrot/io/safetensors.hpp>
 #include <dfrot/io/safetensors_writer.hpp>
 #include <filesystem>
@@ -20,11 +19,13 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/compare.hpp"
 #include "support/gaussian_matrix.hpp"
 
 using namespace dfrot;
 using dfrot::test::contains_text;
 using dfrot::test::gaussian_matrix;
+using dfrot::test::same_bytes;
 
 namespace {
 
@@ -60,12 +61,6 @@ void write_file(std::filesystem::path const& path, std::string const& header, st
 std::string tensor_text(char const* name, char const* type, char const* shape, std::size_t begin, std::size_t end) {
   return message('"' + std::string(name), "\":{\"dtype\":\"", type, "\",\"shape\":", shape, ",\"data_offsets\":[",
                  begin, ",", end, "]}");
-}
-
-template <class T>
-bool same(matrix<T> const& a, matrix<T> const& b) {
-  return a.rows() == b.rows() && a.columns() == b.columns() &&
-         std::memcmp(a.data(), b.data(), a.rows() * a.columns() * sizeof(T)) == 0;
 }
 
 }  // namespace
@@ -200,8 +195,8 @@ TEST_CASE("safetensors: tensors in turns, rows in blocks, numbers aligned") {
   for (safetensors_tensor const& each : file.tensors()) {
     CHECK((begin + each.begin) % (bits_per_number(each.type) / 8) == 0);
   }
-  CHECK(same(file.read<std::int32_t>("codes"), codes));
-  CHECK(same(file.read<double>("exact"), d));
+  CHECK(same_bytes(file.read<std::int32_t>("codes"), codes));
+  CHECK(same_bytes(file.read<double>("exact"), d));
   CHECK(file.read<std::int64_t>("shape")(0, 1) == -7);
   for (auto const& [first, count] : {std::pair<std::size_t, std::size_t>{0, 1}, {699, 1}, {17, 650}, {700, 0}}) {
     matrix<float> block(count, columns + 1);  // rows further apart than they are long
@@ -270,7 +265,8 @@ TEST_CASE("safetensors: several files with an index are read as one") {
       safetensors_file const all(path);
       CHECK(all.tensors().size() == 3);
       CHECK(all.metadata().at("format") == "pt");
-      CHECK((same(all.read<float>("a"), x) && same(all.read<float>("b"), x) && same(all.read<float>("c"), x)));
+      CHECK((same_bytes(all.read<float>("a"), x) && same_bytes(all.read<float>("b"), x) &&
+             same_bytes(all.read<float>("c"), x)));
     }
   }
   nlohmann::json const index = nlohmann::json::parse(bytes_of(folder / "model.safetensors.index.json"));

@@ -1,5 +1,4 @@
 #include <cstdint>
-#include <cstring>
 #include <dfrot/backend/cpu/dequantize.hpp>
 #include <dfrot/backend/cpu/quantize.hpp>
 #include <dfrot/backend/reference/quantize.hpp>
@@ -17,6 +16,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/compare.hpp"
 #include "support/gaussian_matrix.hpp"
 
 // Schemes that are put together at compile time.
@@ -62,11 +62,6 @@ struct results {
     token_errors(on, scheme, x, vector_view<token_error>(errors.data(), errors.size()));
   }
 };
-
-template <class T>
-bool same_bytes(matrix<T> const& a, matrix<T> const& b) {
-  return std::memcmp(a.data(), b.data(), a.rows() * a.columns() * sizeof(T)) == 0;
-}
 
 template <class A, class B>
 void check_same(A const& a, B const& b) {

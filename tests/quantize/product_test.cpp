@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/compare.hpp"
 #include "support/gaussian_matrix.hpp"
 
 // Products of other elements than INT4's, of sides with groups of their own, and to other outputs. What INT4 in equal groups does
@@ -30,6 +31,7 @@
 
 using namespace dfrot;
 using dfrot::test::gaussian_matrix;
+using dfrot::test::same_bytes;
 
 namespace {
 
@@ -245,12 +247,6 @@ struct scaled_product {
 
 auto const written = [](auto const& out) { return out; };
 auto const added = [](auto const& out) { return add_to(out); };
-
-template <class T>
-bool same_bytes(matrix<T> const& a, matrix<T> const& b) {
-  return a.rows() == b.rows() && a.columns() == b.columns() &&
-         (a.rows() * a.columns() == 0 || std::memcmp(a.data(), b.data(), a.rows() * a.columns() * sizeof(T)) == 0);
-}
 
 /// What an output held before.
 template <class T>

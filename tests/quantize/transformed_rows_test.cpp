@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <dfrot/backend/cpu/block_rotation.hpp>
 #include <dfrot/backend/cpu/channel_scale.hpp>
 #include <dfrot/backend/cpu/permutation.hpp>
@@ -27,18 +26,15 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/compare.hpp"
 #include "support/gaussian_matrix.hpp"
 
 using namespace dfrot;
 using dfrot::test::contains_text;
 using dfrot::test::gaussian_matrix;
+using dfrot::test::same_bytes;
 
 namespace {
-
-template <class T>
-bool same_bytes(matrix<T> const& a, matrix<T> const& b) {
-  return std::memcmp(a.data(), b.data(), a.rows() * a.columns() * sizeof(T)) == 0;
-}
 
 template <class Real>
 struct coded {
