@@ -2,12 +2,14 @@
 
 #include <cstddef>
 #include <functional>
+#include <utility>
 
 #include <dfrot/core/matrix.hpp>
 
 #include "batch.hpp"
 #include "layer_weights.hpp"
 #include "model_source.hpp"
+#include "rotary.hpp"
 #include "simulation.hpp"
 
 namespace dfrot::program {
@@ -20,9 +22,48 @@ struct forward_options {
   std::function<void(std::size_t)> layer_done = {};  ///< called with the number of layers done; may throw to stop
 };
 
-/// Runs all sequences through the layers, one layer after the other. Returns the last norm's output before its gain, rotated by R1.
-/// Memory: one layer of weights, and for each token 2 hidden + (heads + 2 kv_heads) head_dim floats.
+/// A model in the middle of a run: the residual stream of all tokens. Several can go through the layers side by side, which are read
+/// once then; a copy goes on from where the original is.
+/// Memory: 2 hidden floats for each token, one set in each run; and (heads + 2 kv_heads) head_dim while a layer works.
 /// Determinism: bitwise for any number of threads.
+class model_run {
+ public:
+  /// Looks the tokens' embeddings up. All but the options has to outlive the run.   Throws: io_error as model_source.
+  model_run(model_source const& source, batch const& tokens, model_rotation const& rotation, forward_options options);
+
+  void look_with(activation_observer look) { options_.look = std::move(look); }
+
+  /// The next layer.   Throws: std::invalid_argument where activations overflow.
+  void run_layer(std::size_t layer, layer_weights const& weights);
+
+  /// The last norm's output before its gain, rotated by R1. Ends the run.
+  [[nodiscard]] matrix<float> result();
+
+ private:
+  struct heads {
+    matrix<float> q;  // then the output of attention
+    matrix<float> k;
+    matrix<float> v;
+  };
+
+  template <class Body>
+  void for_tokens(Body const& body);
+  void look(std::size_t layer, site where, std::size_t first, matrix_view<float const> rows) const;
+  void enter(std::size_t layer, site where, std::size_t first, matrix_view<float> rows) const;
+  void project(std::size_t layer, layer_weights const& weights, heads& to, std::size_t first,
+               matrix_view<float> x) const;
+  void finish(std::size_t layer, layer_weights const& weights, heads& from, std::size_t first,
+              matrix_view<float> x) const;
+
+  model_config const& config_;
+  batch const& tokens_;
+  model_rotation const& rotation_;
+  forward_options options_;
+  rotary positions_;
+  matrix<float> x_;
+};
+
+/// Runs all sequences through the layers, one layer after the other: the result() of a model_run.
 /// Throws: io_error as model_source; std::invalid_argument where activations overflow.
 [[nodiscard]] matrix<float> run_model(model_source const& source, batch const& tokens, model_rotation const& rotation,
                                       forward_options const& options);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <optional>
 #include <vector>
@@ -8,6 +9,7 @@
 
 #include "model_source.hpp"
 #include "residual_rotation.hpp"
+#include "simulation.hpp"
 
 namespace dfrot::program {
 
@@ -39,6 +41,23 @@ struct layer_weights {
   std::vector<float> v_bias;
   std::vector<float> o_bias;
 };
+
+/// A weight, and the site whose activations it multiplies.
+struct weight_at_site {
+  site where;
+  matrix<float>* values;
+};
+
+/// The seven weights of a layer, those of one site next to each other.
+[[nodiscard]] inline std::array<weight_at_site, 7> weights_by_site(layer_weights& of) {
+  return {{{site::attention, &of.q},
+           {site::attention, &of.k},
+           {site::attention, &of.v},
+           {site::output, &of.o},
+           {site::mlp, &of.gate},
+           {site::mlp, &of.up},
+           {site::down, &of.down}}};
+}
 
 /// Reads a layer and folds: gains into what reads the norm's output, R1 into inputs and outputs, R2 into v and o, the inverse of R4
 /// into down. All products in double, rounded once.

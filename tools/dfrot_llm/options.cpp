@@ -95,10 +95,12 @@ void add_method(CLI::App& app, perplexity_options& chosen, raw_texts& texts) {
       ->type_name("W-A-KV,...")
       ->group(group);
   app.add_option("--weights", texts.weights,
-                 "How weights of 4 bits are found: rounded to nearest, their scales searched")
+                 "How weights of 4 bits are found: rounded to nearest, or by GPTQ from calibration\nsequences. Their "
+                 "scales are "
+                 "searched")
       ->capture_default_str()
-      ->check(CLI::IsMember({"rtn"}).description(""))
-      ->type_name("rtn")
+      ->check(CLI::IsMember({"rtn", "gptq"}).description(""))
+      ->type_name("rtn|gptq")
       ->group(group);
   add_integer(app, "--group", chosen.weight_group, std::size_t{0}, std::size_t{1} << 20U,
               "Input channels of a weight that share a scale; 0: all of them")
@@ -123,11 +125,15 @@ void add_method(CLI::App& app, perplexity_options& chosen, raw_texts& texts) {
       ->type_name("FIRST-LAST|all")
       ->group(group);
   app.add_option("--calibration-ids", texts.calibration_ids,
-                 "Token ids to refine rotations with; without it, the end of the text")
+                 "Token ids to refine rotations and find weights with; without it, the end of\nthe text")
       ->type_name("C.npy")
       ->group(group);
   add_integer(app, "--calibration-sequences", chosen.calibration_sequences, std::size_t{1}, std::size_t{1} << 16U,
               "Sequences to refine rotations with, from the end")
+      ->capture_default_str()
+      ->group(group);
+  add_integer(app, "--gptq-sequences", chosen.gptq_sequences, std::size_t{1}, std::size_t{1} << 16U,
+              "Sequences to find weights with, from the end")
       ->capture_default_str()
       ->group(group);
   add_integer(app, "--seed", chosen.seed, std::uint64_t{0}, std::numeric_limits<std::uint64_t>::max(),
@@ -230,6 +236,7 @@ void interpret(CLI::App const& app, raw_texts const& texts, perplexity_options& 
   chosen.range = texts.range == "max"      ? scale_range::largest
                  : texts.range == "signed" ? scale_range::signed_range
                                            : scale_range::searched;
+  chosen.weights = texts.weights == "gptq" ? weight_method::gptq : weight_method::nearest;
   if (chosen.asymmetric && chosen.range == scale_range::signed_range) {
     refuse("--asymmetric: a zero point leaves --range signed nothing to choose");
   }

@@ -17,6 +17,9 @@ namespace dfrot::program {
 /// The exit codes of dfrot-llm. by_signal: to this the number of the signal that ended the work is added, as shells do.
 enum exit_code : int { done = 0, failed = 1, wrong_usage = 2, bad_input = 3, by_signal = 128 };
 
+/// How weights of 4 bits are found.
+enum class weight_method : std::uint8_t { nearest, gptq };
+
 /// The command line of `dfrot-llm perplexity`.
 struct perplexity_options {
   std::filesystem::path model;
@@ -25,6 +28,7 @@ struct perplexity_options {
   sequence_options sequences;
   std::vector<std::string> rotations = {"none", "hadamard"};  ///< or a file
   std::vector<bit_scheme> schemes = {{16, 16, 16}, {16, 4, 16}};
+  weight_method weights = weight_method::nearest;
   scale_range range = scale_range::largest;
   bool asymmetric = false;       ///< activations
   std::size_t weight_group = 0;  ///< input channels of a weight that share a scale; 0: all
@@ -32,6 +36,7 @@ struct perplexity_options {
   std::uint64_t seed = 0;
   std::optional<std::filesystem::path> calibration_ids;  ///< none: the end of the text
   std::size_t calibration_sequences = 4;
+  std::size_t gptq_sequences = 32;
   int threads = 1;
   std::optional<std::filesystem::path> report;
   std::optional<std::filesystem::path> plot;

@@ -1,7 +1,11 @@
 #include "perplexity_command.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +17,7 @@
 #include "batch.hpp"
 #include "forward.hpp"
 #include "gguf_vocabulary.hpp"
+#include "gptq_weights.hpp"
 #include "model_source.hpp"
 #include "progress.hpp"
 #include "rotations.hpp"
@@ -45,15 +50,8 @@ std::vector<std::int32_t> ids_of(perplexity_options const& chosen) {
   return tokenizer(words).encode(read_text(*chosen.text));
 }
 
-std::vector<token_sequence> calibration_of(perplexity_options const& chosen, std::vector<std::int32_t> const& ids,
-                                           std::size_t vocabulary) {
-  sequence_options cut = chosen.sequences;
-  cut.count = chosen.calibration_sequences;
-  cut.stride = 0;
-  if (chosen.calibration_ids) {
-    return last_sequences(read_token_ids(*chosen.calibration_ids), cut, vocabulary, chosen.calibration_ids->string());
-  }
-  return last_sequences(ids, cut, vocabulary, chosen.ids ? chosen.ids->string() : chosen.text->string());
+char const* name_of(scale_range range) {
+  return range == scale_range::largest ? "max" : range == scale_range::signed_range ? "signed" : "search";
 }
 
 /// One run: the model, its text, and the figures of the exact model, which all others are compared with.
@@ -84,13 +82,14 @@ class measurement {
     result_ = {chosen_.model.string(), tokens_.count(), count_predictions_of(), {}};
     auto const runs = static_cast<double>(chosen_.rotations.size() * chosen_.schemes.size());
     shown_.expect(runs * (layer_work() + head_work_) + layer_work());
+    if (takes_gptq()) {
+      shown_.expect(static_cast<double>(chosen_.rotations.size()) * gptq_work() *
+                    static_cast<double>(source_->config().layers));
+    }
     try {
-      exact_ = forward("the exact model", model_rotation(source_->config(), residual_rotation()), simulation{});
+      exact_ = forward("the exact model", model_rotation(source_->config(), residual_rotation()));
       for (std::string const& name : chosen_.rotations) {
-        model_rotation const rotation(source_->config(), rotation_named(name));
-        for (bit_scheme const& scheme : chosen_.schemes) {
-          measure(name, rotation, scheme);
-        }
+        measure(name, model_rotation(source_->config(), rotation_named(name)));
       }
     } catch (interrupted const&) {  // what there is, is reported
     }
@@ -117,7 +116,7 @@ class measurement {
       shown_.show(step);
     };
     if (needs_calibration(name) && calibration_.rows() == 0) {
-      batch const tokens(calibration_of(chosen_, ids_, source_->config().vocabulary));
+      batch const tokens = calibration_of(chosen_.calibration_sequences);
       calibration_ = calibration_rows(chosen_.threads, *source_, tokens, [this](std::size_t layer) {
         stop_if_interrupted();
         shown_.show(message("calibrating: layer ", layer, " of ", source_->config().layers));
@@ -135,37 +134,118 @@ class measurement {
     return how;
   }
 
-  matrix<float> forward(std::string const& what, model_rotation const& rotation, simulation const& how) {
+  matrix<float> forward(std::string const& what, model_rotation const& rotation) {
     forward_options options;
     options.threads = chosen_.threads;
-    options.rounding = how;
-    options.layer_done = [&](std::size_t layer) {
-      stop_if_interrupted();
-      shown_.add(layer_work_);
-      shown_.show(message(what, ": layer ", layer, " of ", source_->config().layers));
-    };
+    options.layer_done = [&](std::size_t layer) { layer_done(what, layer); };
     return run_model(*source_, tokens_, rotation, options);
   }
 
-  void measure(std::string const& name, model_rotation const& rotation, bit_scheme const& bits) {
-    auto const began = std::chrono::steady_clock::now();
-    std::string const what = name + ", " + name_of(bits);
-    matrix<float> const hidden = forward(what, rotation, simulation_of(bits));
-    double counted = 0;
-    auto const scores =
-        score_tokens(chosen_.threads, *source_, tokens_, rotation.residual, hidden, &exact_, [&](double share) {
+  void layer_done(std::string const& what, std::size_t layers) {
+    stop_if_interrupted();
+    shown_.add(layer_work_);
+    shown_.show(message(what, ": layer ", layers, " of ", source_->config().layers));
+  }
+
+  [[nodiscard]] bool takes_gptq() const {
+    return chosen_.weights == weight_method::gptq &&
+           std::any_of(chosen_.schemes.begin(), chosen_.schemes.end(),
+                       [](bit_scheme const& each) { return each.weights == 4; });
+  }
+
+  /// A layer of calibration sequences, in units of layer_work_: they pass it twice, and Gram matrices cost as much as a pass.
+  [[nodiscard]] double gptq_work() const {
+    return 3 * layer_work_ * static_cast<double>(chosen_.gptq_sequences) / static_cast<double>(tokens_.count());
+  }
+
+  /// The last sequences of the text for calibration, or of the calibration's own.
+  [[nodiscard]] batch calibration_of(std::size_t count) const {
+    sequence_options cut = chosen_.sequences;
+    cut.count = count;
+    cut.stride = 0;
+    std::size_t const vocabulary = source_->config().vocabulary;
+    if (chosen_.calibration_ids) {
+      return batch(
+          last_sequences(read_token_ids(*chosen_.calibration_ids), cut, vocabulary, chosen_.calibration_ids->string()));
+    }
+    auto sequences =
+        last_sequences(ids_, cut, vocabulary, chosen_.ids ? chosen_.ids->string() : chosen_.text->string());
+    std::size_t const judged = (tokens_.count() - 1) * chosen_.sequences.step() + chosen_.sequences.width();
+    if (judged + count * cut.width() > ids_.size()) {
+      std::fprintf(
+          stderr,
+          "dfrot-llm: the calibration sequences are part of the text that is judged; choose fewer --sequences, "
+          "or other --calibration-ids\n");
+    }
+    return batch(std::move(sequences));
+  }
+
+  /// A scheme on its way through the layers.
+  struct scheme_run {
+    bit_scheme bits;
+    simulation how;
+    model_run model;
+    std::chrono::duration<double> time{};
+  };
+
+  /// All schemes of one rotation: each layer is read, and its weights are rounded, once for all that round them to as many bits.
+  void measure(std::string const& name, model_rotation const& rotation) {
+    std::vector<scheme_run> runs;
+    std::set<int> weight_bits;
+    for (bit_scheme const& bits : chosen_.schemes) {
+      simulation const how = simulation_of(bits);
+      runs.push_back({bits, how, model_run(*source_, tokens_, rotation, {chosen_.threads, how, {}, {}})});
+      weight_bits.insert(bits.weights);
+    }
+    std::optional<batch> calibration;
+    std::optional<gptq_weights> gptq;
+    if (takes_gptq()) {
+      calibration.emplace(calibration_of(chosen_.gptq_sequences));
+      gptq.emplace(chosen_.threads, *source_, *calibration, rotation);
+    }
+    for (std::size_t layer = 0; layer < source_->config().layers; ++layer) {
+      layer_weights const exact = load_layer(chosen_.threads, *source_, layer, rotation);
+      for (int const bits : weight_bits) {
+        layer_weights weights = exact;
+        simulation const how = simulation_of({bits, 16, 16});
+        if (gptq && bits == 4) {
           stop_if_interrupted();
-          shown_.add((share - counted) * head_work_);
-          counted = share;
-          shown_.show(what + ": scores");
-        });
+          shown_.show(message(name, ", GPTQ: layer ", layer + 1, " of ", source_->config().layers));
+          gptq->round(how, layer, weights);
+          shown_.add(gptq_work());
+        } else {
+          round_weights(chosen_.threads, how, layer, weights);
+        }
+        for (scheme_run& run : runs) {
+          if (run.bits.weights == bits) {
+            auto const began = std::chrono::steady_clock::now();
+            run.model.run_layer(layer, weights);
+            run.time += std::chrono::steady_clock::now() - began;
+            layer_done(name + ", " + name_of(run.bits), layer + 1);
+          }
+        }
+      }
+    }
+    for (scheme_run& run : runs) {
+      score(name, rotation, run);
+    }
+  }
+
+  void score(std::string const& name, model_rotation const& rotation, scheme_run& run) {
+    auto const began = std::chrono::steady_clock::now();
+    double counted = 0;
+    auto const scores = score_tokens(chosen_.threads, *source_, tokens_, rotation.residual, run.model.result(), &exact_,
+                                     [&](double share) {
+                                       stop_if_interrupted();
+                                       shown_.add((share - counted) * head_work_);
+                                       counted = share;
+                                       shown_.show(name + ", " + name_of(run.bits) + ": scores");
+                                     });
     score_summary const summary = summarize_scores(tokens_, scores);
-    std::chrono::duration<double> const seconds = std::chrono::steady_clock::now() - began;
-    char const* const range = chosen_.range == scale_range::largest        ? "max"
-                              : chosen_.range == scale_range::signed_range ? "signed"
-                                                                           : "search";
-    result_.results.push_back({name, name_of(bits), "rtn", range, summary.perplexity, summary.perplexity_error,
-                               summary.kl.mean, summary.kl.error, seconds.count()});
+    run.time += std::chrono::steady_clock::now() - began;
+    result_.results.push_back({name, name_of(run.bits), chosen_.weights == weight_method::gptq ? "gptq" : "rtn",
+                               name_of(chosen_.range), summary.perplexity, summary.perplexity_error, summary.kl.mean,
+                               summary.kl.error, run.time.count()});
   }
 
   perplexity_options const& chosen_;
