@@ -14,6 +14,7 @@
 #include <dfrot/io/atomic_file.hpp>
 #include <dfrot/io/io_error.hpp>
 
+#include "inspection.hpp"
 #include "options.hpp"
 #include "perplexity_command.hpp"
 #include "perplexity_report.hpp"
@@ -30,31 +31,53 @@ int complain(std::string const& text, int code) {
   return code;
 }
 
-int measure_and_write(perplexity_options const& chosen) {
+/// What a command gives: a table for the terminal, and files.
+struct outcome {
+  std::string table;
+  std::string report;
+  std::string plot;  ///< empty: there is nothing to draw
+};
+
+outcome of(inspect_options const& chosen) {
+  inspection const found = inspect_model(chosen);
+  return {inspection_table(found), inspection_json(found), found.sites.empty() ? "" : inspection_plot(found)};
+}
+
+outcome of(perplexity_options const& chosen) {
+  perplexity_run const run = measure_perplexity(chosen);
+  return {perplexity_table(run), perplexity_json(run), run.results.empty() ? "" : perplexity_plot(run)};
+}
+
+template <class Options>
+int work_and_write(Options const& chosen) {
   for (auto const* const path : {&chosen.report, &chosen.plot}) {
     if (*path) {
       dfrot::atomic_file::check_writable(**path);
     }
   }
   watch_for_interrupt();
-  perplexity_run const run = measure_perplexity(chosen);
+  outcome const found = of(chosen);
   std::vector<dfrot::atomic_file> files;
   auto const write = [&files](std::filesystem::path const& path, std::string const& text) {
     files.emplace_back(path);
     files.back().write(text);
   };
   if (chosen.report) {
-    write(*chosen.report, perplexity_json(run));
+    write(*chosen.report, found.report);
   }
-  if (chosen.plot && !run.results.empty()) {
-    write(*chosen.plot, perplexity_plot(run));
+  if (chosen.plot && !found.plot.empty()) {
+    write(*chosen.plot, found.plot);
   }
   for (dfrot::atomic_file& file : files) {
     file.commit();
   }
-  write_standard_output(perplexity_table(run));
+  write_standard_output(found.table);
   return interrupting_signal() != 0 ? by_signal + interrupting_signal() : int{done};
 }
+
+int carry_out(inspect_options const& chosen) { return work_and_write(chosen); }
+int carry_out(perplexity_options const& chosen) { return work_and_write(chosen); }
+int carry_out(int exit_code) { return exit_code; }
 
 }  // namespace
 
@@ -62,9 +85,7 @@ int main(int argument_count, char** arguments) {
   hold_standard_descriptors();
   std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of that output
   try {
-    auto const request = parse_options(argument_count, arguments);
-    return std::holds_alternative<int>(request) ? std::get<int>(request)
-                                                : measure_and_write(std::get<perplexity_options>(request));
+    return std::visit([](auto const& chosen) { return carry_out(chosen); }, parse_options(argument_count, arguments));
   } catch (dfrot::io_error const& error) {
     return complain(error.what(), bad_input);
   } catch (std::invalid_argument const& error) {  // a front door of the library refused the data

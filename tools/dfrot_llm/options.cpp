@@ -29,6 +29,8 @@ constexpr char const* description =
 
 constexpr char const* examples =
     "Examples:\n"
+    "  dfrot-llm inspect model.gguf --text wiki.txt --sequences 8 --bos 1 --plot massive.svg\n"
+    "      which tokens have massive activations, in which layers and channels\n"
     "  dfrot-llm perplexity model.gguf --text wiki.txt --sequences 8 --bos 1 --schemes 16-16-16,16-4-16\n"
     "      the model as it is, and with activations in 4 bits, unrotated and under a randomized Hadamard\n"
     "  dfrot-llm perplexity model.gguf --ids ids.npy --bos 1 --sequences 8 --schemes 4-4-4 \\\n"
@@ -54,7 +56,7 @@ struct raw_texts {
   std::string plot;
 };
 
-void add_input(CLI::App& app, perplexity_options& chosen, raw_texts& texts) {
+void add_input(CLI::App& app, text_request& chosen, raw_texts& texts) {
   std::string const group = "Input";
   app.add_option("MODEL", texts.model, "A GGUF file, or a folder of config.json and safetensors")->required();
   auto* const text = app.add_option("--text", texts.text, "Text, UTF-8")->type_name("FILE")->group(group);
@@ -75,6 +77,9 @@ void add_input(CLI::App& app, perplexity_options& chosen, raw_texts& texts) {
       ->group(group);
   add_integer(app, "--stride", chosen.sequences.stride, std::size_t{0}, std::size_t{1} << 24U,
               "Tokens between the beginnings of two sequences; 0: they do not overlap")
+      ->capture_default_str()
+      ->group(group);
+  add_integer(app, "--threads", chosen.threads, 1, 4096, "Threads; the result does not depend on them")
       ->capture_default_str()
       ->group(group);
 }
@@ -140,9 +145,6 @@ void add_method(CLI::App& app, perplexity_options& chosen, raw_texts& texts) {
               "Seed of everything random")
       ->capture_default_str()
       ->group(group);
-  add_integer(app, "--threads", chosen.threads, 1, 4096, "Threads; the result does not depend on them")
-      ->capture_default_str()
-      ->group(group);
 }
 
 void add_output(CLI::App& app, raw_texts& texts) {
@@ -181,14 +183,13 @@ void interpret_sites(std::vector<std::string> const& names, simulation& where) {
 }
 
 /// Nothing that is read may be overwritten, and no two outputs may meet.
-void check_paths(perplexity_options const& chosen) {
-  std::vector<std::filesystem::path> read = {chosen.model};
-  for (auto const* const path : {&chosen.text, &chosen.ids, &chosen.calibration_ids}) {
+void check_paths(text_request const& chosen, std::vector<std::filesystem::path> read) {
+  read.push_back(chosen.model);
+  for (auto const* const path : {&chosen.text, &chosen.ids}) {
     if (*path) {
       read.push_back(**path);
     }
   }
-  read.insert(read.end(), chosen.rotations.begin(), chosen.rotations.end());
   for (auto const* const path : {&chosen.report, &chosen.plot}) {
     for (std::filesystem::path const& input : read) {
       if (*path && same_file(**path, input)) {
@@ -201,7 +202,7 @@ void check_paths(perplexity_options const& chosen) {
   }
 }
 
-void interpret(CLI::App const& app, raw_texts const& texts, perplexity_options& chosen) {
+void interpret_texts(CLI::App const& app, raw_texts const& texts, text_request& chosen) {
   if (texts.model.empty()) {
     refuse("MODEL: the name is empty");
   }
@@ -211,7 +212,6 @@ void interpret(CLI::App const& app, raw_texts const& texts, perplexity_options& 
   if (!chosen.text && !chosen.ids) {
     refuse("a text is needed: --text FILE, or --ids IDS.npy");
   }
-  chosen.calibration_ids = path_of(app, "--calibration-ids", texts.calibration_ids);
   chosen.report = path_of(app, "--report", texts.report);
   chosen.plot = path_of(app, "--plot", texts.plot);
   auto const bos = parse_bos(texts.bos);
@@ -222,6 +222,10 @@ void interpret(CLI::App const& app, raw_texts const& texts, perplexity_options& 
   if (std::string const mistake = mistake_in(chosen.sequences); !mistake.empty()) {
     refuse(mistake);
   }
+}
+
+void interpret_method(CLI::App const& app, raw_texts const& texts, perplexity_options& chosen) {
+  chosen.calibration_ids = path_of(app, "--calibration-ids", texts.calibration_ids);
   chosen.schemes.clear();
   for (std::string const& scheme : texts.schemes) {
     try {
@@ -242,15 +246,22 @@ void interpret(CLI::App const& app, raw_texts const& texts, perplexity_options& 
   }
   interpret_sites(texts.only, chosen.where);
   interpret_layers(texts.layers, chosen.where);
-  check_paths(chosen);
+}
+
+CLI::App& add_command(CLI::App& app, std::string const& name, std::string const& description_of_it) {
+  CLI::App& added = *app.add_subcommand(name, description_of_it);
+  added.get_formatter()->column_width(42);
+  added.set_help_flag("-h,--help", "Print this help and exit");
+  return added;
 }
 
 }  // namespace
 
-std::variant<perplexity_options, int> parse_options(int argument_count, char** arguments) {
-  perplexity_options chosen;
-  raw_texts texts;
-  chosen.threads = usable_processors();
+command parse_options(int argument_count, char** arguments) {
+  inspect_options inspect;
+  perplexity_options measure;
+  raw_texts texts;  // of whichever command is named
+  inspect.threads = measure.threads = usable_processors();
   CLI::App app(description, "dfrot-llm");
   app.footer(examples);
   app.get_formatter()->column_width(42);
@@ -260,16 +271,28 @@ std::variant<perplexity_options, int> parse_options(int argument_count, char** a
   app.set_version_flag("--version",
                        message("dfrot-llm ", DFROT_VERSION_MAJOR, ".", DFROT_VERSION_MINOR, ".", DFROT_VERSION_PATCH),
                        "Print the version and exit");
-  CLI::App& perplexity =
-      *app.add_subcommand("perplexity", "Perplexity, and KL to the exact model, by rotation and scheme");
-  perplexity.get_formatter()->column_width(42);
-  perplexity.set_help_flag("-h,--help", "Print this help and exit");
-  add_input(perplexity, chosen, texts);
-  add_method(perplexity, chosen, texts);
-  add_output(perplexity, texts);
+  CLI::App& inspecting = add_command(app, "inspect", "Massive activations, by layer and site");
+  add_input(inspecting, inspect, texts);
+  add_output(inspecting, texts);
+  CLI::App& measuring = add_command(app, "perplexity", "Perplexity, and KL to the exact model, by rotation and scheme");
+  add_input(measuring, measure, texts);
+  add_method(measuring, measure, texts);
+  add_output(measuring, texts);
   try {
     app.parse(argument_count, arguments);
-    interpret(perplexity, texts, chosen);
+    if (inspecting.parsed()) {
+      interpret_texts(inspecting, texts, inspect);
+      check_paths(inspect, {});
+      return inspect;
+    }
+    interpret_texts(measuring, texts, measure);
+    interpret_method(measuring, texts, measure);
+    std::vector<std::filesystem::path> read(measure.rotations.begin(), measure.rotations.end());
+    if (measure.calibration_ids) {
+      read.push_back(*measure.calibration_ids);
+    }
+    check_paths(measure, std::move(read));
+    return measure;
   } catch (CLI::CallForHelp const&) {
     write_standard_output(app.help());  // of the command, where one was named
     return int{done};
@@ -284,7 +307,6 @@ std::variant<perplexity_options, int> parse_options(int argument_count, char** a
                  visible_text(error.what()).c_str());
     return int{wrong_usage};
   }
-  return chosen;
 }
 
 }  // namespace dfrot::program

@@ -10,7 +10,7 @@
 
 #include "bit_scheme.hpp"
 #include "simulation.hpp"
-#include "text_source.hpp"
+#include "text_request.hpp"
 
 namespace dfrot::program {
 
@@ -20,12 +20,11 @@ enum exit_code : int { done = 0, failed = 1, wrong_usage = 2, bad_input = 3, by_
 /// How weights of 4 bits are found.
 enum class weight_method : std::uint8_t { nearest, gptq };
 
+/// The command line of `dfrot-llm inspect`: what every command takes.
+struct inspect_options : text_request {};
+
 /// The command line of `dfrot-llm perplexity`.
-struct perplexity_options {
-  std::filesystem::path model;
-  std::optional<std::filesystem::path> text;  ///< this or the ids
-  std::optional<std::filesystem::path> ids;
-  sequence_options sequences;
+struct perplexity_options : text_request {
   std::vector<std::string> rotations = {"none", "hadamard"};  ///< or a file
   std::vector<bit_scheme> schemes = {{16, 16, 16}, {16, 4, 16}};
   weight_method weights = weight_method::nearest;
@@ -37,13 +36,13 @@ struct perplexity_options {
   std::optional<std::filesystem::path> calibration_ids;  ///< none: the end of the text
   std::size_t calibration_sequences = 4;
   std::size_t gptq_sequences = 32;
-  int threads = 1;
-  std::optional<std::filesystem::path> report;
-  std::optional<std::filesystem::path> plot;
 };
+
+/// What is to be done; or, where there is nothing left to do, the exit code.
+using command = std::variant<inspect_options, perplexity_options, int>;
 
 /// Reads the command line. Returns the options, or the exit code where there is nothing left to do (--help, --version, a mistake),
 /// after it has printed what the user should read.
-[[nodiscard]] std::variant<perplexity_options, int> parse_options(int argument_count, char** arguments);
+[[nodiscard]] command parse_options(int argument_count, char** arguments);
 
 }  // namespace dfrot::program

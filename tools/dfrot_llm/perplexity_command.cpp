@@ -11,44 +11,22 @@
 #include <vector>
 
 #include <dfrot/core/expects.hpp>
-#include <dfrot/io/gguf.hpp>
 #include <dfrot/io/io_error.hpp>
 
 #include "batch.hpp"
 #include "forward.hpp"
-#include "gguf_vocabulary.hpp"
 #include "gptq_weights.hpp"
+#include "interrupted.hpp"
 #include "model_source.hpp"
 #include "progress.hpp"
 #include "rotations.hpp"
 #include "scores.hpp"
-#include "support/interrupt.hpp"
+#include "text_request.hpp"
 #include "token_ids.hpp"
-#include "tokenizer_json.hpp"
 
 namespace dfrot::program {
 
 namespace {
-
-/// Unwinds what was begun when a signal came.
-struct interrupted {};
-
-void stop_if_interrupted() {
-  if (interrupting_signal() != 0) {
-    throw interrupted();
-  }
-}
-
-std::vector<std::int32_t> ids_of(perplexity_options const& chosen) {
-  if (chosen.ids) {
-    return read_token_ids(*chosen.ids);
-  }
-  std::error_code error;
-  vocabulary const words = std::filesystem::is_directory(chosen.model, error)
-                               ? read_tokenizer_json(chosen.model / "tokenizer.json")
-                               : vocabulary_of(gguf_file(chosen.model).metadata());
-  return tokenizer(words).encode(read_text(*chosen.text));
-}
 
 char const* name_of(scale_range range) {
   return range == scale_range::largest ? "max" : range == scale_range::signed_range ? "signed" : "search";
@@ -61,13 +39,8 @@ class measurement {
       : chosen_(chosen),
         source_(open_model(chosen.model)),
         ids_(ids_of(chosen)),
-        tokens_(first_sequences(ids_, chosen.sequences, source_->config().vocabulary,
-                                chosen.ids ? chosen.ids->string() : chosen.text->string())) {
+        tokens_(sequences_of(chosen, *source_, ids_)) {
     model_config const& config = source_->config();
-    if (config.context != 0 && tokens_.longest() > config.context) {
-      throw io_error(message(source_->name(), ": the model attends to ", config.context, " tokens, but sequences have ",
-                             tokens_.longest(), ": choose a smaller --context"));
-    }
     if (chosen.where.first_layer >= config.layers) {
       throw io_error(message("--layers begins with ", chosen.where.first_layer, ", but the model has the layers 0 to ",
                              config.layers - 1));
@@ -168,8 +141,7 @@ class measurement {
       return batch(
           last_sequences(read_token_ids(*chosen_.calibration_ids), cut, vocabulary, chosen_.calibration_ids->string()));
     }
-    auto sequences =
-        last_sequences(ids_, cut, vocabulary, chosen_.ids ? chosen_.ids->string() : chosen_.text->string());
+    auto sequences = last_sequences(ids_, cut, vocabulary, chosen_.text_name());
     std::size_t const judged = (tokens_.count() - 1) * chosen_.sequences.step() + chosen_.sequences.width();
     if (judged + count * cut.width() > ids_.size()) {
       std::fprintf(
