@@ -43,9 +43,6 @@ struct inspection {
 /// Throws: io_error as the sources of model and text.
 [[nodiscard]] inspection inspect_model(inspect_options const& chosen);
 
-/// As the options name it.
-[[nodiscard]] char const* name_of(site where);
-
 /// JSON: model, sequences, tokens, sites [{layer, site, median_of_maxima, largest, massive, tokens [{sequence, position, token, channel,
 /// value, ratio}]}].
 [[nodiscard]] std::string inspection_json(inspection const& found);

@@ -56,24 +56,6 @@ std::vector<token_over_layers> tokens_of_the_stream(inspection const& found) {
 
 }  // namespace
 
-char const* name_of(site where) {
-  switch (where) {
-    case site::attention:
-      return "attention";
-    case site::output:
-      return "output";
-    case site::mlp:
-      return "mlp";
-    case site::down:
-      return "down";
-    case site::kv:
-      return "kv";
-    case site::residual:
-      break;
-  }
-  return "residual";
-}
-
 std::string inspection_json(inspection const& found) {
   json sites = json::array();
   for (site_inspection const& each : found.sites) {

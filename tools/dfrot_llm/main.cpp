@@ -14,6 +14,7 @@
 #include <dfrot/io/atomic_file.hpp>
 #include <dfrot/io/io_error.hpp>
 
+#include "calibrate_command.hpp"
 #include "inspection.hpp"
 #include "options.hpp"
 #include "perplexity_command.hpp"
@@ -77,6 +78,13 @@ int work_and_write(Options const& chosen) {
 
 int carry_out(inspect_options const& chosen) { return work_and_write(chosen); }
 int carry_out(perplexity_options const& chosen) { return work_and_write(chosen); }
+int carry_out(calibrate_options const& chosen) {
+  watch_for_interrupt();
+  std::size_t const layers = write_calibration(chosen);
+  write_standard_output(dfrot::message(layers * chosen.sites.size(), " files of activations and index.json in ",
+                                       visible_text(chosen.folder.string()), "\n"));
+  return interrupting_signal() != 0 ? by_signal + interrupting_signal() : int{done};
+}
 int carry_out(int exit_code) { return exit_code; }
 
 }  // namespace

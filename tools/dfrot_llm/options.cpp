@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <limits>
-#include <map>
 #include <set>
 #include <stdexcept>
 
@@ -31,6 +30,8 @@ constexpr char const* examples =
     "Examples:\n"
     "  dfrot-llm inspect model.gguf --text wiki.txt --sequences 8 --bos 1 --plot massive.svg\n"
     "      which tokens have massive activations, in which layers and channels\n"
+    "  dfrot-llm calibrate model.gguf --text wiki.txt --bos 1 --output rows\n"
+    "      the norms' outputs of all layers, for dfrot-refine --input rows/attention-00.npy …\n"
     "  dfrot-llm perplexity model.gguf --text wiki.txt --sequences 8 --bos 1 --schemes 16-16-16,16-4-16\n"
     "      the model as it is, and with activations in 4 bits, unrotated and under a randomized Hadamard\n"
     "  dfrot-llm perplexity model.gguf --ids ids.npy --bos 1 --sequences 8 --schemes 4-4-4 \\\n"
@@ -52,11 +53,14 @@ struct raw_texts {
   std::string calibration_ids;
   std::vector<std::string> only = {"attention", "output", "mlp", "down", "kv"};
   std::string layers = "all";
+  std::string output;
+  std::vector<std::string> sites = {"attention", "mlp"};
   std::string report;
   std::string plot;
 };
 
-void add_input(CLI::App& app, text_request& chosen, raw_texts& texts) {
+/// @param which of the text's sequences are taken, a sentence
+void add_input(CLI::App& app, text_request& chosen, raw_texts& texts, std::string const& which) {
   std::string const group = "Input";
   app.add_option("MODEL", texts.model, "A GGUF file, or a folder of config.json and safetensors")->required();
   auto* const text = app.add_option("--text", texts.text, "Text, UTF-8")->type_name("FILE")->group(group);
@@ -64,8 +68,7 @@ void add_input(CLI::App& app, text_request& chosen, raw_texts& texts) {
       ->type_name("IDS.npy")
       ->excludes(text)
       ->group(group);
-  add_integer(app, "--sequences", chosen.sequences.count, std::size_t{0}, std::size_t{1} << 24U,
-              "Sequences from the beginning of the text, at most; 0: all")
+  add_integer(app, "--sequences", chosen.sequences.count, std::size_t{0}, std::size_t{1} << 24U, which)
       ->capture_default_str()
       ->group(group);
   add_integer(app, "--context", chosen.sequences.context, std::size_t{2}, std::size_t{1} << 24U, "Tokens of a sequence")
@@ -147,6 +150,22 @@ void add_method(CLI::App& app, perplexity_options& chosen, raw_texts& texts) {
       ->group(group);
 }
 
+void add_activations(CLI::App& app, raw_texts& texts) {
+  app.add_option("-o,--output", texts.output,
+                 "Folder that the files go to: attention-00.npy, mlp-00.npy, … (float32, tokens x\nchannels), and "
+                 "index.json with layers, sites and massive tokens")
+      ->type_name("FOLDER")
+      ->required()
+      ->group("Output");
+  app.add_option("--sites", texts.sites,
+                 "What is written: inputs of linear layers, those of attention and mlp before the\nnorm's gain, or the "
+                 "residual stream before the layer")
+      ->delimiter(',')
+      ->capture_default_str()
+      ->type_name("residual|attention|output|mlp|down,...")
+      ->group("Output");
+}
+
 void add_output(CLI::App& app, raw_texts& texts) {
   app.add_option("--report", texts.report, "Where the figures go, as JSON")->type_name("r.json")->group("Output");
   app.add_option("--plot", texts.plot, "Where a picture goes")->type_name("plot.svg")->group("Output");
@@ -166,24 +185,29 @@ void interpret_layers(std::string const& text, simulation& where) {
   where.last_layer = *last;
 }
 
-void interpret_sites(std::vector<std::string> const& names, simulation& where) {
-  std::map<std::string, site> const known = {{"attention", site::attention},
-                                             {"output", site::output},
-                                             {"mlp", site::mlp},
-                                             {"down", site::down},
-                                             {"kv", site::kv}};
-  where.sites.clear();
+/// @param known what may be named
+std::set<site> interpret_sites(std::vector<std::string> const& names, std::vector<site> const& known,
+                               std::string const& option) {
+  std::set<site> chosen;
   for (std::string const& name : names) {
-    auto const found = known.find(name);
+    auto const found = std::find_if(known.begin(), known.end(), [&name](site each) { return name == name_of(each); });
     if (found == known.end()) {
-      refuse(message("--only: '", name, "' is none of attention, output, mlp, down, kv"));
+      std::string all;
+      for (site const each : known) {
+        all += (all.empty() ? "" : ", ") + std::string(name_of(each));
+      }
+      refuse(message(option, ": '", name, "' is none of ", all));
     }
-    where.sites.insert(found->second);
+    chosen.insert(*found);
   }
+  return chosen;
 }
 
-/// Nothing that is read may be overwritten, and no two outputs may meet.
-void check_paths(text_request const& chosen, std::vector<std::filesystem::path> read) {
+/// Nothing that is read may be overwritten, and no two outputs may meet.   @param read beside model and text
+void interpret_outputs(CLI::App const& app, raw_texts const& texts, std::vector<std::filesystem::path> read,
+                       text_request& chosen) {
+  chosen.report = path_of(app, "--report", texts.report);
+  chosen.plot = path_of(app, "--plot", texts.plot);
   read.push_back(chosen.model);
   for (auto const* const path : {&chosen.text, &chosen.ids}) {
     if (*path) {
@@ -212,8 +236,6 @@ void interpret_texts(CLI::App const& app, raw_texts const& texts, text_request& 
   if (!chosen.text && !chosen.ids) {
     refuse("a text is needed: --text FILE, or --ids IDS.npy");
   }
-  chosen.report = path_of(app, "--report", texts.report);
-  chosen.plot = path_of(app, "--plot", texts.plot);
   auto const bos = parse_bos(texts.bos);
   if (!bos) {
     refuse(message("--bos: '", texts.bos, "' is neither none nor a token id"));
@@ -244,7 +266,8 @@ void interpret_method(CLI::App const& app, raw_texts const& texts, perplexity_op
   if (chosen.asymmetric && chosen.range == scale_range::signed_range) {
     refuse("--asymmetric: a zero point leaves --range signed nothing to choose");
   }
-  interpret_sites(texts.only, chosen.where);
+  chosen.where.sites =
+      interpret_sites(texts.only, {site::attention, site::output, site::mlp, site::down, site::kv}, "--only");
   interpret_layers(texts.layers, chosen.where);
 }
 
@@ -259,9 +282,11 @@ CLI::App& add_command(CLI::App& app, std::string const& name, std::string const&
 
 command parse_options(int argument_count, char** arguments) {
   inspect_options inspect;
+  calibrate_options calibrate;
+  calibrate.sequences.count = 4;
   perplexity_options measure;
   raw_texts texts;  // of whichever command is named
-  inspect.threads = measure.threads = usable_processors();
+  inspect.threads = calibrate.threads = measure.threads = usable_processors();
   CLI::App app(description, "dfrot-llm");
   app.footer(examples);
   app.get_formatter()->column_width(42);
@@ -271,19 +296,34 @@ command parse_options(int argument_count, char** arguments) {
   app.set_version_flag("--version",
                        message("dfrot-llm ", DFROT_VERSION_MAJOR, ".", DFROT_VERSION_MINOR, ".", DFROT_VERSION_PATCH),
                        "Print the version and exit");
+  std::string const from_beginning = "Sequences from the beginning of the text, at most; 0: all";
   CLI::App& inspecting = add_command(app, "inspect", "Massive activations, by layer and site");
-  add_input(inspecting, inspect, texts);
+  add_input(inspecting, inspect, texts, from_beginning);
   add_output(inspecting, texts);
+  CLI::App& calibrating =
+      add_command(app, "calibrate", "Activations as files, such as dfrot-refine reads, by layer and site");
+  add_input(calibrating, calibrate, texts, "Sequences from the end of the text");
+  add_activations(calibrating, texts);
   CLI::App& measuring = add_command(app, "perplexity", "Perplexity, and KL to the exact model, by rotation and scheme");
-  add_input(measuring, measure, texts);
+  add_input(measuring, measure, texts, from_beginning);
   add_method(measuring, measure, texts);
   add_output(measuring, texts);
   try {
     app.parse(argument_count, arguments);
     if (inspecting.parsed()) {
       interpret_texts(inspecting, texts, inspect);
-      check_paths(inspect, {});
+      interpret_outputs(inspecting, texts, {}, inspect);
       return inspect;
+    }
+    if (calibrating.parsed()) {
+      interpret_texts(calibrating, texts, calibrate);
+      calibrate.folder = *path_of(calibrating, "--output", texts.output);
+      calibrate.sites = interpret_sites(
+          texts.sites, {site::residual, site::attention, site::output, site::mlp, site::down}, "--sites");
+      if (calibrate.sequences.count == 0) {
+        refuse("--sequences: 0; calibration takes at least one");
+      }
+      return calibrate;
     }
     interpret_texts(measuring, texts, measure);
     interpret_method(measuring, texts, measure);
@@ -291,7 +331,7 @@ command parse_options(int argument_count, char** arguments) {
     if (measure.calibration_ids) {
       read.push_back(*measure.calibration_ids);
     }
-    check_paths(measure, std::move(read));
+    interpret_outputs(measuring, texts, std::move(read), measure);
     return measure;
   } catch (CLI::CallForHelp const&) {
     write_standard_output(app.help());  // of the command, where one was named

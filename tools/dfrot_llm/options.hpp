@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -23,6 +24,12 @@ enum class weight_method : std::uint8_t { nearest, gptq };
 /// The command line of `dfrot-llm inspect`: what every command takes.
 struct inspect_options : text_request {};
 
+/// The command line of `dfrot-llm calibrate`.
+struct calibrate_options : text_request {
+  std::filesystem::path folder;
+  std::set<site> sites;
+};
+
 /// The command line of `dfrot-llm perplexity`.
 struct perplexity_options : text_request {
   std::vector<std::string> rotations = {"none", "hadamard"};  ///< or a file
@@ -39,7 +46,7 @@ struct perplexity_options : text_request {
 };
 
 /// What is to be done; or, where there is nothing left to do, the exit code.
-using command = std::variant<inspect_options, perplexity_options, int>;
+using command = std::variant<inspect_options, calibrate_options, perplexity_options, int>;
 
 /// Reads the command line. Returns the options, or the exit code where there is nothing left to do (--help, --version, a mistake),
 /// after it has printed what the user should read.

@@ -89,7 +89,7 @@ class measurement {
       shown_.show(step);
     };
     if (needs_calibration(name) && calibration_.rows() == 0) {
-      batch const tokens = calibration_of(chosen_.calibration_sequences);
+      batch const tokens = calibration_sequences(chosen_.calibration_sequences);
       calibration_ = calibration_rows(chosen_.threads, *source_, tokens, [this](std::size_t layer) {
         stop_if_interrupted();
         shown_.show(message("calibrating: layer ", layer, " of ", source_->config().layers));
@@ -131,25 +131,21 @@ class measurement {
     return 3 * layer_work_ * static_cast<double>(chosen_.gptq_sequences) / static_cast<double>(tokens_.count());
   }
 
-  /// The last sequences of the text for calibration, or of the calibration's own.
-  [[nodiscard]] batch calibration_of(std::size_t count) const {
-    sequence_options cut = chosen_.sequences;
-    cut.count = count;
-    cut.stride = 0;
-    std::size_t const vocabulary = source_->config().vocabulary;
+  /// Of the calibration's own text, or the end of the one that is judged.
+  [[nodiscard]] batch calibration_sequences(std::size_t count) const {
     if (chosen_.calibration_ids) {
-      return batch(
-          last_sequences(read_token_ids(*chosen_.calibration_ids), cut, vocabulary, chosen_.calibration_ids->string()));
+      return calibration_of(chosen_, count, *source_, read_token_ids(*chosen_.calibration_ids),
+                            chosen_.calibration_ids->string());
     }
-    auto sequences = last_sequences(ids_, cut, vocabulary, chosen_.text_name());
+    batch tokens = calibration_of(chosen_, count, *source_, ids_, chosen_.text_name());
     std::size_t const judged = (tokens_.count() - 1) * chosen_.sequences.step() + chosen_.sequences.width();
-    if (judged + count * cut.width() > ids_.size()) {
+    if (judged + count * chosen_.sequences.width() > ids_.size()) {
       std::fprintf(
           stderr,
           "dfrot-llm: the calibration sequences are part of the text that is judged; choose fewer --sequences, "
           "or other --calibration-ids\n");
     }
-    return batch(std::move(sequences));
+    return tokens;
   }
 
   /// A scheme on its way through the layers.
@@ -172,7 +168,7 @@ class measurement {
     std::optional<batch> calibration;
     std::optional<gptq_weights> gptq;
     if (takes_gptq()) {
-      calibration.emplace(calibration_of(chosen_.gptq_sequences));
+      calibration.emplace(calibration_sequences(chosen_.gptq_sequences));
       gptq.emplace(chosen_.threads, *source_, *calibration, rotation);
     }
     for (std::size_t layer = 0; layer < source_->config().layers; ++layer) {

@@ -22,6 +22,12 @@ enum class site : std::uint8_t {
   residual    ///< the residual stream before the layer; looked at only
 };
 
+/// As the options name it.
+[[nodiscard]] inline char const* name_of(site where) {
+  constexpr char const* names[] = {"attention", "output", "mlp", "down", "kv", "residual"};
+  return names[static_cast<std::size_t>(where)];
+}
+
 /// What is rounded, and where.
 struct simulation {
   rounding activations;

@@ -1,6 +1,7 @@
 #include "text_request.hpp"
 
 #include <system_error>
+#include <utility>
 
 #include <dfrot/core/expects.hpp>
 #include <dfrot/io/gguf.hpp>
@@ -24,14 +25,30 @@ std::vector<std::int32_t> ids_of(text_request const& request) {
   return tokenizer(words).encode(read_text(*request.text));
 }
 
-batch sequences_of(text_request const& request, model_source const& source, std::vector<std::int32_t> const& ids) {
-  model_config const& config = source.config();
-  batch tokens(first_sequences(ids, request.sequences, config.vocabulary, request.text_name()));
-  if (config.context != 0 && tokens.longest() > config.context) {
-    throw io_error(message(source.name(), ": the model attends to ", config.context, " tokens, but sequences have ",
+namespace {
+
+batch fitting(model_source const& source, std::vector<token_sequence> sequences) {
+  batch tokens(std::move(sequences));
+  std::size_t const most = source.config().context;
+  if (most != 0 && tokens.longest() > most) {
+    throw io_error(message(source.name(), ": the model attends to ", most, " tokens, but sequences have ",
                            tokens.longest(), ": choose a smaller --context"));
   }
   return tokens;
+}
+
+}  // namespace
+
+batch sequences_of(text_request const& request, model_source const& source, std::vector<std::int32_t> const& ids) {
+  return fitting(source, first_sequences(ids, request.sequences, source.config().vocabulary, request.text_name()));
+}
+
+batch calibration_of(text_request const& request, std::size_t count, model_source const& source,
+                     std::vector<std::int32_t> const& ids, std::string const& name) {
+  sequence_options cut = request.sequences;
+  cut.count = count;
+  cut.stride = 0;
+  return fitting(source, last_sequences(ids, cut, source.config().vocabulary, name));
 }
 
 }  // namespace dfrot::program

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -33,5 +34,9 @@ struct text_request {
 /// The sequences that are asked for.   Throws: io_error where the text is too short, or the model attends to fewer tokens.
 [[nodiscard]] batch sequences_of(text_request const& request, model_source const& source,
                                  std::vector<std::int32_t> const& ids);
+
+/// Sequences from the end of a text, for calibration.   @param name of the text   Throws: as sequences_of().
+[[nodiscard]] batch calibration_of(text_request const& request, std::size_t count, model_source const& source,
+                                   std::vector<std::int32_t> const& ids, std::string const& name);
 
 }  // namespace dfrot::program
