@@ -7,7 +7,6 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -20,6 +19,7 @@
 
 #include "forward.hpp"
 #include "interrupted.hpp"
+#include "make_folder.hpp"
 #include "progress.hpp"
 #include "support/visible_text.hpp"
 
@@ -55,14 +55,6 @@ std::string file_name(site where, std::size_t layer) {
 
 std::size_t channels_of(model_config const& config, site where) {
   return where == site::down ? config.intermediate : where == site::output ? config.q_rows() : config.hidden;
-}
-
-void make_folder(std::filesystem::path const& folder) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error || !std::filesystem::is_directory(folder, error)) {
-    throw io_error(message("cannot make the folder ", folder.string(), error ? ": " + error.message() : ""));
-  }
 }
 
 }  // namespace

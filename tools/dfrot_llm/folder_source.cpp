@@ -186,7 +186,38 @@ model_config read_config(folder_config const& from) {
   return config;
 }
 
-std::string tensor_name(tensor_id id) {
+class folder_source : public model_source {
+ public:
+  explicit folder_source(std::filesystem::path const& folder) : tensors_(folder) {
+    config_ = read_config(folder_config(folder / "config.json"));
+    name_ = folder.string();
+  }
+
+  [[nodiscard]] bool contains(tensor_id id) const override { return tensors_.contains(name_in_file(id)); }
+
+  void read(tensor_id id, std::size_t first, matrix_view<float> block) const override {
+    std::string const tensor = name_in_file(id);
+    safetensors_tensor const& found = tensors_.tensor(tensor);
+    tensor_shape const wanted = shape_of(config_, id.role);
+    if (found.rows() != wanted.rows || found.columns() != wanted.columns) {
+      throw io_error(message(tensors_.name(), ": the tensor ", tensor, " is ", found.rows(), " x ", found.columns(),
+                             ", but config.json says ", wanted.rows, " x ", wanted.columns));
+    }
+    tensors_.read_rows(tensor, first, block);
+  }
+
+ private:
+  [[nodiscard]] std::string name_in_file(tensor_id id) const {
+    bool const as_embedding = id.role == tensor_role::head && config_.tied;
+    return folder_tensor_name(as_embedding ? tensor_id{tensor_role::embedding, 0} : id);
+  }
+
+  safetensors_file tensors_;
+};
+
+}  // namespace
+
+std::string folder_tensor_name(tensor_id id) {
   std::string const layer = message("model.layers.", id.layer, ".");
   switch (id.role) {
     case tensor_role::embedding:
@@ -224,37 +255,6 @@ std::string tensor_name(tensor_id id) {
   }
   return "lm_head.weight";
 }
-
-class folder_source : public model_source {
- public:
-  explicit folder_source(std::filesystem::path const& folder) : tensors_(folder) {
-    config_ = read_config(folder_config(folder / "config.json"));
-    name_ = folder.string();
-  }
-
-  [[nodiscard]] bool contains(tensor_id id) const override { return tensors_.contains(name_in_file(id)); }
-
-  void read(tensor_id id, std::size_t first, matrix_view<float> block) const override {
-    std::string const tensor = name_in_file(id);
-    safetensors_tensor const& found = tensors_.tensor(tensor);
-    tensor_shape const wanted = shape_of(config_, id.role);
-    if (found.rows() != wanted.rows || found.columns() != wanted.columns) {
-      throw io_error(message(tensors_.name(), ": the tensor ", tensor, " is ", found.rows(), " x ", found.columns(),
-                             ", but config.json says ", wanted.rows, " x ", wanted.columns));
-    }
-    tensors_.read_rows(tensor, first, block);
-  }
-
- private:
-  [[nodiscard]] std::string name_in_file(tensor_id id) const {
-    bool const as_embedding = id.role == tensor_role::head && config_.tied;
-    return tensor_name(as_embedding ? tensor_id{tensor_role::embedding, 0} : id);
-  }
-
-  safetensors_file tensors_;
-};
-
-}  // namespace
 
 std::unique_ptr<model_source> open_folder(std::filesystem::path const& folder) {
   return std::make_unique<folder_source>(folder);

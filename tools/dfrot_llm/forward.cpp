@@ -116,7 +116,7 @@ void model_run::project(std::size_t layer, layer_weights const& weights, heads& 
     positions_.turn(position, vector_view<float>(q.row(i), q.columns));
     positions_.turn(position, vector_view<float>(k.row(i), k.columns));
   }
-  if (rotation_.queries) {
+  if (rotation_.online) {
     rotation_.queries->turn(q);
     rotation_.keys->turn(k);
   }

@@ -72,11 +72,13 @@ run_hadamard const* pointer(std::optional<run_hadamard> const& rotation) { retur
 
 }  // namespace
 
-model_rotation::model_rotation(model_config const& config, residual_rotation stream) : residual(std::move(stream)) {
+model_rotation::model_rotation(model_config const& config, residual_rotation stream, bool with_online)
+    : residual(std::move(stream)), online(with_online && residual.rotates()) {
   if (residual.rotates()) {
-    one_head.emplace(config.head_dim, config.head_dim);
     queries.emplace(config.q_rows(), config.head_dim);
     keys.emplace(config.kv_rows(), config.head_dim);
+  }
+  if (online) {
     mlp.emplace(config.intermediate, config.intermediate);
   }
 }

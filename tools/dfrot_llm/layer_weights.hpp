@@ -17,12 +17,13 @@ namespace dfrot::program {
 /// of the MLP (R4: before down, online).
 struct model_rotation {
   /// @param residual R1; one that does not rotate leaves heads and MLP alone, too
+  /// @param with_online false: only what is folded into weights, R1 and R2
   /// Throws: std::invalid_argument where a head or the MLP has a width without a Hadamard matrix.
-  model_rotation(model_config const& config, residual_rotation residual);
+  model_rotation(model_config const& config, residual_rotation residual, bool with_online = true);
 
   residual_rotation residual;
-  std::optional<run_hadamard> one_head;  ///< R2, R3 of a head; none: unrotated
-  std::optional<run_hadamard> queries;   ///< of all heads in a row
+  bool online;                          ///< whether there are R3 and R4
+  std::optional<run_hadamard> queries;  ///< R2 and R3 of all heads in a row; none: unrotated
   std::optional<run_hadamard> keys;
   std::optional<run_hadamard> mlp;  ///< R4
 };

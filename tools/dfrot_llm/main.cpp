@@ -15,6 +15,7 @@
 #include <dfrot/io/io_error.hpp>
 
 #include "calibrate_command.hpp"
+#include "export_command.hpp"
 #include "inspection.hpp"
 #include "options.hpp"
 #include "perplexity_command.hpp"
@@ -83,6 +84,11 @@ int carry_out(calibrate_options const& chosen) {
   std::size_t const layers = write_calibration(chosen);
   write_standard_output(dfrot::message(layers * chosen.sites.size(), " files of activations and index.json in ",
                                        visible_text(chosen.folder.string()), "\n"));
+  return interrupting_signal() != 0 ? by_signal + interrupting_signal() : int{done};
+}
+int carry_out(export_options const& chosen) {
+  watch_for_interrupt();
+  export_model(chosen);
   return interrupting_signal() != 0 ? by_signal + interrupting_signal() : int{done};
 }
 int carry_out(int exit_code) { return exit_code; }

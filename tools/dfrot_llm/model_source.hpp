@@ -87,4 +87,7 @@ struct tensor_shape {
 [[nodiscard]] std::unique_ptr<model_source> open_folder(std::filesystem::path const& folder);
 [[nodiscard]] std::unique_ptr<model_source> open_gguf(std::filesystem::path const& file);
 
+/// The name of a tensor in a folder: "model.layers.3.mlp.up_proj.weight".
+[[nodiscard]] std::string folder_tensor_name(tensor_id id);
+
 }  // namespace dfrot::program

@@ -45,8 +45,22 @@ struct perplexity_options : text_request {
   std::size_t gptq_sequences = 32;
 };
 
+/// The numbers of an exported model.
+enum class export_type : std::uint8_t { float32, float16, bfloat16 };
+
+/// The command line of `dfrot-llm export`.
+struct export_options {
+  std::filesystem::path model;
+  std::filesystem::path folder;
+  std::string rotation = "hadamard";  ///< or a file
+  std::uint64_t seed = 0;
+  export_type type = export_type::float16;
+  std::uint64_t most_bytes = 5'000'000'000;  ///< of a file
+  int threads = 1;
+};
+
 /// What is to be done; or, where there is nothing left to do, the exit code.
-using command = std::variant<inspect_options, calibrate_options, perplexity_options, int>;
+using command = std::variant<inspect_options, calibrate_options, export_options, perplexity_options, int>;
 
 /// Reads the command line. Returns the options, or the exit code where there is nothing left to do (--help, --version, a mistake),
 /// after it has printed what the user should read.
