@@ -3,8 +3,14 @@
 #include <Eigen/Core>
 #include <algorithm>
 
+#include <dfrot/backend/cpu/dequantize.hpp>
+#include <dfrot/backend/cpu/pack.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
+#include <dfrot/backend/cpu/quantize.hpp>
 #include <dfrot/core/ceil_div.hpp>
+#include <dfrot/quantize/dequantize.hpp>
+#include <dfrot/quantize/quantize.hpp>
+#include <dfrot/quantize/scheme.hpp>
 #include <dfrot/transform/rms_norm.hpp>
 
 #include "attention.hpp"
@@ -32,6 +38,13 @@ void gate_rows(matrix_view<float const> gate, matrix_view<float> up) {
     Eigen::Map<Eigen::ArrayXf> y(up.row(i), columns);
     y *= x / (1.0F + (-x).exp());
   }
+}
+
+site site_of(weight_name name) {
+  return name <= weight_name::v                                 ? site::attention
+         : name == weight_name::o                               ? site::output
+         : name == weight_name::gate || name == weight_name::up ? site::mlp
+                                                                : site::down;
 }
 
 matrix<float> copy_of(matrix_view<float const> rows) {
@@ -87,12 +100,39 @@ void model_run::look(std::size_t layer, site where, std::size_t first, matrix_vi
   }
 }
 
-/// Shows and rounds the input of a linear layer.
-void model_run::enter(std::size_t layer, site where, std::size_t first, matrix_view<float> rows) const {
-  look(layer, where, first, rows);
-  if (options_.rounding.rounds(where, layer)) {
-    round_rows(options_.rounding.activations, rows);
+/// What linear layers multiply: rows, rounded or not, or the codes that they are rounded to.
+struct model_run::layer_input {
+  matrix_view<float> rows;
+  std::optional<token_codes> codes;
+
+  /// y <- x w^t, or y + x w^t.
+  void multiply(matrix<float> const& w, layer_weights const& all, weight_name name, bool add,
+                matrix_view<float> y) const {
+    if (codes) {
+      codes->multiply(*all.codes[static_cast<std::size_t>(name)], add, y);
+    } else {
+      multiply_by_transpose(rows, w.view(), add ? 1.0F : 0.0F, y);
+    }
   }
+};
+
+/// Shows and rounds the input of linear layers. @param reader one of them
+model_run::layer_input model_run::enter(std::size_t layer, layer_weights const& weights, weight_name reader,
+                                        std::size_t first, matrix_view<float> rows) const {
+  auto const place = static_cast<std::size_t>(reader);
+  site const where = site_of(reader);
+  look(layer, where, first, rows);
+  layer_input input{rows, {}};
+  if (options_.rounding.rounds(where, layer)) {
+    bool const as_codes =
+        options_.rounding.integer_products && options_.rounding.activations.bits == 4 && weights.codes[place];
+    if (as_codes) {
+      input.codes.emplace(options_.rounding.activations, rows);
+    } else {
+      round_rows(options_.rounding.activations, rows);
+    }
+  }
+  return input;
 }
 
 /// Norm, q, k, v, positions, R3, rounded keys and values.
@@ -101,13 +141,13 @@ void model_run::project(std::size_t layer, layer_weights const& weights, heads& 
   look(layer, site::residual, first, x);
   matrix<float> normed = copy_of(x);
   rms_norm(cpu::policy{1}, normed.view(), config_.norm_epsilon);
-  enter(layer, site::attention, first, normed.view());
+  layer_input const input = enter(layer, weights, weight_name::q, first, normed.view());
   auto const q = to.q.view().row_block(first, x.rows);
   auto const k = to.k.view().row_block(first, x.rows);
   auto const v = to.v.view().row_block(first, x.rows);
-  multiply_by_transpose(normed.view(), weights.q.view(), 0, q);
-  multiply_by_transpose(normed.view(), weights.k.view(), 0, k);
-  multiply_by_transpose(normed.view(), weights.v.view(), 0, v);
+  input.multiply(weights.q, weights, weight_name::q, false, q);
+  input.multiply(weights.k, weights, weight_name::k, false, k);
+  input.multiply(weights.v, weights, weight_name::v, false, v);
   add_bias(weights.q_bias, q);
   add_bias(weights.k_bias, k);
   add_bias(weights.v_bias, v);
@@ -130,37 +170,52 @@ void model_run::project(std::size_t layer, layer_weights const& weights, heads& 
 void model_run::finish(std::size_t layer, layer_weights const& weights, heads& from, std::size_t first,
                        matrix_view<float> x) const {
   auto const attended = from.q.view().row_block(first, x.rows);
-  enter(layer, site::output, first, attended);
-  multiply_by_transpose(attended, weights.o.view(), 1, x);
+  enter(layer, weights, weight_name::o, first, attended).multiply(weights.o, weights, weight_name::o, true, x);
   add_bias(weights.o_bias, x);
   matrix<float> normed = copy_of(x);
   rms_norm(cpu::policy{1}, normed.view(), config_.norm_epsilon);
-  enter(layer, site::mlp, first, normed.view());
+  layer_input const input = enter(layer, weights, weight_name::gate, first, normed.view());
   matrix<float> gate(x.rows, config_.intermediate);
   matrix<float> up(x.rows, config_.intermediate);
-  multiply_by_transpose(normed.view(), weights.gate.view(), 0, gate.view());
-  multiply_by_transpose(normed.view(), weights.up.view(), 0, up.view());
+  input.multiply(weights.gate, weights, weight_name::gate, false, gate.view());
+  input.multiply(weights.up, weights, weight_name::up, false, up.view());
   gate_rows(gate.view(), up.view());
   if (rotation_.mlp) {
     rotation_.mlp->turn(up.view());
   }
-  enter(layer, site::down, first, up.view());
-  multiply_by_transpose(up.view(), weights.down.view(), 1, x);
+  enter(layer, weights, weight_name::down, first, up.view())
+      .multiply(weights.down, weights, weight_name::down, true, x);
 }
 
 void round_weights(int threads, simulation const& how, std::size_t layer, layer_weights& weights) {
   if (how.weights.bits == 16) {
     return;
   }
-  for (weight_at_site const& each : weights_by_site(weights)) {
-    if (!how.rounds(each.where, layer)) {
+  auto const all = weights_by_site(weights);
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    matrix<float>& w = *all[k].values;
+    if (!how.rounds(all[k].where, layer)) {
       continue;
     }
-    std::size_t const rows = each.values->rows();
-    for_each_block(threads, ceil_div(rows, outputs_at_once), [&](std::size_t block) {
+    bool const as_codes = how.weights.bits == 4;
+    int4_scheme const scheme = int4_of(how.weights);
+    matrix<std::uint8_t> codes(as_codes ? w.rows() : 0, packed_columns(w.columns()));
+    matrix<float> scales(as_codes ? w.rows() : 0, group_count(scheme, w.columns()));
+    for_each_block(threads, ceil_div(w.rows(), outputs_at_once), [&](std::size_t block) {
       std::size_t const first = block * outputs_at_once;
-      round_rows(how.weights, each.values->view().row_block(first, std::min(outputs_at_once, rows - first)));
+      std::size_t const count = std::min(outputs_at_once, w.rows() - first);
+      auto const rows = w.view().row_block(first, count);
+      if (!as_codes) {
+        return round_rows(how.weights, rows);
+      }
+      quantized_rows<std::uint8_t, float> const out{
+          codes.view().row_block(first, count), scales.view().row_block(first, count), {}};
+      quantize(cpu::policy{1}, scheme, matrix_view<float const>(rows), out);
+      dequantize(cpu::policy{1}, scheme, out.as_const(), rows);
     });
+    if (as_codes && how.integer_products) {
+      weights.codes[k].emplace(threads, codes.view(), std::move(scales), w.columns(), how.weights.group);
+    }
   }
 }
 

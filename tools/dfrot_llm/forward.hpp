@@ -49,7 +49,9 @@ class model_run {
   template <class Body>
   void for_tokens(Body const& body);
   void look(std::size_t layer, site where, std::size_t first, matrix_view<float const> rows) const;
-  void enter(std::size_t layer, site where, std::size_t first, matrix_view<float> rows) const;
+  struct layer_input;
+  [[nodiscard]] layer_input enter(std::size_t layer, layer_weights const& weights, weight_name reader,
+                                  std::size_t first, matrix_view<float> rows) const;
   void project(std::size_t layer, layer_weights const& weights, heads& to, std::size_t first,
                matrix_view<float> x) const;
   void finish(std::size_t layer, layer_weights const& weights, heads& from, std::size_t first,
@@ -68,7 +70,7 @@ class model_run {
 [[nodiscard]] matrix<float> run_model(model_source const& source, batch const& tokens, model_rotation const& rotation,
                                       forward_options const& options);
 
-/// Rounds the weights of a layer to nearest, where the simulation says so.
+/// Rounds the weights of a layer to nearest, where the simulation says so; of those of 4 bits, it leaves codes for integer products.
 void round_weights(int threads, simulation const& how, std::size_t layer, layer_weights& weights);
 
 }  // namespace dfrot::program

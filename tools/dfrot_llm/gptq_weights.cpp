@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include <dfrot/backend/cpu/dequantize.hpp>
+#include <dfrot/backend/cpu/pack.hpp>
 #include <dfrot/backend/cpu/quantize.hpp>
 #include <dfrot/linalg/gram.hpp>
 #include <dfrot/optimize/gptq/gptq.hpp>
@@ -45,15 +48,20 @@ struct site_sums {
   }
 };
 
-void round_by_gptq(cpu::policy on, int4_scheme const& scheme, site_sums const& of, matrix<float>& w) {
-  matrix<std::int8_t> codes(w.rows(), w.columns());
+/// @param to for integer products; none: they are not wanted
+void round_by_gptq(cpu::policy on, int4_scheme const& scheme, site_sums const& of, matrix<float>& w,
+                   std::optional<weight_codes>* to) {
+  matrix<std::uint8_t> codes(w.rows(), packed_columns(w.columns()));
   matrix<float> scales(w.rows(), group_count(scheme, w.columns()));
-  quantized_rows<std::int8_t, float> const out{codes.view(), scales.view(), {}};
+  quantized_rows<std::uint8_t, float> const out{codes.view(), scales.view(), {}};
   matrix_view<float const> const values = w.view();
   static_cast<void>(search_clip(on, scheme, values, vector_view<float const>(of.diagonal.data(), of.diagonal.size()),
                                 clip_ratios, out));
   static_cast<void>(gptq(on, scheme, values, of.factor, out));
   dequantize(on, scheme, out.as_const(), w.view());
+  if (to != nullptr) {
+    to->emplace(on.threads, codes.view(), std::move(scales), w.columns(), scheme.group);
+  }
 }
 
 }  // namespace
@@ -88,9 +96,10 @@ void gptq_weights::round(simulation const& how, std::size_t layer, layer_weights
     sums.add(on, matrix_view<float const>(rows.view()));
     rows = {};
     site_sums const of(on, sums.values(on));
-    for (weight_at_site const& each : weights_by_site(weights)) {
-      if (each.where == where) {
-        round_by_gptq(on, scheme, of, *each.values);
+    auto const all = weights_by_site(weights);
+    for (std::size_t k = 0; k < all.size(); ++k) {
+      if (all[k].where == where) {
+        round_by_gptq(on, scheme, of, *all[k].values, how.integer_products ? &weights.codes[k] : nullptr);
       }
     }
   }

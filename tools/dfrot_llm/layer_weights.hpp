@@ -2,11 +2,13 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
 #include <dfrot/core/matrix.hpp>
 
+#include "code_products.hpp"
 #include "model_source.hpp"
 #include "residual_rotation.hpp"
 #include "simulation.hpp"
@@ -41,7 +43,12 @@ struct layer_weights {
   std::vector<float> k_bias;
   std::vector<float> v_bias;
   std::vector<float> o_bias;
+  std::array<std::optional<weight_codes>, 7>
+      codes;  ///< of those that integer products multiply, in the order of weight_name
 };
+
+/// A weight's place among the seven.
+enum class weight_name : std::uint8_t { q, k, v, o, gate, up, down };
 
 /// A weight, and the site whose activations it multiplies.
 struct weight_at_site {
@@ -49,7 +56,7 @@ struct weight_at_site {
   matrix<float>* values;
 };
 
-/// The seven weights of a layer, those of one site next to each other.
+/// The seven weights of a layer, in the order of weight_name: those of one site next to each other.
 [[nodiscard]] inline std::array<weight_at_site, 7> weights_by_site(layer_weights& of) {
   return {{{site::attention, &of.q},
            {site::attention, &of.k},

@@ -52,6 +52,7 @@ struct raw_texts {
   std::vector<std::string> schemes = {"16-16-16", "16-4-16"};
   std::string weights = "rtn";
   std::string range = "max";
+  std::string compute = "simulated";
   std::string calibration_ids;
   std::vector<std::string> only = {"attention", "output", "mlp", "down", "kv"};
   std::string layers = "all";
@@ -125,6 +126,14 @@ void add_method(CLI::App& app, perplexity_options& chosen, raw_texts& texts) {
       ->type_name("max|signed|search")
       ->group(group);
   app.add_flag("--asymmetric", chosen.asymmetric, "Activations have a zero point (keys and values always do)")
+      ->group(group);
+  app.add_option(
+         "--compute", texts.compute,
+         "How 4 bits by 4 bits are multiplied: the numbers that codes stand for, in float, or\nthe packed codes, by "
+         "integer kernels. The codes are the same")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"simulated", "codes"}).description(""))
+      ->type_name("simulated|codes")
       ->group(group);
   app.add_option("--only", texts.only, "Where values are rounded; weights are where the layer's input is")
       ->delimiter(',')
@@ -297,6 +306,7 @@ void interpret_method(CLI::App const& app, raw_texts const& texts, perplexity_op
   chosen.where.sites =
       interpret_sites(texts.only, {site::attention, site::output, site::mlp, site::down, site::kv}, "--only");
   interpret_layers(texts.layers, chosen.where);
+  chosen.where.integer_products = texts.compute == "codes";
 }
 
 void interpret_export(CLI::App const& app, raw_texts const& texts, export_options& chosen) {

@@ -38,7 +38,7 @@ struct perplexity_options : text_request {
   scale_range range = scale_range::largest;
   bool asymmetric = false;       ///< activations
   std::size_t weight_group = 0;  ///< input channels of a weight that share a scale; 0: all
-  simulation where;              ///< sites and layers
+  simulation where;              ///< sites and layers, and how products are computed
   std::uint64_t seed = 0;
   std::optional<std::filesystem::path> calibration_ids;  ///< none: the end of the text
   std::size_t calibration_sequences = 4;

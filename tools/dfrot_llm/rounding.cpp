@@ -50,8 +50,7 @@ void round_rows(rounding const& how, matrix_view<float> rows) {
     fake_quantize(on, int4_signed{how.group}, rows, rows);
     return;
   }
-  scale_rule const rule = how.range == scale_range::searched ? scale_rule::search : scale_rule::max;
-  fake_quantize(on, int4_scheme{how.symmetric, how.group, 1.0F, rule}, rows, rows);
+  fake_quantize(on, int4_of(how), rows, rows);
 }
 
 }  // namespace dfrot::program

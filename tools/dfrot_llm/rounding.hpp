@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include <dfrot/core/view.hpp>
+#include <dfrot/quantize/int4_scheme.hpp>
 
 namespace dfrot::program {
 
@@ -21,6 +22,11 @@ struct rounding {
   scale_range range = scale_range::largest;
   std::size_t group = 0;  ///< columns that share a scale; 0: a row
 };
+
+/// The scheme of 4 bits, but for a signed range.   @pre how.bits == 4
+[[nodiscard]] inline int4_scheme int4_of(rounding const& how) {
+  return {how.symmetric, how.group, 1.0F, how.range == scale_range::searched ? scale_rule::search : scale_rule::max};
+}
 
 /// Rounds each row to what its codes stand for, in place, on the calling thread.
 ///   4 bits: fake_quantize() with the scheme;   8 bits: codes -127 ... 127, or 0 ... 255 with a zero point, always by the largest value

@@ -1,0 +1,132 @@
+// Products of codes against products of the numbers that they stand for.
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include <dfrot/backend/cpu/pack.hpp>
+#include <dfrot/backend/cpu/quantize.hpp>
+#include <dfrot/quantize/quantize.hpp>
+#include <dfrot/quantize/scheme.hpp>
+#include <dfrot/transform/randomized_hadamard.hpp>
+
+#include "dfrot_llm/code_products.hpp"
+#include "dfrot_llm/forward.hpp"
+#include "dfrot_llm/scores.hpp"
+#include "plain_model.hpp"
+#include "support/catch.hpp"
+#include "support/gaussian_matrix.hpp"
+
+using namespace dfrot;
+using namespace dfrot::program;
+using dfrot::test::gaussian_matrix;
+using dfrot::test::memory_model;
+
+namespace {
+
+std::vector<rounding> ways_to_round() {
+  return {{4, true, scale_range::largest, 0},
+          {4, true, scale_range::signed_range, 0},
+          {4, true, scale_range::searched, 0},
+          {4, false, scale_range::largest, 0}};
+}
+
+matrix<float> copy(matrix<float> const& from) {
+  matrix<float> to(from.rows(), from.columns());
+  std::copy_n(from.data(), from.rows() * from.columns(), to.data());
+  return to;
+}
+
+}  // namespace
+
+TEST_CASE("products of codes are products of what round_rows() rounds to") {
+  for (std::size_t const columns : {std::size_t{64}, std::size_t{576}, std::size_t{1536}}) {
+    for (std::size_t const group : {std::size_t{0}, std::size_t{32}}) {
+      matrix<float> x = gaussian_matrix<float>(37, columns, 1);
+      for (std::size_t i = 0; i < 37; i += 5) {
+        x(i, 11) = 300;  // massive
+      }
+      matrix<float> const w = gaussian_matrix<float>(70, columns, 2);
+      rounding const of_weights{4, true, scale_range::searched, group};
+      int4_scheme const scheme = int4_of(of_weights);
+      matrix<std::uint8_t> packed(70, packed_columns(columns));
+      matrix<float> scales(70, group_count(scheme, columns));
+      quantize(cpu::policy{2}, scheme, w.view(), quantized_rows<std::uint8_t, float>{packed.view(), scales.view(), {}});
+      weight_codes const original(2, std::as_const(packed).view(), std::move(scales), columns, group);
+      weight_codes const codes = original;  // a copy has its own bytes
+      matrix<float> rounded_w = copy(w);
+      round_rows(of_weights, rounded_w.view());
+      for (rounding const& how : ways_to_round()) {
+        matrix<float> rounded_x = copy(x);
+        round_rows(how, rounded_x.view());
+        for (bool const add : {false, true}) {
+          matrix<float> y = gaussian_matrix<float>(37, 70, 3);
+          matrix<float> const before = copy(y);
+          token_codes(how, std::as_const(x).view()).multiply(codes, add, y.view());
+          double worst = 0;
+          for (std::size_t i = 0; i < 37; ++i) {
+            for (std::size_t j = 0; j < 70; ++j) {
+              double sum = add ? static_cast<double>(before(i, j)) : 0;
+              double size = std::abs(sum);
+              for (std::size_t l = 0; l < columns; ++l) {
+                double const term = static_cast<double>(rounded_x(i, l)) * static_cast<double>(rounded_w(j, l));
+                sum += term;
+                size += std::abs(term);
+              }
+              worst = std::max(worst, std::abs(static_cast<double>(y(i, j)) - sum) / size);
+            }
+          }
+          INFO(columns << " columns, groups of " << group << ", range " << static_cast<int>(how.range) << ", add "
+                       << add);
+          CHECK(worst < 1e-5);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("a model computed with codes predicts what the simulated one predicts") {
+  model_config config;
+  config.vocabulary = 50;
+  config.hidden = 64;
+  config.intermediate = 160;
+  config.layers = 2;
+  config.heads = 8;
+  config.kv_heads = 2;
+  config.head_dim = 8;
+  config.tied = true;
+  memory_model const model(config, true, 4);
+  std::vector<token_sequence> sequences(2);
+  for (std::size_t s = 0; s < 2; ++s) {
+    for (std::size_t p = 0; p < 150; ++p) {
+      sequences[s].ids.push_back(static_cast<std::int32_t>((7 * p * p + 3 * p + s) % 50));
+    }
+  }
+  batch const tokens(std::move(sequences));
+  model_rotation const rotation(config, residual_rotation(short_rotation(randomized_hadamard(64, 3))));
+  for (rounding const& how : ways_to_round()) {
+    forward_options options;
+    options.threads = 2;
+    options.rounding.activations = how;
+    options.rounding.weights = {4, true, scale_range::searched, 0};
+    matrix<float> const simulated = run_model(model, tokens, rotation, options);
+    options.rounding.integer_products = true;
+    matrix<float> const of_codes = run_model(model, tokens, rotation, options);
+    options.rounding = {};
+    matrix<float> const exact = run_model(model, tokens, rotation, options);
+    double difference = 0;
+    double of_rounding = 0;
+    double size = 0;
+    for (std::size_t i = 0; i < tokens.tokens() * config.hidden; ++i) {
+      difference += std::pow(static_cast<double>(of_codes.data()[i]) - static_cast<double>(simulated.data()[i]), 2);
+      of_rounding += std::pow(static_cast<double>(exact.data()[i]) - static_cast<double>(simulated.data()[i]), 2);
+      size += std::pow(static_cast<double>(simulated.data()[i]), 2);
+    }
+    INFO("range " << static_cast<int>(how.range) << ": " << difference / size << ", rounding " << of_rounding / size);
+    CHECK(difference > 0);  // another way of computing
+    CHECK(difference < 1e-3 * of_rounding);
+  }
+}
