@@ -87,6 +87,10 @@ TEST_CASE("the table has a row for a rotation, a column for a scheme, and a bloc
     CHECK(line.size() - signs == heading.size());
   }
   CHECK_FALSE(perplexity_table({"m", 1, 511, {}}).empty());
+  std::string const of_zero =
+      perplexity_table({"m", 1, 511, {{"none", "16-16-16", "rtn", "max", 20.0, NAN, -5e-9, NAN, 1}}});
+  CHECK(of_zero.find(" 0.000") != std::string::npos);
+  CHECK(of_zero.find("-0.000") == std::string::npos);
 }
 
 TEST_CASE("the picture is well-formed, and has a mark for each number") {

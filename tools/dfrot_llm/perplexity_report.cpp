@@ -49,7 +49,8 @@ std::string cell(double value, double error) {
     return std::isinf(value) ? right_aligned("inf", 3) : right_aligned("-", 1);
   }
   bool const small = std::abs(value) < 100;
-  std::string const number = formatted(small ? "%.3f" : "%.4g", value);
+  bool const is_zero = std::abs(value) < 0.0005;  // to the digits shown, and then without a sign
+  std::string const number = formatted(small ? "%.3f" : "%.4g", is_zero ? 0.0 : value);
   if (!std::isfinite(error)) {
     return right_aligned(number, number.size());
   }
