@@ -124,8 +124,7 @@ model_run::layer_input model_run::enter(std::size_t layer, layer_weights const& 
   look(layer, where, first, rows);
   layer_input input{rows, {}};
   if (options_.rounding.rounds(where, layer)) {
-    bool const as_codes =
-        options_.rounding.integer_products && options_.rounding.activations.bits == 4 && weights.codes[place];
+    bool const as_codes = options_.rounding.activations.bits == 4 && weights.codes[place];
     if (as_codes) {
       input.codes.emplace(options_.rounding.activations, rows);
     } else {
@@ -213,8 +212,9 @@ void round_weights(int threads, simulation const& how, std::size_t layer, layer_
       quantize(cpu::policy{1}, scheme, matrix_view<float const>(rows), out);
       dequantize(cpu::policy{1}, scheme, out.as_const(), rows);
     });
-    if (as_codes && how.integer_products) {
-      weights.codes[k].emplace(threads, codes.view(), std::move(scales), w.columns(), how.weights.group);
+    if (as_codes) {
+      weights.codes[k].emplace(threads, how.product, std::as_const(codes).view(), std::move(scales), w.columns(),
+                               how.weights.group);
     }
   }
 }

@@ -48,9 +48,8 @@ struct site_sums {
   }
 };
 
-/// @param to for integer products; none: they are not wanted
-void round_by_gptq(cpu::policy on, int4_scheme const& scheme, site_sums const& of, matrix<float>& w,
-                   std::optional<weight_codes>* to) {
+void round_by_gptq(cpu::policy on, int4_scheme const& scheme, site_sums const& of, matrix<float>& w, code_product way,
+                   std::optional<weight_codes>& to) {
   matrix<std::uint8_t> codes(w.rows(), packed_columns(w.columns()));
   matrix<float> scales(w.rows(), group_count(scheme, w.columns()));
   quantized_rows<std::uint8_t, float> const out{codes.view(), scales.view(), {}};
@@ -59,9 +58,7 @@ void round_by_gptq(cpu::policy on, int4_scheme const& scheme, site_sums const& o
                                 clip_ratios, out));
   static_cast<void>(gptq(on, scheme, values, of.factor, out));
   dequantize(on, scheme, out.as_const(), w.view());
-  if (to != nullptr) {
-    to->emplace(on.threads, codes.view(), std::move(scales), w.columns(), scheme.group);
-  }
+  to.emplace(on.threads, way, std::as_const(codes).view(), std::move(scales), w.columns(), scheme.group);
 }
 
 }  // namespace
@@ -99,7 +96,7 @@ void gptq_weights::round(simulation const& how, std::size_t layer, layer_weights
     auto const all = weights_by_site(weights);
     for (std::size_t k = 0; k < all.size(); ++k) {
       if (all[k].where == where) {
-        round_by_gptq(on, scheme, of, *all[k].values, how.integer_products ? &weights.codes[k] : nullptr);
+        round_by_gptq(on, scheme, of, *all[k].values, how.product, weights.codes[k]);
       }
     }
   }

@@ -43,8 +43,7 @@ struct layer_weights {
   std::vector<float> k_bias;
   std::vector<float> v_bias;
   std::vector<float> o_bias;
-  std::array<std::optional<weight_codes>, 7>
-      codes;  ///< of those that integer products multiply, in the order of weight_name
+  std::array<std::optional<weight_codes>, 7> codes;  ///< of those rounded to 4 bits, in the order of weight_name
 };
 
 /// A weight's place among the seven.

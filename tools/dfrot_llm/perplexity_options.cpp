@@ -140,7 +140,7 @@ void interpret_method(CLI::App const& app, raw_texts const& texts, perplexity_op
   chosen.where.sites =
       interpret_sites(texts.only, {site::attention, site::output, site::mlp, site::down, site::kv}, "--only");
   interpret_layers(texts.layers, chosen.where);
-  chosen.where.integer_products = texts.compute == "codes";
+  chosen.where.product = texts.compute == "codes" ? code_product::integers : code_product::floats;
 }
 
 }  // namespace dfrot::program

@@ -8,6 +8,7 @@
 
 #include <dfrot/core/view.hpp>
 
+#include "code_products.hpp"
 #include "rounding.hpp"
 
 namespace dfrot::program {
@@ -34,7 +35,7 @@ struct simulation {
   rounding weights;
   rounding kv;  ///< group: channels of a head
   std::set<site> sites = {site::attention, site::output, site::mlp, site::down, site::kv};  ///< all others stay exact
-  bool integer_products = false;  ///< weights and inputs that both have 4 bits are multiplied as codes, not as floats
+  code_product product = code_product::floats;  ///< of weights and inputs that both have 4 bits
   std::size_t first_layer = 0;
   std::size_t last_layer = std::numeric_limits<std::size_t>::max();  ///< included
 
