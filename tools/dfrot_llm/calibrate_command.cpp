@@ -1,9 +1,7 @@
 #include "calibrate_command.hpp"
 
-#include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -21,6 +19,7 @@
 #include "interrupted.hpp"
 #include "make_folder.hpp"
 #include "progress.hpp"
+#include "site_rows.hpp"
 #include "support/visible_text.hpp"
 
 namespace dfrot::program {
@@ -67,7 +66,7 @@ std::size_t write_calibration(calibrate_options const& chosen) {
   std::filesystem::path const index_path = chosen.folder / "index.json";
   atomic_file::check_writable(index_path);
   json files = json::array();
-  std::map<site, matrix<float>> rows;
+  site_rows rows;
   for (site const where : chosen.sites) {
     rows.try_emplace(where, tokens.tokens(), channels_of(config, where));
   }
@@ -76,16 +75,7 @@ std::size_t write_calibration(calibrate_options const& chosen) {
   shown.expect(static_cast<double>(config.layers));
   std::size_t layer = 0;
   try {
-    model_run run(*source, tokens, exact,
-                  {chosen.threads,
-                   {},
-                   [&](std::size_t, site where, std::size_t first, matrix_view<float const> block) {
-                     auto const to = rows.find(where);
-                     for (std::size_t i = 0; to != rows.end() && i < block.rows; ++i) {
-                       std::copy_n(block.row(i), block.columns, to->second.view().row(first + i));
-                     }
-                   },
-                   {}});
+    model_run run(*source, tokens, exact, {chosen.threads, {}, copy_to(rows), {}});
     for (; layer < config.layers; ++layer) {
       stop_if_interrupted();
       shown.show(message("layer ", layer + 1, " of ", config.layers));

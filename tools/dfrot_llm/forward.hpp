@@ -24,11 +24,11 @@ struct forward_options {
 
 /// A model in the middle of a run: the residual stream of all tokens. Several can go through the layers side by side, which are read
 /// once then; a copy goes on from where the original is.
-/// Memory: 2 hidden floats for each token, one set in each run; and (heads + 2 kv_heads) head_dim while a layer works.
+/// Memory: hidden floats for each token; and (heads + 2 kv_heads) head_dim while a layer works.
 /// Determinism: bitwise for any number of threads.
 class model_run {
  public:
-  /// Looks the tokens' embeddings up. All but the options has to outlive the run.   Throws: io_error as model_source.
+  /// Looks the tokens' embeddings up. All but the options have to outlive the run.   Throws: io_error as model_source.
   model_run(model_source const& source, batch const& tokens, model_rotation const& rotation, forward_options options);
 
   void look_with(activation_observer look) { options_.look = std::move(look); }
@@ -70,7 +70,7 @@ class model_run {
 [[nodiscard]] matrix<float> run_model(model_source const& source, batch const& tokens, model_rotation const& rotation,
                                       forward_options const& options);
 
-/// Rounds the weights of a layer to nearest, where the simulation says so; of those of 4 bits, it leaves codes for integer products.
+/// Rounds the weights of a layer to nearest, where the simulation says so; of those of 4 bits, it leaves the codes.
 void round_weights(int threads, simulation const& how, std::size_t layer, layer_weights& weights);
 
 }  // namespace dfrot::program

@@ -1,8 +1,6 @@
 #include "gptq_weights.hpp"
 
-#include <algorithm>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -17,6 +15,8 @@
 #include <dfrot/quantize/int4_scheme.hpp>
 #include <dfrot/quantize/scheme.hpp>
 
+#include "site_rows.hpp"
+
 namespace dfrot::program {
 
 namespace {
@@ -25,12 +25,10 @@ constexpr clip_options clip_ratios = {41, 0.5F, 2};
 
 /// What multiplies the weights of one site.
 struct site_sums {
-  matrix_view<float const> gram;
   std::vector<float> diagonal;
   gptq_factor<float> factor;
 
-  site_sums(cpu::policy on, matrix_view<float const> sums)
-      : gram(sums), diagonal(diagonal_of(sums)), factor(on, sums, options()) {}
+  site_sums(cpu::policy on, matrix_view<float const> sums) : diagonal(diagonal_of(sums)), factor(on, sums, options()) {}
 
   static std::vector<float> diagonal_of(matrix_view<float const> sums) {
     std::vector<float> values(sums.rows);
@@ -64,14 +62,11 @@ void round_by_gptq(cpu::policy on, int4_scheme const& scheme, site_sums const& o
 }  // namespace
 
 gptq_weights::gptq_weights(int threads, model_source const& source, batch const& tokens, model_rotation const& rotation)
-    : threads_(threads),
-      config_(source.config()),
-      tokens_(tokens.tokens()),
-      run_(source, tokens, rotation, {threads, {}, {}, {}}) {}
+    : threads_(threads), tokens_(tokens.tokens()), run_(source, tokens, rotation, {threads, {}, {}, {}}) {}
 
 void gptq_weights::round(simulation const& how, std::size_t layer, layer_weights& weights) {
   cpu::policy const on{threads_};
-  std::map<site, matrix<float>> inputs;
+  site_rows inputs;
   for (weight_at_site const& each : weights_by_site(weights)) {
     if (how.rounds(each.where, layer)) {
       inputs.try_emplace(each.where, tokens_, each.values->columns());
@@ -79,12 +74,7 @@ void gptq_weights::round(simulation const& how, std::size_t layer, layer_weights
   }
   if (!inputs.empty()) {
     model_run exact = run_;
-    exact.look_with([&](std::size_t /*layer*/, site where, std::size_t first, matrix_view<float const> rows) {
-      auto const to = inputs.find(where);
-      for (std::size_t i = 0; to != inputs.end() && i < rows.rows; ++i) {
-        std::copy_n(rows.row(i), rows.columns, to->second.view().row(first + i));
-      }
-    });
+    exact.look_with(copy_to(inputs));
     exact.run_layer(layer, weights);
   }
   int4_scheme const scheme{true, how.weights.group, 1.0F, scale_rule::max};

@@ -14,7 +14,7 @@ namespace dfrot::program {
 /// rounded already, make of them; within a layer, it is what the exact weights make of them. Activations are exact.
 /// The scale of a row, or of a group, is the one of 41 clip ratios between 1 and 0.5 with the least error, each column weighted by the
 /// mean square of its activations.
-/// Memory: 2 hidden floats for each calibration token and, while a layer works, hidden of the three norms' width and the MLP's for
+/// Memory: twice hidden floats for each calibration token and, while a layer works, hidden of the three norms' width and the MLP's for
 /// its inputs; a Gram matrix and its factor.
 /// Determinism: bitwise for any number of threads.
 class gptq_weights {
@@ -28,7 +28,6 @@ class gptq_weights {
 
  private:
   int threads_;
-  model_config const& config_;
   std::size_t tokens_;
   model_run run_;
 };
