@@ -49,6 +49,7 @@ function(dfrot_compile_decompositions)
   add_library(dfrot_decompositions OBJECT "${PROJECT_SOURCE_DIR}/cmake/decompositions/compiled.cpp")
   target_link_libraries(dfrot_decompositions PRIVATE dfrot::dfrot)
   dfrot_own_target(dfrot_decompositions)
+  target_compile_options(dfrot_decompositions PRIVATE "$<$<CONFIG:None>:-O1>")  # under sanitizers all else has no optimizations
 endfunction()
 
 # An executable of this project: sources, then the libraries to link. DECOMPOSITIONS: those of the sources, or ALL, that include
