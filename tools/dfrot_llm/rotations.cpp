@@ -43,16 +43,30 @@ residual_rotation from_file(rotation_request const& request) {
   return residual_rotation(std::move(rotation));
 }
 
+struct settings {
+  int4_scheme scheme;
+  refine_options options;
+};
+
+/// The library's method, or the paper's iteration, whose quantizer is the one of its code whatever scheme is in use.
+settings settings_of(rotation_request const& request) {
+  if (request.name == "paper") {
+    return {int4_scheme{}, {.alpha = 100, .rounds = 100, .momentum = 0, .target_clip = 1, .patience = 0}};
+  }
+  refine_options options;
+  options.momentum = recommended_momentum(request.scheme.scale);
+  return {request.scheme, options};
+}
+
 residual_rotation refined(rotation_request const& request, massive_tokens const& massive) {
   cpu::policy const on{request.threads};
   matrix<float> start(request.channels, request.channels);
   randomized_hadamard(request.channels, request.seed).to_dense(start.view());
-  refine_options options;
-  options.momentum = recommended_momentum(request.scheme.scale);
+  settings const chosen = settings_of(request);
   auto const result = refine_rotation(
-      on, request.scheme, request.rows->view(), massive, std::as_const(start).view(), options,
+      on, chosen.scheme, request.rows->view(), massive, std::as_const(start).view(), chosen.options,
       [&](refine_round const& round) {
-        request.show(message("refining a rotation: round ", round.round, " of ", options.rounds, " at most"));
+        request.show(message("refining a rotation: round ", round.round, " of ", chosen.options.rounds, " at most"));
         return true;
       });
   return dense(result.rotation);
@@ -77,7 +91,7 @@ residual_rotation refined_short_way(rotation_request const& request, massive_tok
 
 }  // namespace
 
-bool needs_calibration(std::string const& name) { return name == "short" || name == "refined"; }
+bool needs_calibration(std::string const& name) { return name == "short" || name == "refined" || name == "paper"; }
 
 matrix<float> calibration_rows(int threads, model_source const& source, batch const& tokens,
                                std::function<void(std::size_t)> const& layer_done) {
@@ -111,7 +125,7 @@ residual_rotation make_rotation(rotation_request const& request) {
     return from_file(request);
   }
   massive_tokens const massive = massive_automatic(cpu::policy{request.threads}, request.rows->view());
-  return request.name == "refined" ? refined(request, massive) : refined_short_way(request, massive);
+  return request.name == "short" ? refined_short_way(request, massive) : refined(request, massive);
 }
 
 }  // namespace dfrot::program
