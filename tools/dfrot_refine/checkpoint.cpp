@@ -33,9 +33,7 @@ refinement_checkpoint checkpoint_of(options const& chosen, outcome const& begun)
       {"--asymmetric", chosen.scheme.symmetric ? "no" : "yes"},
       {"--scale", chosen.scheme.scale == scale_rule::search ? "search" : "max"},
       {"--clip", fact_text(double{chosen.scheme.clip})},
-      {"--massive", chosen.massive == massive_rule::automatic ? "auto"
-                    : chosen.massive == massive_rule::compare ? "compare"
-                                                              : fact_text(chosen.massive_threshold)},
+      {"--massive", fact_text(chosen.massive)},
       {"the massive tokens", content_of(begun.massive.is_massive)},
       {"--rotation", from_file ? message("a file with the content ", begun.start_content)
                      : chosen.start == start_rotation::orthogonal ? "orthogonal"

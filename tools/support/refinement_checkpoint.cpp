@@ -21,6 +21,12 @@ std::string fact_text(double value) {
   return text;
 }
 
+std::string fact_text(massive_choice const& massive) {
+  return massive.rule == massive_rule::automatic ? "auto"
+         : massive.rule == massive_rule::compare ? "compare"
+                                                 : fact_text(massive.threshold);
+}
+
 refinement_checkpoint::refinement_checkpoint(std::optional<std::filesystem::path> path, bool resume, std::string advice,
                                              refine_options refinement, std::size_t channels,
                                              std::vector<checkpoint_fact> facts)

@@ -10,6 +10,8 @@
 #include <dfrot/optimize/refine/refine_options.hpp>
 #include <dfrot/optimize/refine/refinement_state.hpp>
 
+#include "support/massive_choice.hpp"
+
 namespace dfrot::program {
 
 /// What must be the same for work to go on.
@@ -19,8 +21,9 @@ struct checkpoint_fact {
   std::string without = "missing";  ///< what a checkpoint means that does not have it
 };
 
-/// A real number as a fact: to the last bit.
+/// As facts: a real number, to the last bit; a rule for massive tokens.
 [[nodiscard]] std::string fact_text(double value);
+[[nodiscard]] std::string fact_text(massive_choice const& massive);
 
 /// Keeps the state of a full refinement in a file from round to round, so that interrupted work resumes and ends in the same bytes.
 /// The file says which work it belongs to.
