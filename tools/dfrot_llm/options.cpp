@@ -62,13 +62,17 @@ void add_input(CLI::App& app, text_request& chosen, raw_texts& texts, std::strin
       ->capture_default_str()
       ->type_name("ID|none")
       ->group(group);
-  add_integer(app, "--stride", chosen.sequences.stride, std::size_t{0}, std::size_t{1} << 24U,
-              "Tokens between the beginnings of two sequences; 0: they do not overlap")
-      ->capture_default_str()
-      ->group(group);
   add_integer(app, "--threads", chosen.threads, 1, 4096, "Threads; the result does not depend on them")
       ->capture_default_str()
       ->group(group);
+}
+
+/// Calibration sequences never overlap.
+void add_stride(CLI::App& app, text_request& chosen) {
+  add_integer(app, "--stride", chosen.sequences.stride, std::size_t{0}, std::size_t{1} << 24U,
+              "Tokens between the beginnings of two sequences; 0: they do not overlap")
+      ->capture_default_str()
+      ->group("Input");
 }
 
 void add_activations(CLI::App& app, raw_texts& texts) {
@@ -221,6 +225,7 @@ command parse_options(int argument_count, char** arguments) {
   std::string const from_beginning = "Sequences from the beginning of the text, at most; 0: all";
   CLI::App& inspecting = add_command(app, "inspect", "Massive activations, by layer and site");
   add_input(inspecting, inspect, texts, from_beginning);
+  add_stride(inspecting, inspect);
   add_output(inspecting, texts);
   CLI::App& calibrating =
       add_command(app, "calibrate", "Activations as files, such as dfrot-refine reads, by layer and site");
@@ -234,6 +239,7 @@ command parse_options(int argument_count, char** arguments) {
   add_output(refining, texts);
   CLI::App& measuring = add_command(app, "perplexity", "Perplexity, and KL to the exact model, by rotation and scheme");
   add_input(measuring, measure, texts, from_beginning);
+  add_stride(measuring, measure);
   add_method(measuring, measure, texts);
   add_output(measuring, texts);
   try {
