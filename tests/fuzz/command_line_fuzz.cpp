@@ -100,8 +100,8 @@ void check_options(program::options const& chosen) {
   require(chosen.refinement.patience >= 0, "--patience ", chosen.refinement.patience);
   require(chosen.bits >= 1 && chosen.bits <= 64, "--bits ", chosen.bits);  // that only 4 works, the run says
   require(chosen.prototypes <= 64, "--prototypes ", chosen.prototypes);
-  require(chosen.massive != program::massive_rule::threshold || chosen.massive_threshold > 0, "--massive ",
-          chosen.massive_threshold);
+  require(chosen.massive.rule != program::massive_rule::threshold || chosen.massive.threshold > 0, "--massive ",
+          chosen.massive.threshold);
   require(!chosen.resume || chosen.checkpoint, "--resume without --checkpoint");
 }
 

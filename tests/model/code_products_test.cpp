@@ -20,6 +20,7 @@
 #include "dfrot_llm/forward.hpp"
 #include "dfrot_llm/token_ids.hpp"
 #include "plain_model.hpp"
+#include "small_model.hpp"
 #include "support/catch.hpp"
 #include "support/compare.hpp"
 #include "support/gaussian_matrix.hpp"
@@ -111,23 +112,9 @@ TEST_CASE("products of codes are products of what round_rows() rounds to") {
 }
 
 TEST_CASE("a model computed with codes predicts what the simulated one predicts") {
-  model_config config;
-  config.vocabulary = 50;
-  config.hidden = 64;
-  config.intermediate = 160;
-  config.layers = 2;
-  config.heads = 8;
-  config.kv_heads = 2;
-  config.head_dim = 8;
-  config.tied = true;
+  model_config const config = test::small_config(64, 160, 8);
   memory_model const model(config, true, 4);
-  std::vector<token_sequence> sequences(2);
-  for (std::size_t s = 0; s < 2; ++s) {
-    for (std::size_t p = 0; p < 150; ++p) {
-      sequences[s].ids.push_back(static_cast<std::int32_t>((7 * p * p + 3 * p + s) % 50));
-    }
-  }
-  batch const tokens(std::move(sequences));
+  batch const tokens(test::small_sequences({150, 150}));
   model_rotation const rotation(config, residual_rotation(short_rotation(randomized_hadamard(64, 3))));
   for (rounding const& how : ways_to_round()) {
     forward_options options;

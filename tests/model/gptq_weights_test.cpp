@@ -11,6 +11,7 @@
 
 #include "dfrot_llm/gptq_weights.hpp"
 #include "plain_model.hpp"
+#include "small_model.hpp"
 #include "support/catch.hpp"
 #include "support/compare.hpp"
 
@@ -21,28 +22,7 @@ using dfrot::test::same_bytes;
 
 namespace {
 
-model_config small_config() {
-  model_config config;
-  config.vocabulary = 50;
-  config.hidden = 24;
-  config.intermediate = 40;
-  config.layers = 2;
-  config.heads = 6;
-  config.kv_heads = 2;
-  config.head_dim = 8;
-  config.tied = true;
-  return config;
-}
-
-batch some_tokens() {
-  std::vector<token_sequence> sequences(3);
-  for (std::size_t s = 0; s < 3; ++s) {
-    for (std::size_t p = 0; p < 200 + s; ++p) {
-      sequences[s].ids.push_back(static_cast<std::int32_t>((7 * p * p + 3 * p + s) % 50));
-    }
-  }
-  return batch(std::move(sequences));
-}
+batch some_tokens() { return batch(test::small_sequences({200, 201, 202})); }
 
 simulation weights_of_4_bits(std::size_t group) {
   simulation how;
@@ -84,7 +64,7 @@ double output_error(matrix<float> const& x, matrix<float> const& w, matrix<float
 }  // namespace
 
 TEST_CASE("GPTQ lowers the errors of what a layer computes, layer after rounded layer") {
-  memory_model const model(small_config(), false, 11);
+  memory_model const model(test::small_config(24, 40, 6), false, 11);
   batch const tokens = some_tokens();
   for (std::size_t const group : {std::size_t{0}, std::size_t{8}}) {
     model_rotation const rotation(model.config(), residual_rotation(short_rotation(randomized_hadamard(24, 3))));
@@ -111,7 +91,7 @@ TEST_CASE("GPTQ lowers the errors of what a layer computes, layer after rounded 
 }
 
 TEST_CASE("GPTQ rounds where it is told to, with the same bytes for any number of threads") {
-  memory_model const model(small_config(), false, 12);
+  memory_model const model(test::small_config(24, 40, 6), false, 12);
   batch const tokens = some_tokens();
   model_rotation const rotation(model.config(), residual_rotation());
   simulation how = weights_of_4_bits(0);

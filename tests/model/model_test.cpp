@@ -3,6 +3,7 @@
 #include <unistd.h>
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
@@ -18,6 +19,7 @@
 #include "dfrot_llm/scores.hpp"
 #include "dfrot_llm/token_ids.hpp"
 #include "plain_model.hpp"
+#include "small_model.hpp"
 #include "support/catch.hpp"
 
 using namespace dfrot;
@@ -30,26 +32,14 @@ namespace {
 
 /// Heads whose channels are not the hidden ones, groups of three, widths that are no powers of two.
 model_config odd_config(bool tied) {
-  model_config config;
-  config.vocabulary = 50;
-  config.hidden = 24;
-  config.intermediate = 40;
-  config.layers = 2;
-  config.heads = 6;
-  config.kv_heads = 2;
-  config.head_dim = 8;
+  model_config config = test::small_config(24, 40, 6);
   config.rope_divisors = rope_divisors_of({4, 1, 4, 32}, config.rope_base, config.head_dim);
   config.tied = tied;
   return config;
 }
 
 batch some_tokens() {
-  std::vector<token_sequence> sequences(3);
-  for (std::size_t s = 0; s < 3; ++s) {
-    for (std::size_t p = 0; p < 135 * s + 5; ++p) {  // within a block of rows, and across several
-      sequences[s].ids.push_back(static_cast<std::int32_t>((7 * p * p + 3 * p + s) % 50));
-    }
-  }
+  auto sequences = test::small_sequences({5, 140, 275});  // within a block of rows, and across several
   sequences[1].first_predicted = 40;
   return batch(std::move(sequences));
 }
@@ -229,6 +219,78 @@ TEST_CASE("every row of every site is shown once, before it is rounded") {
   CHECK(seen.size() == 2 * 5);
   for (auto const& [place, counts] : seen) {
     CHECK(std::all_of(counts.begin(), counts.end(), [](int count) { return count == 1; }));
+  }
+}
+
+TEST_CASE("tokens that are spared are not rounded behind norms") {
+  memory_model const model(odd_config(false), true, 43);
+  batch const tokens = some_tokens();
+  residual_rotation const rotation = rotations(model.config().hidden)[1];
+  std::size_t const rows = 2 * model.config().layers * tokens.tokens();
+  auto const sparing = [&](std::size_t every) {
+    auto found = mark_massive(rows, "every", 0, [every](std::size_t row) { return row % every == 0; });
+    return std::make_shared<spared_tokens const>(tokens.tokens(), std::move(found));
+  };
+  simulation how;
+  how.sites = {site::attention, site::mlp};
+  for (int const weight_bits : {16, 4}) {  // as numbers, and as codes
+    how.weights = {weight_bits, true, scale_range::searched, 0};
+    how.activations.bits = 16;
+    matrix<float> const unrounded = run(model, tokens, rotation, how);
+    how.activations.bits = 4;
+    how.spared = nullptr;
+    matrix<float> const rounded = run(model, tokens, rotation, how);
+    how.spared = sparing(1);
+    matrix<float> const spared = run(model, tokens, rotation, how);
+    how.spared = sparing(3);
+    matrix<float> const some = run(model, tokens, rotation, how);
+    double worst = 0;
+    double between = 0;
+    for (std::size_t i = 0; i < unrounded.rows() * unrounded.columns(); ++i) {
+      worst = std::max(worst, std::abs(double{spared.data()[i]} - double{unrounded.data()[i]}));
+      between = std::max(between, std::abs(double{some.data()[i]} - double{rounded.data()[i]}));
+    }
+    CHECK(worst < 1e-4);
+    CHECK(between > 1e-2);
+    CHECK_FALSE(same_bytes(some, spared));
+  }
+  how.spared = sparing(1);
+  how.sites = {site::output, site::down, site::kv};
+  how.weights.bits = 16;
+  how.kv = {4, false, scale_range::largest, model.config().head_dim};
+  matrix<float> const elsewhere = run(model, tokens, rotation, how);
+  how.spared = nullptr;
+  CHECK(same_bytes(elsewhere, run(model, tokens, rotation, how)));
+}
+
+TEST_CASE("scores by position are those of all predicted tokens, parted") {
+  memory_model const model(odd_config(false), true, 44);
+  batch const tokens = some_tokens();
+  residual_rotation const none;
+  matrix<float> const exact = run(model, tokens, none);
+  simulation how;
+  how.activations.bits = 4;
+  auto const scores = score_tokens(2, model, tokens, none, run(model, tokens, none, how), &exact);
+  for (std::size_t const block : {std::size_t{1}, std::size_t{50}, std::size_t{1000}}) {
+    std::map<std::size_t, std::pair<double, double>> expected;  // by first position: sum of losses, tokens
+    std::size_t next = 0;
+    for (std::size_t s = 0; s < tokens.count(); ++s) {
+      for (std::size_t p = tokens.sequence(s).first_predicted; p < tokens.length(s); ++p) {
+        auto& [loss, count] = expected[p / block * block];
+        loss += scores[next++].loss;
+        count += 1;
+      }
+    }
+    auto const found = scores_by_position(tokens, scores, block);
+    REQUIRE(found.size() == expected.size());
+    auto of = expected.begin();
+    for (position_scores const& each : found) {
+      CHECK(each.first == of->first);
+      CHECK(each.last == std::min(each.first + block, std::size_t{275}) - 1);
+      CHECK(static_cast<double>(each.predictions) == of->second.second);
+      CHECK(std::abs(each.mean.loss - of->second.first / of->second.second) < 1e-9);
+      ++of;
+    }
   }
 }
 

@@ -1,32 +1,17 @@
 #!/usr/bin/env python3
 """dfrot-llm export: a rotated model is the same model.
 
-    export_program_test.py <dfrot-llm>     exit status 0: passed, 1: failed, 77: skipped
-
 Exports DFROT_DATA/stories260k, a small trained LLaMA, and reads the files with a reader of its own. Products in which a rotation cancels
 out have to be those of the model that is exported without one; dfrot-llm has to find the same perplexity in all of them.
 """
 
 import json
-import os
 import pathlib
-import subprocess
-import sys
 import tempfile
 
-try:
-    import numpy
-except ImportError:
-    print("skipped: numpy is missing")
-    sys.exit(77)
+from support import check, data_folder, finish, numpy_or_skip, perplexity, run
 
-failures = []
-
-
-def check(holds, text):
-    if not holds:
-        failures.append(text)
-        print(f"FAILED: {text}")
+numpy = numpy_or_skip()
 
 
 def read_safetensors(path):
@@ -43,16 +28,8 @@ def read_safetensors(path):
     return tensors
 
 
-def run(*command):
-    return subprocess.run([str(each) for each in command], capture_output=True, text=True, timeout=300)
-
-
-def perplexity(program, model, ids, folder):
-    report = folder / "r.json"
-    done = run(program, "perplexity", model, "--ids", ids, "--bos", "1", "--context", "128", "--rotations", "none", "--schemes",
-               "16-16-16", "--report", report)
-    check(done.returncode == 0, f"perplexity of {model}: {done.stderr[-300:]}")
-    return json.loads(report.read_text(encoding="utf-8"))["results"][0]["perplexity"]
+def perplexity_of(model, ids, folder):
+    return perplexity(model, ids, folder, "--context", "128", "--rotations", "none", "--schemes", "16-16-16")["results"][0]["perplexity"]
 
 
 def compare_products(plain, turned, tolerance):
@@ -79,46 +56,40 @@ def compare_products(plain, turned, tolerance):
             check((turned[name(part)] == 1).all(), f"{name(part)} is not 1")
 
 
-def main(arguments):
-    data = os.environ.get("DFROT_DATA")
-    if not data:
-        print("skipped: DFROT_DATA does not name the folder with stories260k")
-        return 77
-    program = arguments[1]
-    model = pathlib.Path(data) / "stories260k"
+def main():
+    model = data_folder() / "stories260k"
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         ids = folder / "ids.npy"
         numpy.save(ids, numpy.random.default_rng(5).integers(3, 512, 1000).astype(numpy.int32))
-        exact = perplexity(program, model, ids, folder)
+        exact = perplexity_of(model, ids, folder)
         for kind, options, tolerance in (("none", ["--type", "float32"], 1e-6), ("hadamard", ["--type", "float32"], 1e-5),
                                          ("orthogonal", ["--seed", "4"], 1e-3)):
-            done = run(program, "export", model, "--rotation", kind, "-o", folder / kind, *options)
+            done = run("export", model, "--rotation", kind, "-o", folder / kind, *options)
             check(done.returncode == 0, f"{kind}: exit status {done.returncode}: {done.stderr[-300:]}")
             config = json.loads((folder / kind / "config.json").read_text(encoding="utf-8"))
             check(config["tie_word_embeddings"] is False and config["hidden_size"] == 64, f"config.json: {config}")
-            found = perplexity(program, folder / kind, ids, folder)
+            found = perplexity_of(folder / kind, ids, folder)
             check(abs(found / exact - 1) < tolerance, f"{kind}: a perplexity of {found} instead of {exact}")
         plain = read_safetensors(folder / "none" / "model.safetensors")
         compare_products(plain, read_safetensors(folder / "hadamard" / "model.safetensors"), 1e-5)
         compare_products(plain, read_safetensors(folder / "orthogonal" / "model.safetensors"), 2e-3)
 
         before = (folder / "none" / "model.safetensors").read_bytes()
-        wrong = run(program, "export", folder / "none", "-o", folder / "none")
+        wrong = run("export", folder / "none", "-o", folder / "none")
         check(wrong.returncode == 2 and "overwritten" in wrong.stderr, f"onto itself: {wrong.returncode}: {wrong.stderr}")
-        wrong = run(program, "export", model, "-o", folder / "new", "--rotation", "refined")
+        wrong = run("export", model, "-o", folder / "new", "--rotation", "refined")
         check(wrong.returncode == 2 and "dfrot-refine" in wrong.stderr, f"refined: {wrong.returncode}: {wrong.stderr}")
         numpy.save(folder / "R.npy", numpy.ones((64, 64), numpy.float32))
-        wrong = run(program, "export", model, "-o", folder / "new", "--rotation", folder / "R.npy")
+        wrong = run("export", model, "-o", folder / "new", "--rotation", folder / "R.npy")
         check(wrong.returncode == 3 and "R.npy" in wrong.stderr, f"no rotation: {wrong.returncode}: {wrong.stderr}")
         check(not (folder / "new" / "model.safetensors").exists(), "nothing is written where something is wrong")
         check((folder / "none" / "model.safetensors").read_bytes() == before, "the model is as it was")
 
-        done = run(program, "export", model, "-o", folder / "parts", "--rotation", "none", "--type", "float32", "--file-size", 1 << 20)
+        done = run("export", model, "-o", folder / "parts", "--rotation", "none", "--type", "float32", "--file-size", 1 << 20)
         check(done.returncode == 0 and len(list((folder / "parts").glob("model-*.safetensors"))) == 2, f"parts: {done.stderr}")
-        check(perplexity(program, folder / "parts", ids, folder) == perplexity(program, folder / "none", ids, folder), "the same in parts")
-    return 1 if failures else 0
+        check(perplexity_of(folder / "parts", ids, folder) == perplexity_of(folder / "none", ids, folder), "the same in parts")
+    finish()
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv))
+main()

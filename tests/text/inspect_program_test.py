@@ -1,42 +1,24 @@
 #!/usr/bin/env python3
 """dfrot-llm inspect on a real model.
 
-    inspect_program_test.py <dfrot-llm>     exit status 0: passed, 1: failed, 77: skipped
-
 Reads the model that DFROT_MODEL names (SmolLM2-135M-Instruct, see scripts/fetch-model.sh) and DFROT_DATA/wikitext2/ids.npy. What a
 program of another kind (NumPy) found in that model has to be there: the first token's channel 507 in layers 12 to 28, the input of
 down in layer 11, and token 260.
 """
 
 import json
-import os
 import pathlib
-import subprocess
-import sys
 import tempfile
 
-failures = []
+from support import check, data_folder, finish, model_file, run
 
 
-def check(holds, text):
-    if not holds:
-        failures.append(text)
-        print(f"FAILED: {text}")
-
-
-def main(arguments):
-    model = os.environ.get("DFROT_MODEL")
-    data = os.environ.get("DFROT_DATA")
-    if not model or not data:
-        print("skipped: DFROT_MODEL and DFROT_DATA have to name a model and the data")
-        return 77
-    program = arguments[1]
-    ids = pathlib.Path(data) / "wikitext2" / "ids.npy"
+def main():
+    model, ids = model_file(), data_folder() / "wikitext2" / "ids.npy"
     with tempfile.TemporaryDirectory() as folder:
         report = pathlib.Path(folder) / "report.json"
         plot = pathlib.Path(folder) / "plot.svg"
-        done = subprocess.run([program, "inspect", model, "--ids", str(ids), "--bos", "1", "--sequences", "1", "--report", str(report),
-                               "--plot", str(plot)], capture_output=True, text=True, timeout=300)
+        done = run("inspect", model, "--ids", ids, "--bos", "1", "--sequences", "1", "--report", report, "--plot", plot)
         check(done.returncode == 0, f"exit status {done.returncode}: {done.stderr[-500:]}")
         found = json.loads(report.read_text(encoding="utf-8"))
         check(found["sequences"] == 1 and found["tokens"] == 512, f"512 tokens: {found['sequences']}, {found['tokens']}")
@@ -52,8 +34,7 @@ def main(arguments):
         check(any(token["token"] == 260 for token in sites[5, "residual"]["tokens"]), "token 260 is massive in layer 5")
         check("507" in done.stdout and "residual" in done.stdout, f"the table: {done.stdout[:300]}")
         check(plot.read_text(encoding="utf-8").startswith("<"), "a picture")
-    return 1 if failures else 0
+    finish()
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv))
+main()

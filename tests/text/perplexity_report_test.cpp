@@ -86,6 +86,14 @@ TEST_CASE("the table has a row for a rotation, a column for a scheme, and a bloc
     std::size_t const signs = count(line, "±");
     CHECK(line.size() - signs == heading.size());
   }
+  perplexity_run spared = sample();
+  spared.results[1].rotation = "hadamard-fp16";
+  spared.results[2].rotation = "refined-fp16";
+  spared.results[3].rotation = "R-fp16";
+  std::string const names = perplexity_table(spared);
+  for (char const* const name : {"QuaRot.FP16()  ", "DFRot  refined-fp16 ", "file   R-fp16 "}) {
+    CHECK(names.find(name) != std::string::npos);
+  }
   CHECK_FALSE(perplexity_table({"m", 1, 511, {}}).empty());
   std::string const of_zero =
       perplexity_table({"m", 1, 511, {{"none", "16-16-16", "rtn", "max", 20.0, NAN, -5e-9, NAN, 1}}});

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstddef>
 #include <set>
 #include <string>
 #include <vector>
@@ -24,17 +25,26 @@ struct raw_texts {
   std::vector<std::string> only = {"attention", "output", "mlp", "down", "kv"};
   std::string layers = "all";
   std::string output;
+  std::string method = "refined";
+  std::string massive = "auto";
+  std::string scale = "max";
+  bool asymmetric = false;
   std::string type = "float16";
   std::vector<std::string> sites = {"attention", "mlp"};
   std::string report;
   std::string plot;
 };
 
-/// @param which of the text's sequences are taken, a sentence
-
 /// Sites by name.   @param known what may be named   @param option for the message   Throws: CLI::ValidationError.
 [[nodiscard]] std::set<site> interpret_sites(std::vector<std::string> const& names, std::vector<site> const& known,
                                              std::string const& option);
+
+/// The text of --layers: all, 5, 3-8.   Throws: CLI::ValidationError.
+void interpret_layers(std::string const& text, std::size_t& first_layer, std::size_t& last_layer);
+
+/// What `refine` takes beside a text, a report and a plot, and what it means.   Throws: CLI::ValidationError.
+void add_refine(CLI::App& app, refine_request& chosen, raw_texts& texts);
+void interpret_refine(CLI::App const& app, raw_texts const& texts, refine_request& chosen);
 
 /// What `perplexity` takes beside a text and outputs, and what it means.   Throws: CLI::ValidationError.
 void add_method(CLI::App& app, perplexity_options& chosen, raw_texts& texts);

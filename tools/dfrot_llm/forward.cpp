@@ -104,12 +104,35 @@ void model_run::look(std::size_t layer, site where, std::size_t first, matrix_vi
 struct model_run::layer_input {
   matrix_view<float> rows;
   std::optional<token_codes> codes;
+  std::vector<std::size_t> spared = {};  // rows that are left as they are
+  matrix<float> exact = {};              // those
+
+  /// Keeps the rows of tokens that are not rounded.
+  void spare(simulation const& how, std::size_t layer, site where, std::size_t first) {
+    for (std::size_t i = 0; how.spared && i < rows.rows; ++i) {
+      if (how.spared->contains(layer, where, first + i)) {
+        spared.push_back(i);
+      }
+    }
+    exact = matrix<float>(spared.size(), rows.columns);
+    for (std::size_t k = 0; k < spared.size(); ++k) {
+      std::copy_n(rows.row(spared[k]), rows.columns, exact.view().row(k));
+    }
+  }
+  void put_back() const {
+    for (std::size_t k = 0; k < spared.size(); ++k) {
+      std::copy_n(exact.view().row(k), rows.columns, rows.row(spared[k]));
+    }
+  }
 
   /// y <- x w^t, or y + x w^t.
   void multiply(matrix<float> const& w, layer_weights const& all, weight_name name, bool add,
                 matrix_view<float> y) const {
     if (codes) {
       codes->multiply(*all.codes[static_cast<std::size_t>(name)], add, y);
+      for (std::size_t k = 0; k < spared.size(); ++k) {  // behind norms, where nothing is added
+        multiply_by_transpose(exact.view().row_block(k, 1), w.view(), 0.0F, y.row_block(spared[k], 1));
+      }
     } else {
       multiply_by_transpose(rows, w.view(), add ? 1.0F : 0.0F, y);
     }
@@ -124,11 +147,13 @@ model_run::layer_input model_run::enter(std::size_t layer, layer_weights const& 
   look(layer, where, first, rows);
   layer_input input{rows, {}};
   if (options_.rounding.rounds(where, layer)) {
+    input.spare(options_.rounding, layer, where, first);
     bool const as_codes = options_.rounding.activations.bits == 4 && weights.codes[place];
     if (as_codes) {
       input.codes.emplace(options_.rounding.activations, rows);
     } else {
       round_rows(options_.rounding.activations, rows);
+      input.put_back();
     }
   }
   return input;

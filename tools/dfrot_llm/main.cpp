@@ -3,7 +3,9 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <new>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -13,6 +15,7 @@
 #include <dfrot/core/expects.hpp>
 #include <dfrot/io/atomic_file.hpp>
 #include <dfrot/io/io_error.hpp>
+#include <dfrot/io/npy.hpp>
 
 #include "calibrate_command.hpp"
 #include "export_command.hpp"
@@ -20,6 +23,7 @@
 #include "options.hpp"
 #include "perplexity_command.hpp"
 #include "perplexity_report.hpp"
+#include "refine_command.hpp"
 #include "support/interrupt.hpp"
 #include "support/standard_output.hpp"
 #include "support/visible_text.hpp"
@@ -90,6 +94,38 @@ int carry_out(export_options const& chosen) {
   watch_for_interrupt();
   export_model(chosen);
   return interrupting_signal() != 0 ? by_signal + interrupting_signal() : int{done};
+}
+int carry_out(refine_request const& chosen) {
+  for (auto const& path : {std::optional(chosen.output), chosen.report, chosen.plot, checkpoint_beside(chosen)}) {
+    if (path) {
+      dfrot::atomic_file::check_writable(*path);
+    }
+  }
+  if (chosen.dry_run) {
+    write_standard_output(estimate_refinement(chosen));
+    return done;
+  }
+  watch_for_interrupt();
+  std::optional<refine_outcome> const found = refine_model(chosen);
+  if (!found) {
+    return complain("interrupted before a round was done: nothing was written", by_signal + interrupting_signal());
+  }
+  std::vector<dfrot::atomic_file> files;
+  dfrot::write_npy(files.emplace_back(chosen.output), found->rotation.view());
+  if (chosen.report) {
+    files.emplace_back(*chosen.report).write(refine_json(chosen, *found));
+  }
+  if (chosen.plot) {
+    files.emplace_back(*chosen.plot).write(refine_plot(chosen, *found));
+  }
+  for (dfrot::atomic_file& file : files) {
+    file.commit();
+  }
+  if (auto const checkpoint = checkpoint_beside(chosen); checkpoint && !found->stopped()) {
+    std::filesystem::remove(*checkpoint);
+  }
+  write_standard_output(refine_table(chosen, *found));
+  return found->stopped() ? by_signal + interrupting_signal() : int{done};
 }
 int carry_out(int exit_code) { return exit_code; }
 

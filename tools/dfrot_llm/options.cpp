@@ -29,6 +29,10 @@ constexpr char const* examples =
     "      which tokens have massive activations, in which layers and channels\n"
     "  dfrot-llm calibrate model.gguf --text wiki.txt --bos 1 --output rows\n"
     "      the norms' outputs of all layers, for dfrot-refine --input rows/attention-00.npy …\n"
+    "  dfrot-llm refine model.gguf --text wiki.txt --bos 1 --output R.npy\n"
+    "      a rotation of the residual stream, refined for the norms' outputs of all layers; a run that was "
+    "interrupted\n"
+    "      goes on where the same line is given again\n"
     "  dfrot-llm export model.gguf --rotation R.npy --output rotated\n"
     "      the same model, rotated, as a Hugging Face folder\n"
     "  dfrot-llm perplexity model.gguf --text wiki.txt --sequences 8 --bos 1 --schemes 16-16-16,16-4-16\n"
@@ -58,13 +62,17 @@ void add_input(CLI::App& app, text_request& chosen, raw_texts& texts, std::strin
       ->capture_default_str()
       ->type_name("ID|none")
       ->group(group);
-  add_integer(app, "--stride", chosen.sequences.stride, std::size_t{0}, std::size_t{1} << 24U,
-              "Tokens between the beginnings of two sequences; 0: they do not overlap")
-      ->capture_default_str()
-      ->group(group);
   add_integer(app, "--threads", chosen.threads, 1, 4096, "Threads; the result does not depend on them")
       ->capture_default_str()
       ->group(group);
+}
+
+/// Calibration sequences never overlap.
+void add_stride(CLI::App& app, text_request& chosen) {
+  add_integer(app, "--stride", chosen.sequences.stride, std::size_t{0}, std::size_t{1} << 24U,
+              "Tokens between the beginnings of two sequences; 0: they do not overlap")
+      ->capture_default_str()
+      ->group("Input");
 }
 
 void add_activations(CLI::App& app, raw_texts& texts) {
@@ -136,6 +144,15 @@ void interpret_outputs(CLI::App const& app, raw_texts const& texts, std::vector<
   }
 }
 
+/// The same for the rotation that is written.
+void check_output(refine_request const& chosen) {
+  for (auto const& path : {std::optional(chosen.model), chosen.text, chosen.ids, chosen.report, chosen.plot}) {
+    if (path && same_file(*path, chosen.output)) {
+      refuse(message("--output names a file that has another use here: ", chosen.output.string()));
+    }
+  }
+}
+
 void interpret_texts(CLI::App const& app, raw_texts const& texts, text_request& chosen) {
   if (texts.model.empty()) {
     refuse("MODEL: the name is empty");
@@ -191,9 +208,11 @@ command parse_options(int argument_count, char** arguments) {
   calibrate_options calibrate;
   calibrate.sequences.count = 4;
   export_options folded;
+  refine_request refine;
+  refine.sequences.count = 4;
   perplexity_options measure;
   raw_texts texts;  // of whichever command is named
-  inspect.threads = calibrate.threads = folded.threads = measure.threads = usable_processors();
+  inspect.threads = calibrate.threads = folded.threads = refine.threads = measure.threads = usable_processors();
   CLI::App app(description, "dfrot-llm");
   app.footer(examples);
   app.get_formatter()->column_width(42);
@@ -206,6 +225,7 @@ command parse_options(int argument_count, char** arguments) {
   std::string const from_beginning = "Sequences from the beginning of the text, at most; 0: all";
   CLI::App& inspecting = add_command(app, "inspect", "Massive activations, by layer and site");
   add_input(inspecting, inspect, texts, from_beginning);
+  add_stride(inspecting, inspect);
   add_output(inspecting, texts);
   CLI::App& calibrating =
       add_command(app, "calibrate", "Activations as files, such as dfrot-refine reads, by layer and site");
@@ -213,8 +233,13 @@ command parse_options(int argument_count, char** arguments) {
   add_activations(calibrating, texts);
   CLI::App& exporting = add_command(app, "export", "A model with its rotation in the weights, for other programs");
   add_export(exporting, folded, texts);
+  CLI::App& refining = add_command(app, "refine", "A rotation of the residual stream, refined for a model and a text");
+  add_input(refining, refine, texts, "Sequences from the end of the text");
+  add_refine(refining, refine, texts);
+  add_output(refining, texts);
   CLI::App& measuring = add_command(app, "perplexity", "Perplexity, and KL to the exact model, by rotation and scheme");
   add_input(measuring, measure, texts, from_beginning);
+  add_stride(measuring, measure);
   add_method(measuring, measure, texts);
   add_output(measuring, texts);
   try {
@@ -237,6 +262,13 @@ command parse_options(int argument_count, char** arguments) {
     if (exporting.parsed()) {
       interpret_export(exporting, texts, folded);
       return folded;
+    }
+    if (refining.parsed()) {
+      interpret_texts(refining, texts, refine);
+      interpret_refine(refining, texts, refine);
+      interpret_outputs(refining, texts, {}, refine);
+      check_output(refine);
+      return refine;
     }
     interpret_texts(measuring, texts, measure);
     interpret_method(measuring, texts, measure);

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "bit_scheme.hpp"
+#include "calibration.hpp"
+#include "fit_settings.hpp"
 #include "simulation.hpp"
 #include "text_request.hpp"
 
@@ -30,6 +32,14 @@ struct calibrate_options : text_request {
   std::set<site> sites;
 };
 
+/// The command line of `dfrot-llm refine`.
+struct refine_request : text_request {
+  std::filesystem::path output;
+  fit_settings fit;
+  calibration_places places;
+  bool dry_run = false;  ///< say what would be done, and what it takes
+};
+
 /// The command line of `dfrot-llm perplexity`.
 struct perplexity_options : text_request {
   std::vector<std::string> rotations = {"none", "hadamard"};  ///< or a file
@@ -43,6 +53,7 @@ struct perplexity_options : text_request {
   std::optional<std::filesystem::path> calibration_ids;  ///< none: the end of the text
   std::size_t calibration_sequences = 4;
   std::size_t gptq_sequences = 32;
+  std::size_t position_block = 0;  ///< positions whose mean scores the report shows together; 0: none
 };
 
 /// The numbers of an exported model.
@@ -60,7 +71,8 @@ struct export_options {
 };
 
 /// What is to be done; or, where there is nothing left to do, the exit code.
-using command = std::variant<inspect_options, calibrate_options, export_options, perplexity_options, int>;
+using command =
+    std::variant<inspect_options, calibrate_options, export_options, refine_request, perplexity_options, int>;
 
 /// Reads the command line. Returns the options, or the exit code where there is nothing left to do (--help, --version, a mistake),
 /// after it has printed what the user should read.

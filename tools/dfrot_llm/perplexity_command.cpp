@@ -14,6 +14,8 @@
 #include <dfrot/io/io_error.hpp>
 
 #include "batch.hpp"
+#include "calibration.hpp"
+#include "fit_settings.hpp"
 #include "forward.hpp"
 #include "gptq_weights.hpp"
 #include "interrupted.hpp"
@@ -21,6 +23,8 @@
 #include "progress.hpp"
 #include "rotations.hpp"
 #include "scores.hpp"
+#include "spared_tokens.hpp"
+#include "support/work_estimate.hpp"
 #include "text_request.hpp"
 #include "token_ids.hpp"
 
@@ -53,16 +57,11 @@ class measurement {
 
   perplexity_run run() {
     result_ = {chosen_.model.string(), tokens_.count(), count_predictions_of(), {}};
-    auto const runs = static_cast<double>(chosen_.rotations.size() * chosen_.schemes.size());
-    shown_.expect(runs * (layer_work() + head_work_) + layer_work());
-    if (takes_gptq()) {
-      shown_.expect(static_cast<double>(chosen_.rotations.size()) * gptq_work() *
-                    static_cast<double>(source_->config().layers));
-    }
+    expect_work();
     try {
-      exact_ = forward("the exact model", model_rotation(source_->config(), residual_rotation()));
+      run_exact_model();
       for (std::string const& name : chosen_.rotations) {
-        measure(name, model_rotation(source_->config(), rotation_named(name)));
+        measure(name, model_rotation(source_->config(), rotation_named(without_fp16(name).value_or(name))));
       }
     } catch (interrupted const&) {  // what there is, is reported
     }
@@ -70,6 +69,64 @@ class measurement {
   }
 
  private:
+  /// In products of a number and a weight for each token that is judged.
+  void expect_work() {
+    auto const runs = static_cast<double>(chosen_.rotations.size() * chosen_.schemes.size());
+    shown_.expect(runs * (layer_work() + head_work_) + layer_work());
+    if (takes_gptq()) {
+      shown_.expect(static_cast<double>(chosen_.rotations.size()) * gptq_work() *
+                    static_cast<double>(source_->config().layers));
+    }
+    bool any = false;
+    for (std::string const& name : chosen_.rotations) {
+      std::string const rotation = without_fp16(name).value_or(name);
+      if (is_fitted(rotation)) {
+        any = true;
+        shown_.expect(round_work(rotation) * settings_of(rotation, scheme()).refinement.rounds);
+      }
+    }
+    shown_.expect(any ? layer_work() * calibration_share() : 0);
+  }
+
+  /// Calibration tokens for each that is judged, about.
+  [[nodiscard]] double calibration_share() const {
+    return static_cast<double>(chosen_.calibration_sequences) / static_cast<double>(tokens_.count());
+  }
+
+  /// A round of a fit; those of short rotations take a moment.
+  [[nodiscard]] double round_work(std::string const& name) const {
+    auto const tokens = static_cast<double>(tokens_.tokens());
+    double const rows = 2 * static_cast<double>(source_->config().layers) * calibration_share() * tokens;
+    return name == "short" ? 0 : round_operations(rows, static_cast<double>(source_->config().hidden)) / 2 / tokens;
+  }
+
+  [[nodiscard]] int4_scheme scheme() const {
+    int4_scheme of;
+    of.symmetric = !chosen_.asymmetric;
+    of.scale = chosen_.range == scale_range::searched ? scale_rule::search : scale_rule::max;
+    return of;
+  }
+
+  /// Also finds the massive tokens, where some are to be spared.
+  void run_exact_model() {
+    model_rotation const unrotated(source_->config(), residual_rotation());
+    forward_options options;
+    options.threads = chosen_.threads;
+    options.layer_done = [&](std::size_t layer) { layer_done("the exact model", layer); };
+    std::optional<norm_peaks> peaks;
+    if (std::any_of(chosen_.rotations.begin(), chosen_.rotations.end(),
+                    [](std::string const& name) { return without_fp16(name).has_value(); })) {
+      peaks.emplace(source_->config().layers, tokens_.tokens());
+      options.look = [&](std::size_t layer, site where, std::size_t first, matrix_view<float const> rows) {
+        peaks->look(layer, where, first, rows);
+      };
+    }
+    exact_ = run_model(*source_, tokens_, unrotated, options);
+    if (peaks) {
+      spared_ = std::make_shared<spared_tokens const>(peaks->massive());
+    }
+  }
+
   [[nodiscard]] double layer_work() const { return layer_work_ * static_cast<double>(source_->config().layers); }
 
   [[nodiscard]] std::size_t count_predictions_of() const {
@@ -81,22 +138,27 @@ class measurement {
   }
 
   residual_rotation rotation_named(std::string const& name) {
-    rotation_request request{name, source_->config().hidden, chosen_.seed, chosen_.threads, {}, nullptr, {}};
-    request.scheme.symmetric = !chosen_.asymmetric;
-    request.scheme.scale = chosen_.range == scale_range::searched ? scale_rule::search : scale_rule::max;
-    request.show = [this](std::string const& step) {
+    rotation_request request{name, source_->config().hidden, chosen_.seed, chosen_.threads, scheme(), &calibration_,
+                             {}};
+    int rounds_left = is_fitted(name) ? settings_of(name, request.scheme).refinement.rounds : 0;
+    request.round_done = [&](int round, int most) {
       stop_if_interrupted();
-      shown_.show(step);
+      shown_.add(round == 0 ? 0 : round_work(name));
+      rounds_left = most - round;
+      shown_.show(message(name, ": round ", round, " of ", most, " at most"));
     };
-    if (needs_calibration(name) && calibration_.rows() == 0) {
+    if (is_fitted(name) && calibration_.rows() == 0) {
       batch const tokens = calibration_sequences(chosen_.calibration_sequences);
-      calibration_ = calibration_rows(chosen_.threads, *source_, tokens, [this](std::size_t layer) {
+      auto const parts = calibration_parts(source_->config(), tokens.tokens(), {});
+      calibration_ = calibration_rows(chosen_.threads, *source_, tokens, parts, [this](std::size_t layer) {
         stop_if_interrupted();
+        shown_.add(layer_work_ * calibration_share());
         shown_.show(message("calibrating: layer ", layer, " of ", source_->config().layers));
       });
     }
-    request.rows = &calibration_;
-    return make_rotation(request);
+    residual_rotation rotation = make_rotation(request);
+    shown_.add(round_work(name) * rounds_left);  // that it did not take
+    return rotation;
   }
 
   [[nodiscard]] simulation simulation_of(bit_scheme const& bits) const {
@@ -105,13 +167,6 @@ class measurement {
     how.weights = {bits.weights, true, scale_range::searched, chosen_.weight_group};
     how.kv = {bits.kv, false, scale_range::largest, source_->config().head_dim};
     return how;
-  }
-
-  matrix<float> forward(std::string const& what, model_rotation const& rotation) {
-    forward_options options;
-    options.threads = chosen_.threads;
-    options.layer_done = [&](std::size_t layer) { layer_done(what, layer); };
-    return run_model(*source_, tokens_, rotation, options);
   }
 
   void layer_done(std::string const& what, std::size_t layers) {
@@ -161,7 +216,8 @@ class measurement {
     std::vector<scheme_run> runs;
     std::set<int> weight_bits;
     for (bit_scheme const& bits : chosen_.schemes) {
-      simulation const how = simulation_of(bits);
+      simulation how = simulation_of(bits);
+      how.spared = without_fp16(name) ? spared_ : nullptr;
       runs.push_back({bits, how, model_run(*source_, tokens_, rotation, {chosen_.threads, how, {}, {}})});
       weight_bits.insert(bits.weights);
     }
@@ -211,9 +267,24 @@ class measurement {
                                      });
     score_summary const summary = summarize_scores(tokens_, scores);
     run.time += std::chrono::steady_clock::now() - began;
-    result_.results.push_back({name, name_of(run.bits), chosen_.weights == weight_method::gptq ? "gptq" : "rtn",
-                               name_of(chosen_.range), summary.perplexity, summary.perplexity_error, summary.kl.mean,
-                               summary.kl.error, run.time.count()});
+    perplexity_result result{name,
+                             name_of(run.bits),
+                             chosen_.weights == weight_method::gptq ? "gptq" : "rtn",
+                             name_of(chosen_.range),
+                             summary.perplexity,
+                             summary.perplexity_error,
+                             summary.kl.mean,
+                             summary.kl.error,
+                             run.time.count()};
+    if (chosen_.position_block != 0) {
+      for (position_scores const& each : scores_by_position(tokens_, scores, chosen_.position_block)) {
+        result.positions.push_back({each.first, each.last, each.predictions, each.mean.loss, each.mean.kl});
+      }
+    }
+    if (run.how.spared) {
+      result.spared_rows = run.how.spared->count();
+    }
+    result_.results.push_back(std::move(result));
   }
 
   perplexity_options const& chosen_;
@@ -225,6 +296,7 @@ class measurement {
   progress shown_;
   matrix<float> exact_;
   matrix<float> calibration_;
+  std::shared_ptr<spared_tokens const> spared_;
   perplexity_run result_;
 };
 

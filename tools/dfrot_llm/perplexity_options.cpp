@@ -11,9 +11,7 @@
 
 namespace dfrot::program {
 
-namespace {
-
-void interpret_layers(std::string const& text, simulation& where) {
+void interpret_layers(std::string const& text, std::size_t& first_layer, std::size_t& last_layer) {
   if (text == "all") {
     return;
   }
@@ -23,11 +21,9 @@ void interpret_layers(std::string const& text, simulation& where) {
   if (!first || !last || *first > *last) {
     refuse(message("--layers: '", text, "' is neither all, nor a layer, nor FIRST-LAST"));
   }
-  where.first_layer = *first;
-  where.last_layer = *last;
+  first_layer = *first;
+  last_layer = *last;
 }
-
-}  // namespace
 
 std::set<site> interpret_sites(std::vector<std::string> const& names, std::vector<site> const& known,
                                std::string const& option) {
@@ -51,15 +47,19 @@ void add_method(CLI::App& app, perplexity_options& chosen, raw_texts& texts) {
   app.add_option(
          "--rotations", chosen.rotations,
          "Rotations of the residual stream, separated by commas. With one of them, heads and MLP\nare rotated by "
-         "Hadamard matrices, too. PATH: an .npy, channels x channels")
+         "Hadamard matrices, too. PATH: an .npy, channels x channels. NAME-fp16, such as\nhadamard-fp16: massive "
+         "tokens stay in 16 bits at the inputs of q, k, v, gate and up")
       ->delimiter(',')
       ->capture_default_str()
-      ->type_name("none|orthogonal|hadamard|short|refined|PATH,...")
+      ->type_name("none|orthogonal|hadamard|short|refined|paper|PATH,...")
       ->group(group);
-  app.add_option("--schemes", texts.schemes, "Bits of weights, activations and KV cache, each 4, 8 or 16")
+  app.add_option(
+         "--schemes", texts.schemes,
+         "Bits of weights, activations and KV cache, each 4, 8 or 16; paper: the columns of the\npaper's table, "
+         "16-16-16,4-4-16,4-4-4,4-8-16")
       ->delimiter(',')
       ->capture_default_str()
-      ->type_name("W-A-KV,...")
+      ->type_name("W-A-KV|paper,...")
       ->group(group);
   app.add_option("--weights", texts.weights,
                  "How weights of 4 bits are found: rounded to nearest, or by GPTQ from calibration\nsequences. Their "
@@ -111,6 +111,10 @@ void add_method(CLI::App& app, perplexity_options& chosen, raw_texts& texts) {
               "Sequences to find weights with, from the end")
       ->capture_default_str()
       ->group(group);
+  add_integer(app, "--per-position", chosen.position_block, std::size_t{0}, std::size_t{1} << 24U,
+              "The report also has mean loss and KL by position, for blocks of this many; 0: not")
+      ->capture_default_str()
+      ->group("Output");
   add_integer(app, "--seed", chosen.seed, std::uint64_t{0}, std::numeric_limits<std::uint64_t>::max(),
               "Seed of everything random")
       ->capture_default_str()
@@ -121,6 +125,10 @@ void interpret_method(CLI::App const& app, raw_texts const& texts, perplexity_op
   chosen.calibration_ids = path_of(app, "--calibration-ids", texts.calibration_ids);
   chosen.schemes.clear();
   for (std::string const& scheme : texts.schemes) {
+    if (scheme == "paper") {
+      chosen.schemes.insert(chosen.schemes.end(), {{16, 16, 16}, {4, 4, 16}, {4, 4, 4}, {4, 8, 16}});
+      continue;
+    }
     try {
       chosen.schemes.push_back(parse_bit_scheme(scheme));
     } catch (std::invalid_argument const& error) {
@@ -139,7 +147,10 @@ void interpret_method(CLI::App const& app, raw_texts const& texts, perplexity_op
   }
   chosen.where.sites =
       interpret_sites(texts.only, {site::attention, site::output, site::mlp, site::down, site::kv}, "--only");
-  interpret_layers(texts.layers, chosen.where);
+  interpret_layers(texts.layers, chosen.where.first_layer, chosen.where.last_layer);
+  if (chosen.position_block != 0 && app.count("--report") == 0) {
+    refuse("--per-position goes with --report, which holds what it asks for");
+  }
   chosen.where.product = texts.compute == "codes" ? code_product::integers : code_product::floats;
 }
 

@@ -10,6 +10,7 @@
 #include <dfrot/version.hpp>
 
 #include "result_grid.hpp"
+#include "rotation_names.hpp"
 #include "support/visible_text.hpp"
 
 namespace dfrot::program {
@@ -23,13 +24,15 @@ constexpr std::size_t column_width = 20;
 /// What the paper calls the rotations that have a name.
 std::string rotation_text(std::string const& rotation) {
   for (auto const& [option, name] : {std::pair{"none", "NR     none"}, std::pair{"orthogonal", "RO     orthogonal"},
-                                     std::pair{"hadamard", "RH     hadamard"}, std::pair{"short", "DFRot  short"},
-                                     std::pair{"refined", "DFRot  refined"}}) {
+                                     std::pair{"hadamard", "RH     hadamard"},
+                                     std::pair{"hadamard-fp16", "QuaRot.FP16()"}, std::pair{"paper", "DFRot  paper"},
+                                     std::pair{"short", "DFRot  short"}, std::pair{"refined", "DFRot  refined"}}) {
     if (rotation == option) {
       return name;
     }
   }
-  return "file   " + visible_text(rotation);
+  std::optional<std::string> const spared = without_fp16(rotation);
+  return spared ? rotation_text(*spared) + "-fp16" : "file   " + visible_text(rotation);
 }
 
 /// A text at the right end of a column. @param characters that it shows
@@ -93,6 +96,19 @@ std::string perplexity_json(perplexity_run const& run) {
                        {"kl", each.kl},
                        {"kl_error", each.kl_error},
                        {"seconds", each.seconds}});
+    if (!each.positions.empty()) {
+      json& positions = results.back()["positions"] = json::array();
+      for (position_result const& of : each.positions) {
+        positions.push_back({{"first", of.first},
+                             {"last", of.last},
+                             {"predictions", of.predictions},
+                             {"loss", of.loss},
+                             {"kl", of.kl}});
+      }
+    }
+    if (each.spared_rows) {
+      results.back()["massive_rows_in_16_bits"] = *each.spared_rows;
+    }
   }
   json const document = {
       {"program", message("dfrot-llm ", DFROT_VERSION_MAJOR, ".", DFROT_VERSION_MINOR, ".", DFROT_VERSION_PATCH)},

@@ -1,10 +1,20 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace dfrot::program {
+
+/// Means over the tokens that are predicted at some positions of their sequences.
+struct position_result {
+  std::size_t first = 0;
+  std::size_t last = 0;  ///< included
+  std::size_t predictions = 0;
+  double loss = 0;
+  double kl = 0;
+};
 
 /// The figures of one rotation under one scheme.
 struct perplexity_result {
@@ -17,6 +27,9 @@ struct perplexity_result {
   double kl = 0;                ///< to the unquantized model, a token; NaN where it was not measured
   double kl_error = 0;
   double seconds = 0;
+  std::vector<position_result> positions = {};  ///< empty: not asked for
+  std::optional<std::size_t> spared_rows =
+      {};  ///< rows of massive tokens that were left in 16 bits; none: not asked for
 };
 
 /// A run of dfrot-llm perplexity. Results may be fewer than were asked for, where the run was interrupted.
@@ -28,7 +41,8 @@ struct perplexity_run {
 };
 
 /// The run as JSON: model, sequences, predictions, results [{rotation, scheme, weights, range, perplexity, perplexity_error,
-/// kl, kl_error, seconds}]. What is not finite is null.
+/// kl, kl_error, seconds; where it was asked for, positions [{first, last, predictions, loss, kl}], massive_rows_in_16_bits}]. What
+/// is not finite is null.
 [[nodiscard]] std::string perplexity_json(perplexity_run const& run);
 
 /// The paper's table for a terminal: a row for a rotation, a column for a scheme, perplexity and below it KL, each with its

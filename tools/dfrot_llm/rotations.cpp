@@ -1,23 +1,17 @@
 #include "rotations.hpp"
 
 #include <algorithm>
-#include <cstdint>
 #include <utility>
-#include <vector>
 
+#include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/core/expects.hpp>
-#include <dfrot/cpu.hpp>
 #include <dfrot/io/io_error.hpp>
 #include <dfrot/io/npy.hpp>
 #include <dfrot/linalg/orthogonal.hpp>
 #include <dfrot/linalg/orthogonality.hpp>
-#include <dfrot/loss/massive_detector.hpp>
-#include <dfrot/optimize/low_rank/refine_short.hpp>
-#include <dfrot/optimize/refine/refine_rotation.hpp>
-#include <dfrot/optimize/refine/refinement.hpp>
 #include <dfrot/transform/randomized_hadamard.hpp>
 
-#include "forward.hpp"
+#include "fitted_rotation.hpp"
 
 namespace dfrot::program {
 
@@ -43,59 +37,24 @@ residual_rotation from_file(rotation_request const& request) {
   return residual_rotation(std::move(rotation));
 }
 
-residual_rotation refined(rotation_request const& request, massive_tokens const& massive) {
-  cpu::policy const on{request.threads};
-  matrix<float> start(request.channels, request.channels);
-  randomized_hadamard(request.channels, request.seed).to_dense(start.view());
-  refine_options options;
-  options.momentum = recommended_momentum(request.scheme.scale);
-  auto const result = refine_rotation(
-      on, request.scheme, request.rows->view(), massive, std::as_const(start).view(), options,
-      [&](refine_round const& round) {
-        request.show(message("refining a rotation: round ", round.round, " of ", options.rounds, " at most"));
-        return true;
-      });
-  return dense(result.rotation);
-}
-
-residual_rotation refined_short_way(rotation_request const& request, massive_tokens const& massive) {
-  matrix<float> rows(massive.count, request.channels);
-  std::size_t next = 0;
-  for (std::size_t i = 0; i < massive.is_massive.size(); ++i) {
-    if (massive.is_massive[i] != 0) {
-      std::copy_n(request.rows->view().row(i), request.channels, rows.view().row(next++));
-    }
+residual_rotation fitted(rotation_request const& request) {
+  fit_settings settings = settings_of(request.name, request.scheme);
+  settings.seed = request.seed;
+  settings.threads = request.threads;
+  auto const rows = request.rows->view();
+  massive_tokens const massive = find_massive(settings, rows);
+  auto const watch = [&](auto const& round) {
+    request.round_done(round.round, settings.refinement.rounds);
+    return true;
+  };
+  if (request.name == "short") {
+    return residual_rotation(refine_shortly(settings, rows, massive, watch).rotation);
   }
-  auto const result =
-      refine_short(cpu::policy{request.threads}, request.scheme, std::as_const(rows).view(),
-                   randomized_hadamard(request.channels, request.seed), short_options{}, [&](short_round const& round) {
-                     request.show(message("refining a short rotation: round ", round.round));
-                     return true;
-                   });
-  return residual_rotation(result.rotation);
+  refinement_checkpoint const none({}, false, "", settings.refinement, request.channels, {});
+  return dense(refine_fully(settings, rows, massive, none, watch).rotation);
 }
 
 }  // namespace
-
-bool needs_calibration(std::string const& name) { return name == "short" || name == "refined"; }
-
-matrix<float> calibration_rows(int threads, model_source const& source, batch const& tokens,
-                               std::function<void(std::size_t)> const& layer_done) {
-  matrix<float> rows(2 * source.config().layers * tokens.tokens(), source.config().hidden);
-  forward_options options;
-  options.threads = threads;
-  options.layer_done = layer_done;
-  options.look = [&](std::size_t layer, site where, std::size_t first, matrix_view<float const> block) {
-    if (where == site::attention || where == site::mlp) {
-      std::size_t const part = 2 * layer + (where == site::mlp ? 1 : 0);
-      for (std::size_t i = 0; i < block.rows; ++i) {
-        std::copy_n(block.row(i), block.columns, rows.view().row(part * tokens.tokens() + first + i));
-      }
-    }
-  };
-  static_cast<void>(run_model(source, tokens, model_rotation(source.config(), residual_rotation()), options));
-  return rows;
-}
 
 residual_rotation make_rotation(rotation_request const& request) {
   if (request.name == "none") {
@@ -107,11 +66,7 @@ residual_rotation make_rotation(rotation_request const& request) {
   if (request.name == "hadamard") {
     return residual_rotation(short_rotation(randomized_hadamard(request.channels, request.seed)));
   }
-  if (!needs_calibration(request.name)) {
-    return from_file(request);
-  }
-  massive_tokens const massive = massive_automatic(cpu::policy{request.threads}, request.rows->view());
-  return request.name == "refined" ? refined(request, massive) : refined_short_way(request, massive);
+  return is_fitted(request.name) ? fitted(request) : from_file(request);
 }
 
 }  // namespace dfrot::program

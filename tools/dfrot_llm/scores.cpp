@@ -142,6 +142,29 @@ std::vector<token_score> score_tokens(int threads, model_source const& source, b
   return scores;
 }
 
+std::vector<position_scores> scores_by_position(batch const& tokens, std::vector<token_score> const& scores,
+                                                std::size_t block) {
+  std::vector<position_scores> blocks(ceil_div(tokens.longest(), block));
+  std::vector<prediction> const predictions = predictions_of(tokens);
+  for (std::size_t i = 0; i < predictions.size(); ++i) {
+    position_scores& of = blocks[(tokens.positions()[predictions[i].row] + 1) / block];
+    of.predictions += 1;
+    of.mean.loss += scores[i].loss;
+    of.mean.kl += scores[i].kl;
+  }
+  for (std::size_t k = 0; k < blocks.size(); ++k) {
+    auto const count = static_cast<double>(blocks[k].predictions);
+    blocks[k].first = k * block;
+    blocks[k].last = std::min((k + 1) * block, tokens.longest()) - 1;
+    blocks[k].mean.loss /= count;
+    blocks[k].mean.kl /= count;
+  }
+  blocks.erase(
+      std::remove_if(blocks.begin(), blocks.end(), [](position_scores const& each) { return each.predictions == 0; }),
+      blocks.end());
+  return blocks;
+}
+
 score_summary summarize_scores(batch const& tokens, std::vector<token_score> const& scores) {
   struct part {
     double loss = 0;

@@ -34,6 +34,18 @@ struct mean_and_error {
   double error = 0;
 };
 
+/// Tokens that are predicted at some positions of their sequences, and their mean scores.
+struct position_scores {
+  std::size_t first = 0;
+  std::size_t last = 0;  ///< included
+  std::size_t predictions = 0;
+  token_score mean;
+};
+/// Scores by position, in blocks of so many: 0 … block - 1, block … 2 block - 1, …; blocks without a prediction are left out.
+[[nodiscard]] std::vector<position_scores> scores_by_position(batch const& tokens,
+                                                              std::vector<token_score> const& scores,
+                                                              std::size_t block);
+
 struct score_summary {
   double perplexity = 0;  ///< exp of the mean loss
   double perplexity_error = 0;

@@ -1,55 +1,15 @@
 #include "estimate.hpp"
 
 #include <algorithm>
-#include <chrono>
-#include <cstdio>
-#include <limits>
 
 #include <dfrot/core/expects.hpp>
-#include <dfrot/core/matrix.hpp>
-#include <dfrot/cpu.hpp>
-#include <dfrot/linalg/products.hpp>
 
 #include "activations.hpp"
+#include "support/work_estimate.hpp"
 
 namespace dfrot::program {
 
 namespace {
-
-/// Operations a second of a product of `rows` rows with an n x n matrix, the better of two.
-double operations_a_second(options const& chosen, std::size_t rows, std::size_t n) {
-  matrix<float> const x(rows, n);
-  matrix<float> const rotation(n, n);
-  matrix<float> y(rows, n);
-  double least = std::numeric_limits<double>::infinity();
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    auto const began = std::chrono::steady_clock::now();
-    multiply(cpu::policy{chosen.threads}, x.view(), rotation.view(), y.view());
-    std::chrono::duration<double> const elapsed = std::chrono::steady_clock::now() - began;
-    least = std::min(least, elapsed.count());
-  }
-  return 2.0 * static_cast<double>(rows) * static_cast<double>(n) * static_cast<double>(n) / std::max(least, 1e-9);
-}
-
-std::string time_text(double seconds) {
-  char text[48];
-  if (seconds < 120) {
-    std::snprintf(text, sizeof text, "%.1f s", seconds);
-  } else {
-    std::snprintf(text, sizeof text, "%.0f min", seconds / 60);
-  }
-  return text;
-}
-
-std::string memory_text(double bytes) {
-  char text[48];
-  if (bytes < 1e9) {
-    std::snprintf(text, sizeof text, "%.0f MB", bytes / 1e6);
-  } else {
-    std::snprintf(text, sizeof text, "%.1f GB", bytes / 1e9);
-  }
-  return text;
-}
 
 /// As refinement_rules decides; massive tokens are few.
 bool refines_in_float32(options const& chosen, double rows, double channels) {
@@ -105,8 +65,8 @@ std::string estimate(options const& chosen, cuda_device const* device) {
   if (full) {
     double const rate = device != nullptr
                             ? device->operations_a_second(std::min<std::size_t>(block_rows, x.rows()), x.channels())
-                            : operations_a_second(chosen, std::min<std::size_t>(256, x.rows()), x.channels());
-    double const round = (4 * m * n * n + 12 * n * n * n) / rate;
+                            : operations_a_second(chosen.threads, std::min<std::size_t>(256, x.rows()), x.channels());
+    double const round = round_operations(m, n) / rate;
     text += message("time: about ", time_text(round), " a round, ", time_text(round * chosen.refinement.rounds),
                     " for all ", chosen.refinement.rounds, " rounds", device != nullptr ? ", reading excepted" : "",
                     "; patience may end them before\n");

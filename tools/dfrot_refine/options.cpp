@@ -11,7 +11,7 @@
 #include <dfrot/core/expects.hpp>
 #include <dfrot/version.hpp>
 
-#include "support/number_text.hpp"
+#include "support/massive_option.hpp"
 #include "support/option_numbers.hpp"
 #include "support/option_paths.hpp"
 #include "support/processors.hpp"
@@ -68,26 +68,6 @@ struct raw_texts {
   double clip = 1;
   bool asymmetric = false;
 };
-
-double number(std::string const& option, std::string const& text, char const* alternatives) {
-  std::optional<double> const value = parse_real(text);
-  if (!value) {
-    refuse(message(option, ": '", text, "' is neither ", alternatives, " nor a finite decimal number"));
-  }
-  return *value;
-}
-
-/// An option that takes a finite number; what range it has is checked later.
-CLI::Option* add_real(CLI::App& app, char const* name, double& value, std::string const& explanation) {
-  auto const read = [](std::string const& option, std::string const& text) {
-    std::optional<double> const number = parse_real(text);
-    if (!number) {
-      refuse(message(option, ": '", text, "' is not a finite decimal number"));
-    }
-    return *number;
-  };
-  return add_number(app, name, value, explanation, "FLOAT", read);
-}
 
 void add_files(CLI::App& app, options& chosen, raw_texts& texts) {
   std::string const group = "Files";
@@ -291,12 +271,7 @@ void interpret_method(CLI::App const& app, raw_texts const& texts, options& chos
     chosen.start = start_rotation::file;
     chosen.start_file = texts.rotation;
   }
-  if (texts.massive == "compare") {
-    chosen.massive = massive_rule::compare;
-  } else if (texts.massive != "auto") {
-    chosen.massive = massive_rule::threshold;
-    chosen.massive_threshold = number("--massive", texts.massive, "auto nor compare");
-  }
+  chosen.massive = interpret_massive(texts.massive);
   chosen.scheme.symmetric = !texts.asymmetric;
   chosen.scheme.scale = texts.scale == "search" ? scale_rule::search : scale_rule::max;
   chosen.scheme.clip = static_cast<float>(texts.clip);
@@ -334,9 +309,6 @@ void check_method(CLI::App const& app, options const& chosen) {
 }
 
 void check_values(options const& chosen) {
-  if (chosen.massive == massive_rule::threshold && !(chosen.massive_threshold > 0)) {
-    refuse("--massive: the error must be above 0");
-  }
   if (!(chosen.scheme.clip > 0 && chosen.scheme.clip <= 1)) {
     refuse("--clip: the ratio must be above 0 and at most 1");
   }

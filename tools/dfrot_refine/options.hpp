@@ -10,13 +10,12 @@
 #include <dfrot/optimize/refine/refine_options.hpp>
 #include <dfrot/quantize/scheme.hpp>
 
+#include "support/massive_choice.hpp"
+
 namespace dfrot::program {
 
 /// The exit codes of dfrot-refine. by_signal: to this the number of the signal that ended the rounds is added, as shells do.
 enum exit_code : int { done = 0, failed = 1, wrong_usage = 2, bad_input = 3, no_device = 4, by_signal = 128 };
-
-/// The rule that finds massive tokens.
-enum class massive_rule : std::uint8_t { automatic, compare, threshold };
 
 /// The start of the refinement.
 enum class start_rotation : std::uint8_t { hadamard, orthogonal, file };
@@ -47,8 +46,7 @@ struct options {
   bool rms_norm = false;
   start_rotation start = start_rotation::hadamard;
   std::filesystem::path start_file;  ///< for start_rotation::file
-  massive_rule massive = massive_rule::automatic;
-  double massive_threshold = 0;  ///< for massive_rule::threshold
+  massive_choice massive;
   int bits = 4;
   int4_scheme scheme;
   refine_options refinement;   ///< alpha, rounds, momentum, targets, patience, blocks

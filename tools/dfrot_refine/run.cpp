@@ -43,17 +43,17 @@ constexpr double most_operations_to_compare = 2e12;
 
 bool needs_orthogonal(options const& chosen, activations const& x) {
   auto const n = static_cast<double>(x.channels());
-  return chosen.massive == massive_rule::compare || chosen.start == start_rotation::orthogonal ||
+  return chosen.massive.rule == massive_rule::compare || chosen.start == start_rotation::orthogonal ||
          2.0 * static_cast<double>(x.rows()) * n * n <= most_operations_to_compare;
 }
 
 massive_tokens find_massive(options const& chosen, massive_tokens automatic, outcome const& result) {
   vector_view<token_error const> const unrotated(result.none.tokens.data(), result.rows);
-  switch (chosen.massive) {
+  switch (chosen.massive.rule) {
     case massive_rule::compare:
       return massive_by_comparison(unrotated, {result.orthogonal.tokens.data(), result.rows});
     case massive_rule::threshold:
-      return massive_by_threshold(unrotated, chosen.massive_threshold);
+      return massive_by_threshold(unrotated, chosen.massive.threshold);
     case massive_rule::automatic:
       break;
   }
@@ -130,7 +130,7 @@ std::unique_ptr<refinement_work> begin_work(cpu::policy const& on, cuda_device c
 
 void refine_full(cpu::policy const& on, cuda_device const* device, options const& chosen, activations& x,
                  outcome& result, progress& shown, round_log& log) {
-  checkpoint const kept(chosen, result);
+  refinement_checkpoint const kept = checkpoint_of(chosen, result);
   auto const held_out = flags_of(result.split.held_out, x.rows());
   std::size_t ordinary = 0;
   for (std::size_t const row : result.split.calibration) {

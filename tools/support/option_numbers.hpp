@@ -43,4 +43,16 @@ CLI::Option* add_integer(CLI::App& app, char const* name, T& value, T least, T m
   return add_number(app, name, value, explanation, std::is_signed_v<T> ? "INT" : "UINT", read);
 }
 
+/// An option that takes a finite number; what range it has is checked later.
+inline CLI::Option* add_real(CLI::App& app, char const* name, double& value, std::string const& explanation) {
+  auto const read = [](std::string const& option, std::string const& text) {
+    std::optional<double> const number = parse_real(text);
+    if (!number) {
+      refuse(message(option, ": '", text, "' is not a finite decimal number"));
+    }
+    return *number;
+  };
+  return add_number(app, name, value, explanation, "FLOAT", read);
+}
+
 }  // namespace dfrot::program
