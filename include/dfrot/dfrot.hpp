@@ -29,6 +29,8 @@
 #include <dfrot/optimize/refine/refinement.hpp>
 #include <dfrot/optimize/refine/round_sums.hpp>
 #include <dfrot/optimize/refine/token_source.hpp>
+#include <dfrot/optimize/transforms/duquant.hpp>
+#include <dfrot/optimize/transforms/flat_row_rotation.hpp>
 #include <dfrot/reference.hpp>
 #include <dfrot/transform/apply_to_output.hpp>
 #include <dfrot/transform/head_transforms.hpp>
