@@ -31,8 +31,10 @@
 #include <dfrot/quantize/pack.hpp>
 #include <dfrot/quantize/quantize.hpp>
 #include <dfrot/quantize/quantized_rows.hpp>
+#include <dfrot/quantize/reorder_codes.hpp>
 #include <dfrot/quantize/repacked_weights.hpp>
 #include <dfrot/quantize/rotate_quantize.hpp>
+#include <dfrot/quantize/runtime_smooth.hpp>
 #include <dfrot/quantize/transformed_rows.hpp>
 #include <dfrot/transform/apply.hpp>
 #include <dfrot/transform/block_hadamard.hpp>
