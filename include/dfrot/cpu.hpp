@@ -23,6 +23,7 @@
 #include <dfrot/loss/massive_tokens.hpp>
 #include <dfrot/loss/max_to_median.hpp>
 #include <dfrot/loss/rotated_token_error.hpp>
+#include <dfrot/loss/token_clip.hpp>
 #include <dfrot/loss/token_error.hpp>
 #include <dfrot/quantize/block_scheme.hpp>
 #include <dfrot/quantize/dequantize.hpp>
@@ -39,6 +40,7 @@
 #include <dfrot/quantize/repacked_weights.hpp>
 #include <dfrot/quantize/rotate_quantize.hpp>
 #include <dfrot/quantize/runtime_smooth.hpp>
+#include <dfrot/quantize/static_range.hpp>
 #include <dfrot/quantize/transformed_rows.hpp>
 #include <dfrot/transform/apply.hpp>
 #include <dfrot/transform/block_hadamard.hpp>

@@ -15,6 +15,7 @@
 #include <dfrot/linalg/orthogonality.hpp>
 #include <dfrot/linalg/polar.hpp>
 #include <dfrot/linalg/products.hpp>
+#include <dfrot/optimize/gptq/adadim.hpp>
 #include <dfrot/optimize/gptq/gptq.hpp>
 #include <dfrot/optimize/gptq/search_clip.hpp>
 #include <dfrot/optimize/gptq/transform_gram.hpp>
@@ -33,5 +34,7 @@
 #include <dfrot/optimize/transforms/flat_row_rotation.hpp>
 #include <dfrot/reference.hpp>
 #include <dfrot/transform/apply_to_output.hpp>
+#include <dfrot/transform/channel_shift.hpp>
+#include <dfrot/transform/gain_migration.hpp>
 #include <dfrot/transform/head_transforms.hpp>
 #include <dfrot/transform/norm_fusion.hpp>
