@@ -32,6 +32,7 @@
 #include <dfrot/optimize/refine/token_source.hpp>
 #include <dfrot/optimize/transforms/duquant.hpp>
 #include <dfrot/optimize/transforms/flat_row_rotation.hpp>
+#include <dfrot/optimize/transforms/greedy_turns.hpp>
 #include <dfrot/optimize/transforms/kronecker_rotation.hpp>
 #include <dfrot/reference.hpp>
 #include <dfrot/transform/apply_to_output.hpp>

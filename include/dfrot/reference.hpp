@@ -42,6 +42,7 @@
 #include <dfrot/transform/block_hadamard.hpp>
 #include <dfrot/transform/block_rotation.hpp>
 #include <dfrot/transform/channel_scale.hpp>
+#include <dfrot/transform/givens.hpp>
 #include <dfrot/transform/hadamard.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
 #include <dfrot/transform/kronecker.hpp>
