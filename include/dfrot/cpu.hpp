@@ -44,6 +44,7 @@
 #include <dfrot/quantize/transformed_rows.hpp>
 #include <dfrot/transform/apply.hpp>
 #include <dfrot/transform/block_hadamard.hpp>
+#include <dfrot/transform/block_linear.hpp>
 #include <dfrot/transform/block_rotation.hpp>
 #include <dfrot/transform/channel_scale.hpp>
 #include <dfrot/transform/givens.hpp>

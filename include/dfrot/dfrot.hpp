@@ -34,6 +34,7 @@
 #include <dfrot/optimize/transforms/flat_row_rotation.hpp>
 #include <dfrot/optimize/transforms/greedy_turns.hpp>
 #include <dfrot/optimize/transforms/kronecker_rotation.hpp>
+#include <dfrot/optimize/transforms/wush.hpp>
 #include <dfrot/reference.hpp>
 #include <dfrot/transform/apply_to_output.hpp>
 #include <dfrot/transform/channel_shift.hpp>
