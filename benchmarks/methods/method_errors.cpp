@@ -11,12 +11,18 @@
 #include <dfrot/core/random.hpp>
 #include <dfrot/cpu.hpp>
 #include <dfrot/io/npy.hpp>
+#include <dfrot/linalg/dense_rotation.hpp>
 #include <dfrot/linalg/products.hpp>
 #include <dfrot/loss/channel_stats.hpp>
 #include <dfrot/optimize/transforms/duquant.hpp>
 #include <dfrot/optimize/transforms/flat_row_rotation.hpp>
+#include <dfrot/optimize/transforms/greedy_turns.hpp>
+#include <dfrot/optimize/transforms/kronecker_rotation.hpp>
+#include <dfrot/optimize/transforms/target_rotation.hpp>
+#include <dfrot/optimize/transforms/wush.hpp>
 #include <dfrot/quantize/runtime_smooth.hpp>
 #include <dfrot/quantize/static_range.hpp>
+#include <dfrot/transform/givens.hpp>
 #include <exception>
 #include <string>
 #include <type_traits>
@@ -139,6 +145,56 @@ channel_scale no_change(std::size_t n) {
   return channel_scale(std::move(ones));
 }
 
+/// A dense rotation after a number of steps over the calibration tokens, each from the last one's targets.
+template <class R, class Target>
+dense_rotation<float> rotation_towards(layer const& one, R const& start, Target const& target, int steps) {
+  std::size_t const n = one.w.columns();
+  matrix<double> dense(n, n);
+  to_dense(on, start, dense.view());
+  target_rotation search(std::move(dense));
+  for (int step = 0; step < steps; ++step) {
+    search.add(on, one.calibration.view(), target, 0);
+  }
+  matrix<float> found(n, n);
+  std::transform(search.values().data, search.values().data + n * n, found.data(),
+                 [](double value) { return static_cast<float>(value); });
+  return dense_rotation<float>(std::move(found));
+}
+
+/// Rotations that follow targets, turns, and what second moments tell.
+void print_searched(layer const& one, randomized_hadamard const& rotation) {
+  std::size_t const n = one.w.columns();
+  auto const x = one.calibration.view();
+  print_row("ConQuR: corners, 10 steps", one, rotation_towards(one, rotation, corner_target{}, 10));
+  print_row("Whip, 10 steps", one, rotation_towards(one, rotation, whip_target{}, 10));
+
+  std::size_t const b = 32;
+  matrix<double> left(n / b, n / b);
+  matrix<double> right(b, b);
+  randomized_hadamard(n / b, 1).to_dense(left.view());
+  randomized_hadamard(b, 2).to_dense(right.view());
+  print_row("Kronecker of two Hadamards", one, kronecker(left, right));
+  print_row("the same, refined for INT4", one,
+            refine_kronecker(on, x, left, right, quantized_target<int4>{}, 10).rotation);
+  print_row("the same, refined for corners", one, refine_kronecker(on, x, left, right, corner_target{}, 10).rotation);
+
+  print_row("SingleQuant's turns, 4 n", one, greedy_turns(on, x, 4 * n).turns);
+  std::vector<double> mean(n);
+  for (std::size_t i = 0; i < x.rows; ++i) {
+    for (std::size_t j = 0; j < n; ++j) {
+      mean[j] += static_cast<double>(x(i, j));
+    }
+  }
+  print_row("turns to a flat mean", one, turns_to_flat({mean.data(), n}));
+
+  auto const wush_16 = wush(on, x, one.w.view(), 16);
+  auto const wush_32 = wush(on, x, one.w.view(), 32);
+  auto const wush_128 = wush(on, x, one.w.view(), 128);
+  print_row("WUSH, blocks of 16", one, wush_16);
+  print_row("WUSH, blocks of 32", one, wush_32);
+  print_row("WUSH, blocks of 128", one, wush_128);
+}
+
 void print_table(layer const& one) {
   std::size_t const n = one.w.columns();
   std::printf("| method | W4A4 INT4, a scale a row | W4A4 MXFP4 | W4A4 NVFP4 |\n|---|--:|--:|--:|\n");
@@ -197,6 +253,8 @@ void print_table(layer const& one) {
     apply_to_weight(on, rotation, rotated_layer.w.view());
     print_row("RRS: Hadamard, runtime smooth", rotated_layer, by_tokens, weights_rounded::before);
   }
+
+  print_searched(one, rotation);
 
   // Static scales: nothing is read from a token for its range.
   std::vector<double> const ones(n, 1.0);
