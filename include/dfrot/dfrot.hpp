@@ -15,6 +15,7 @@
 #include <dfrot/linalg/orthogonality.hpp>
 #include <dfrot/linalg/polar.hpp>
 #include <dfrot/linalg/products.hpp>
+#include <dfrot/optimize/gptq/adadim.hpp>
 #include <dfrot/optimize/gptq/gptq.hpp>
 #include <dfrot/optimize/gptq/search_clip.hpp>
 #include <dfrot/optimize/gptq/transform_gram.hpp>
@@ -29,7 +30,14 @@
 #include <dfrot/optimize/refine/refinement.hpp>
 #include <dfrot/optimize/refine/round_sums.hpp>
 #include <dfrot/optimize/refine/token_source.hpp>
+#include <dfrot/optimize/transforms/duquant.hpp>
+#include <dfrot/optimize/transforms/flat_row_rotation.hpp>
+#include <dfrot/optimize/transforms/greedy_turns.hpp>
+#include <dfrot/optimize/transforms/kronecker_rotation.hpp>
+#include <dfrot/optimize/transforms/wush.hpp>
 #include <dfrot/reference.hpp>
 #include <dfrot/transform/apply_to_output.hpp>
+#include <dfrot/transform/channel_shift.hpp>
+#include <dfrot/transform/gain_migration.hpp>
 #include <dfrot/transform/head_transforms.hpp>
 #include <dfrot/transform/norm_fusion.hpp>

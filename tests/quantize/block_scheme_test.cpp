@@ -9,6 +9,7 @@
 #include <dfrot/quantize/dequantize.hpp>
 #include <dfrot/quantize/fake_quantize.hpp>
 #include <dfrot/quantize/quantize.hpp>
+#include <dfrot/quantize/static_range.hpp>
 #include <span>
 #include <stdexcept>
 #include <type_traits>
@@ -126,6 +127,13 @@ TEMPLATE_TEST_CASE("signed ranges have the same bytes everywhere", "", float, bf
     check_scheme<TestType>(int4_signed{}, columns);
     check_scheme<TestType>(int4_signed{32, 0.9F}, columns);
     check_scheme<TestType>(int4_signed{33}, columns);
+  }
+}
+
+TEST_CASE("a scale that is given has the same bytes everywhere, however far values lie beyond it") {
+  for (float const scale : {0.5F, 0.01F, 1e-30F}) {
+    check_scheme<float>(int4_static{.range = {scale}}, 300);
+    check_scheme<float>(int4_static{.group = 33, .range = {scale}}, 129);
   }
 }
 

@@ -207,6 +207,25 @@ void check_blocks(P const& on, std::size_t blocks, std::size_t b) {
                 [&](std::size_t k, std::size_t j) { return k / b == j / b ? m(k % b, j % b) : 0; });
 }
 
+/// A matrix of its own for each block: a rotation with its channels scaled, so that the inverse transpose is known.
+template <class T, class P>
+void check_linear_blocks(P const& on, std::size_t blocks, std::size_t b) {
+  CAPTURE(blocks, b);
+  matrix<double> m(blocks * b, b);
+  matrix<double> back(blocks * b, b);
+  for (std::size_t i = 0; i < blocks * b; ++i) {
+    matrix<double> const rotation = some_rotation(b);
+    double const factor = std::exp2(static_cast<double>(i % 5) - 2);
+    for (std::size_t j = 0; j < b; ++j) {
+      m(i, j) = rotation((i + i / b) % b, j) * factor;
+      back(i, j) = rotation((i + i / b) % b, j) / factor;
+    }
+  }
+  block_linear const linear(m, back);
+  check_laws<T>(doors_of<T>(on, linear), static_cast<double>(b),
+                [&](std::size_t k, std::size_t j) { return k / b == j / b ? m(k, j % b) : 0; });
+}
+
 template <class T, class P>
 void check_kronecker(P const& on, std::size_t a, std::size_t b) {
   CAPTURE(a, b);
@@ -232,6 +251,7 @@ TEMPLATE_TEST_CASE("block rotations of every tail of a register, and Kronecker p
     for_each_policy<TestType>([&](auto const& on) { check_blocks<TestType>(on, 1 + b % 7, b); });
   }
   for (std::size_t const b : std::initializer_list<std::size_t>{1, 2, 5, 16, 24}) {
+    for_each_policy<TestType>([&](auto const& on) { check_linear_blocks<TestType>(on, 3, b); });
     for_each_policy<TestType>([&](auto const& on) { check_kronecker<TestType>(on, 7, b); });
   }
 }

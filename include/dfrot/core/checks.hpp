@@ -43,14 +43,15 @@ template <storage T>
 }
 
 /// Turns the row that a hook found into an error that names its first non-finite value; does nothing for all_finite.
+/// @param before rows that came before those of x: errors count them
 /// Throws: std::invalid_argument "row 7, column 3 holds nan: …" (rows and columns count from 0).
 template <storage T>
-DFROT_PER_ISA void reject_non_finite(matrix_view<T const> const& x, std::size_t row) {
+DFROT_PER_ISA void reject_non_finite(matrix_view<T const> const& x, std::size_t row, std::size_t before = 0) {
   if (row == all_finite) {
     return;
   }
   for (std::size_t j = 0; j < x.columns; ++j) {
-    expects(is_finite(x(row, j)), "row ", row, ", column ", j, " holds ", load(x(row, j)),
+    expects(is_finite(x(row, j)), "row ", before + row, ", column ", j, " holds ", load(x(row, j)),
             ": activations must be finite");
   }
 }

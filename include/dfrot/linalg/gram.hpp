@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <functional>
+#include <type_traits>
 
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/expects.hpp>
@@ -47,7 +48,8 @@ class gram_sums {
   void add(P const& on, matrix_view<S> x) {
     check_policy<host_space>(on);
     check_shape("calibration rows", x, x.rows, channels());
-    reject_non_finite(matrix_view<S const>(x));
+    matrix_view<std::remove_const_t<S> const> const read = x;
+    reject_non_finite(read, first_non_finite_row(read), tokens_);
     for (std::size_t first = 0; first < x.rows;) {
       std::size_t const count = std::min(x.rows - first, block_rows - waiting_);
       parallel_for(threads_of(on), count, [&](std::size_t i) {
@@ -93,15 +95,6 @@ class gram_sums {
       matrix_view<T const> const rows = block_.view().row_block(0, waiting_);
       detail::symmetric_product<true>(on, T(1), rows, T(1), sums_.view());
       waiting_ = 0;
-    }
-  }
-
-  template <class S>
-  void reject_non_finite(matrix_view<S const> x) const {
-    std::size_t const row = first_non_finite_row(x);
-    for (std::size_t j = 0; row != all_finite && j < x.columns; ++j) {
-      expects(is_finite(x(row, j)), "row ", tokens_ + row, ", column ", j, " holds ", load(x(row, j)),
-              ": activations must be finite");
     }
   }
 

@@ -7,6 +7,7 @@
 #include <dfrot/backend/cpu/small_product.hpp>
 #include <dfrot/backend/cpu/transform_rows.hpp>
 #include <dfrot/core/view.hpp>
+#include <dfrot/transform/block_linear.hpp>
 #include <dfrot/transform/block_rotation.hpp>
 #include <dfrot/transform/kronecker.hpp>
 
@@ -34,6 +35,16 @@ template <class Arch, class Real>
 void transform_row(basic_policy<Arch> const& /*on*/, block_rotation_view const& view, Real* row, Real* scratch) {
   detail::multiply_blocks<float_isa<Arch>>(view.block.matrix.template of<Real>(), row,
                                            view.columns / view.block.order(), scratch);
+}
+
+/// A block_linear of one row.
+template <class Arch, class Real>
+void transform_row(basic_policy<Arch> const& /*on*/, block_linear_view const& view, Real* row, Real* scratch) {
+  std::size_t const b = view.block();
+  for (std::size_t first = 0; first < view.size(); first += b) {
+    detail::multiply_blocks<float_isa<Arch>>(view.matrices.template of<Real>().row_block(first, b), row + first, 1,
+                                             scratch);
+  }
 }
 
 /// A kronecker product on one row: X Q first, then P^T (X Q).

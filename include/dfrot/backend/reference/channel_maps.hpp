@@ -7,6 +7,7 @@
 #include <dfrot/backend/reference/transform_rows.hpp>
 #include <dfrot/config.hpp>
 #include <dfrot/core/view.hpp>
+#include <dfrot/transform/block_linear.hpp>
 #include <dfrot/transform/block_rotation.hpp>
 #include <dfrot/transform/channel_scale.hpp>
 #include <dfrot/transform/kronecker.hpp>
@@ -52,6 +53,15 @@ DFROT_PER_ISA void transform_row(policy const& /*on*/, block_rotation_view const
   for (std::size_t first = 0; first < view.columns; first += b) {
     std::copy_n(row + first, b, scratch);
     detail::multiply(view.block.matrix.template of<Real>(), scratch, row + first, 1);
+  }
+}
+
+template <class Real>
+DFROT_PER_ISA void transform_row(policy const& /*on*/, block_linear_view const& view, Real* row, Real* scratch) {
+  std::size_t const b = view.block();
+  for (std::size_t first = 0; first < view.size(); first += b) {
+    std::copy_n(row + first, b, scratch);
+    detail::multiply(view.matrices.template of<Real>().row_block(first, b), scratch, row + first, 1);
   }
 }
 
