@@ -29,6 +29,10 @@
 #include <dfrot/optimize/refine/refinement.hpp>
 #include <dfrot/optimize/refine/round_sums.hpp>
 #include <dfrot/optimize/refine/token_source.hpp>
+#include <dfrot/optimize/search/kmeans_codebooks.hpp>
+#include <dfrot/optimize/search/weighted_kmeans.hpp>
+#include <dfrot/quantize/codebook_gemm.hpp>
+#include <dfrot/quantize/sparse_outliers.hpp>
 #include <dfrot/reference.hpp>
 #include <dfrot/transform/apply_to_output.hpp>
 #include <dfrot/transform/head_transforms.hpp>

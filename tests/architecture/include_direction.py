@@ -48,6 +48,8 @@ ALLOWED = {
     "optimize/refine": {".", "adapt", "linalg", "linalg/detail", "backend/reference", "backend/cpu"} | KERNELS,
     "optimize/low_rank": {".", "adapt", "linalg", "backend/reference", "backend/cpu"} | KERNELS,
     "optimize/gptq": {".", "adapt", "linalg", "linalg/detail"} | KERNELS,
+    # (Searches quantize weights, as GPTQ does.)
+    "optimize/search": {".", "adapt", "linalg", "linalg/detail", "optimize/gptq"} | KERNELS,
     # Twins on a device: what they share with the host are rules without matrices.
     "linalg/cuda": {".", "core", "linalg", "linalg/detail", "backend/cuda", "backend/cuda/device"},
     "optimize/refine/cuda": {".", "linalg", "linalg/cuda", "optimize/refine", "backend/cuda", "backend/cuda/device",
