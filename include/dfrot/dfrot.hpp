@@ -15,6 +15,7 @@
 #include <dfrot/linalg/orthogonality.hpp>
 #include <dfrot/linalg/polar.hpp>
 #include <dfrot/linalg/products.hpp>
+#include <dfrot/linalg/truncated_svd.hpp>
 #include <dfrot/optimize/gptq/gptq.hpp>
 #include <dfrot/optimize/gptq/search_clip.hpp>
 #include <dfrot/optimize/gptq/transform_gram.hpp>
@@ -30,9 +31,14 @@
 #include <dfrot/optimize/refine/round_sums.hpp>
 #include <dfrot/optimize/refine/token_source.hpp>
 #include <dfrot/optimize/search/kmeans_codebooks.hpp>
+#include <dfrot/optimize/search/low_rank_alternation.hpp>
+#include <dfrot/optimize/search/output_error.hpp>
+#include <dfrot/optimize/search/smoothing_search.hpp>
 #include <dfrot/optimize/search/weighted_kmeans.hpp>
 #include <dfrot/quantize/codebook_gemm.hpp>
+#include <dfrot/quantize/low_rank_branch.hpp>
 #include <dfrot/quantize/sparse_outliers.hpp>
+#include <dfrot/quantize/tensor_scale.hpp>
 #include <dfrot/reference.hpp>
 #include <dfrot/transform/apply_to_output.hpp>
 #include <dfrot/transform/head_transforms.hpp>
