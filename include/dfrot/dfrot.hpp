@@ -30,6 +30,8 @@
 #include <dfrot/optimize/refine/refinement.hpp>
 #include <dfrot/optimize/refine/round_sums.hpp>
 #include <dfrot/optimize/refine/token_source.hpp>
+#include <dfrot/optimize/search/choice.hpp>
+#include <dfrot/optimize/search/clip_for_tensor.hpp>
 #include <dfrot/optimize/search/kmeans_codebooks.hpp>
 #include <dfrot/optimize/search/low_rank_alternation.hpp>
 #include <dfrot/optimize/search/output_error.hpp>

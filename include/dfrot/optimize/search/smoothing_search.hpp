@@ -11,6 +11,7 @@
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
+#include <dfrot/optimize/search/choice.hpp>
 #include <dfrot/optimize/search/low_rank_alternation.hpp>
 #include <dfrot/optimize/search/output_error.hpp>
 #include <dfrot/quantize/fake_quantize.hpp>
@@ -54,20 +55,14 @@ requires std::invocable<Error&, channel_scale const&>
       candidates.emplace_back(alpha, with_weights ? 1 - alpha : 0);
     }
   }
-  smoothing_choice best;
-  bool found = false;
+  std::vector<double> errors;
+  errors.reserve(candidates.size());
   for (auto const& [alpha, beta] : candidates) {
-    double const now = error(smoothing(activations, weights, alpha, beta));
-    best.errors.push_back(now);
-    if (now == now && (!found || now < best.error)) {
-      found = true;
-      best.alpha = alpha;
-      best.beta = beta;
-      best.error = now;
-    }
+    errors.push_back(static_cast<double>(error(smoothing(activations, weights, alpha, beta))));
   }
-  best.error = found ? best.error : best.errors.front();
-  return best;
+  auto best = first_least(std::move(errors));
+  auto const& [alpha, beta] = candidates[best.index];
+  return {alpha, beta, best.error, std::move(best.errors)};
 }
 
 /// The squared error of a layer's output on a sample, with smoothing, a low-rank branch, and both sides quantized:
