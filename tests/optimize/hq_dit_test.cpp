@@ -133,14 +133,14 @@ TEST_CASE("After a Hadamard matrix, no rows want E3M0, and most want E2M1", "[op
 
 TEST_CASE("One clip ratio for a tensor is the best of those that are tried", "[optimize][hq_dit]") {
   auto const x = gaussian_matrix<float>(9, 256, 3);
-  block_scheme<e1m2> scheme{128};
-  scheme.clip = 0.9F;
+  block_scheme<e1m2> scheme{256};
+  scheme.clip = 0.98F;
   clip_options const options{5, 0.6F, 2};
   auto const found = clip_for_tensor(on, scheme, x.view(), options);
   std::vector<double> errors;
   for (float const ratio : {1.0F, 0.9F, 0.8F, 0.7F, 0.6F}) {
     auto tried = scheme;
-    tried.clip = 0.9F * ratio;
+    tried.clip = 0.98F * ratio;
     matrix<float> q(9, 256);
     fake_quantize(on, tried, x.view(), q.view());
     double sum = 0;
@@ -152,11 +152,11 @@ TEST_CASE("One clip ratio for a tensor is the best of those that are tried", "[o
   }
   double const least = *std::min_element(errors.begin(), errors.end());
   CHECK(std::abs(found.error - least) <= 1e-9 * least);
-  CHECK(found.scheme.group == 128);
+  CHECK(found.scheme.group == 256);
   auto const best = std::min_element(errors.begin(), errors.end()) - errors.begin();
   CHECK(best > 0);
-  CHECK(std::abs(found.scheme.clip - 0.9F * (1 - 0.1F * static_cast<float>(best))) <= 1e-6F);
-  CHECK(clip_for_tensor(on, scheme, matrix<float>(2, 5).view(), options).scheme.clip == 0.9F);  // zeros: the largest
+  CHECK(std::abs(found.scheme.clip - 0.98F * (1 - 0.1F * static_cast<float>(best))) <= 1e-6F);
+  CHECK(clip_for_tensor(on, scheme, matrix<float>(2, 5).view(), options).scheme.clip == 0.98F);  // zeros: the largest
   CHECK(clip_for_tensor(on, scheme, matrix_view<float>(), options).error == 0);
   CHECK_THROWS_WITH(clip_for_tensor(on, scheme, x.view(), {1, 0.5F, 2}), contains_text("1 ratios"));
   auto broken = x;
