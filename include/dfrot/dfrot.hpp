@@ -2,6 +2,9 @@
 
 /// The whole library for the host: both backends, the dense linear algebra (Eigen), the optimizers, and files: .npy, GGUF.
 #include <dfrot/adapt/eigen.hpp>
+#include <dfrot/attention/clipped_softmax.hpp>
+#include <dfrot/attention/head_gate.hpp>
+#include <dfrot/attention/integer_softmax.hpp>
 #include <dfrot/cpu.hpp>
 #include <dfrot/io/gguf.hpp>
 #include <dfrot/io/gguf_codes.hpp>
@@ -16,6 +19,7 @@
 #include <dfrot/linalg/polar.hpp>
 #include <dfrot/linalg/products.hpp>
 #include <dfrot/linalg/truncated_svd.hpp>
+#include <dfrot/loss/outlier_metrics.hpp>
 #include <dfrot/optimize/gptq/gptq.hpp>
 #include <dfrot/optimize/gptq/search_clip.hpp>
 #include <dfrot/optimize/gptq/transform_gram.hpp>
@@ -38,6 +42,7 @@
 #include <dfrot/optimize/search/smoothing_search.hpp>
 #include <dfrot/optimize/search/weighted_kmeans.hpp>
 #include <dfrot/quantize/codebook_gemm.hpp>
+#include <dfrot/quantize/dyadic.hpp>
 #include <dfrot/quantize/low_rank_branch.hpp>
 #include <dfrot/quantize/sparse_outliers.hpp>
 #include <dfrot/quantize/tensor_scale.hpp>

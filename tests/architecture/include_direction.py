@@ -29,6 +29,8 @@ ALLOWED = {
     "quantize": {".", "core", "format", "transform"},
     # The errors of what quantize does.
     "loss": {".", "core", "quantize", "transform"},
+    # What stands around the products of an attention, on the host.
+    "attention": {".", "core", "quantize"},
     # Backends implement the front doors: they read the data types that those declare (schemes, orders, errors). Registers
     # lie below what is made of them: transforms, codes and products, which know nothing of one another.
     "backend/reference": {"."} | KERNELS,
