@@ -39,7 +39,7 @@ struct softmax_stretch {
 /// Determinism: bitwise for any number of threads, as the C library's exp().
 /// Throws: std::invalid_argument on shape, the stretch, and for a score that is NaN or +infinity (naming its row), before anything is
 /// written.
-/// Source: Bondarenko, Nagel, Blankevoort (Quantizable Transformers), arXiv 2306.12929, equation 4.
+/// Source: Bondarenko, Nagel, Blankevoort (Quantizable Transformers), arXiv 2306.12929, section 4.
 template <execution_policy P, storage T>
 void clipped_softmax(P const& on, matrix_view<T> scores, softmax_stretch const& stretch = {}) {
   check_policy<host_space>(on);

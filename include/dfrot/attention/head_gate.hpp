@@ -30,7 +30,7 @@ struct head_gates {
 /// it is in its head's output.
 /// Complexity: m n operations, or m n heads; no workspace.   Determinism: bitwise for any number of threads, as the C library's exp().
 /// Throws: std::invalid_argument on shape.
-/// Source: Bondarenko, Nagel, Blankevoort (Quantizable Transformers), arXiv 2306.12929, equations 5 and 6.
+/// Source: Bondarenko, Nagel, Blankevoort (Quantizable Transformers), arXiv 2306.12929, section 4.
 template <execution_policy P, class X, class W, storage T>
 requires std::is_same_v < arithmetic_t<X>,
 float > &&std::is_same_v<arithmetic_t<W>, float> void gate_heads(P const& on, matrix_view<X> x,

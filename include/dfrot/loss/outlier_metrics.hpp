@@ -16,8 +16,8 @@ namespace dfrot {
 /// How much a tensor of activations is made of outliers, summed up while its rows stream by: what makes it hard to quantize.
 ///   max norm = max |x|,   kurtosis = mean (x - mean)^4 / variance^2   (3 for normal numbers, 1.8 for uniform ones)
 /// Determinism: bitwise for any split of the rows into calls; combined parts may round otherwise.
-/// Source: Bondarenko, Nagel, Blankevoort (Quantizable Transformers), arXiv 2306.12929, section 5; updating sums of powers: Pébay,
-/// Sandia report SAND2008-6212, equations 2.1 to 2.4.
+/// Source: Bondarenko, Nagel, Blankevoort (Quantizable Transformers), arXiv 2306.12929; updating sums of powers: Pébay,
+/// Sandia report SAND2008-6212.
 class outlier_metrics {
  public:
   /// Adds rows. @param x (m x n) float, half or bfloat16   Complexity: O(m n).

@@ -109,7 +109,7 @@ void quantize_with_branch(P const& on, Scheme const& scheme, matrix_view<X> x, l
 /// The branch writes the output first, to which the product adds (see add_to()): each is rounded to the output's type.
 /// @param on, scheme, x, weights, out, workspace as for gemm()   @param t (m x r), of quantize_with_branch()
 /// Complexity: of both.   Determinism: as gemm().   Throws: std::invalid_argument as gemm() and branch_up().
-/// Source: Li et al. (SVDQuant), arXiv 2411.05007, equation 4 and section 4.3.
+/// Source: Li et al. (SVDQuant), arXiv 2411.05007, section 4.
 template <execution_policy P, quantization_scheme Scheme, class Byte, class Scale, class Weights, class T, class Out>
 void gemm_with_branch(P const& on, Scheme const& scheme, quantized_rows<Byte, Scale> const& x, Weights const& weights,
                       low_rank_branch<T> const& branch, matrix_view<float const> t, matrix_view<Out> out,

@@ -43,7 +43,7 @@ struct choice {
 ///   k = argmin over candidates c_k of error(c_k)
 /// @param error error(c): a number   @param candidates of any types: schemes, clip ratios, layouts, …
 /// Complexity: one error for each.   Determinism: as error's.
-/// Source: the search of AdaDim (Heo et al., arXiv 2309.15531, algorithm 1) and of HQ-DiT (Liu, Zhang, arXiv 2405.19751).
+/// Source: the search of AdaDim (Heo et al., arXiv 2309.15531) and of HQ-DiT (Liu, Zhang, arXiv 2405.19751).
 template <class Error, class... Candidates>
 [[nodiscard]] choice choose(Error&& error, Candidates const&... candidates) {
   return first_least({static_cast<double>(error(candidates))...});

@@ -71,7 +71,7 @@ template <execution_policy P>
 /// Complexity: of each round, one of `round` and truncated_svd().   Memory: 3 o n doubles and 2 o n floats.
 /// Determinism: as round's and error's, otherwise bitwise for any number of threads.
 /// Throws: std::invalid_argument on shape, rank, and weights that are not finite; std::bad_alloc.
-/// Source: Li et al. (SVDQuant), arXiv 2411.05007, section 4.2; the alternation: Guo et al. (LQ-LoRA), arXiv 2311.12023, section 3.1.
+/// Source: Li et al. (SVDQuant), arXiv 2411.05007, section 4; the alternation: Guo et al. (LQ-LoRA), arXiv 2311.12023.
 template <execution_policy P, detail::weight_storage W, class Round, class Error>
 requires std::invocable<Round&, matrix_view<float const>, matrix_view<float>> &&
     std::invocable<Error&, matrix_view<double const>>

@@ -42,7 +42,7 @@ struct smoothing_choice {
 /// smoothed_output_error()   @param steps N, at least 2
 /// Complexity: 2 N - 1 errors.   Determinism: as error's.
 /// Throws: std::invalid_argument as smoothing(), and for N.
-/// Source: Li et al. (SVDQuant), arXiv 2411.05007, section 4.1; the two kinds of candidates: its authors' quantizer.
+/// Source: Li et al. (SVDQuant), arXiv 2411.05007, section 4; the two kinds of candidates: its authors' quantizer.
 template <class Error>
 requires std::invocable<Error&, channel_scale const&>
 [[nodiscard]] smoothing_choice smoothing_search(vector_view<double const> activations,

@@ -154,7 +154,7 @@ class kmeans_cuts {
 /// Precision: the optimum to about 1e-16 of sum f (w - mean)^2; the error is that of the centroids, summed up directly.
 /// Complexity: O(n log n + k n log n); workspace of k n 4-byte numbers.   Determinism: bitwise: no random start.
 /// Throws: std::invalid_argument on lengths, k, a value that is not finite, a weight that is negative or not finite; std::bad_alloc.
-/// Source: Kim et al. (SqueezeLLM), arXiv 2306.07629, equation 3; the exact optimum: Wang, Song, "Ckmeans.1d.dp", The R Journal 3,
+/// Source: Kim et al. (SqueezeLLM), arXiv 2306.07629, section 4.1; the exact optimum: Wang, Song, "Ckmeans.1d.dp", The R Journal 3,
 /// 2011; Grønlund et al., arXiv 1701.07204.
 template <detail::weight_storage W, storage F>
 [[nodiscard]] kmeans_result weighted_kmeans(vector_view<W> values, vector_view<F> weights, std::size_t most) {
