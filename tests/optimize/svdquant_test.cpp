@@ -18,6 +18,7 @@
 #include <dfrot/quantize/nvfp4.hpp>
 #include <dfrot/quantize/quantize.hpp>
 #include <limits>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -170,9 +171,11 @@ TEST_CASE("A low-rank branch loses less than nearest codes, and in turns with th
     none.rank = 0;
     none.rounds = 0;
     double const nearest = low_rank_alternation(on, scheme, w.view(), none).errors.front();
-    INFO("relative errors: nearest " << std::sqrt(nearest / square(w)) << ", k = 0 "
-                                     << std::sqrt(split.errors[0] / square(w)) << ", k = " << split.best << " "
-                                     << std::sqrt(split.errors[split.best] / square(w)));
+    std::string text = message("relative errors: nearest ", std::sqrt(nearest / square(w)), "; rounds");
+    for (double const error : split.errors) {
+      text += message(" ", std::sqrt(error / square(w)));
+    }
+    INFO(text);
     CHECK(split.errors[0] < 0.6 * nearest);
     CHECK(split.best >= 2);
     CHECK(split.errors[split.best] < 0.9 * split.errors[0]);
