@@ -111,6 +111,17 @@ TEST_CASE("The format of a row, or of a tensor, is at most each single one's err
   }
 }
 
+TEST_CASE("A weight that is not finite is refused, whatever the choice", "[optimize][hq_dit]") {
+  auto w = gaussian_matrix<float>(3, 10, 3);
+  w(1, 7) = static_cast<float>(not_a_number);
+  packed out(3, 10, 1);
+  auto const search = [&](auto const& scheme, auto const& to) { return search_clip(on, scheme, w.view(), {}, to); };
+  CHECK_THROWS_WITH(choose_for_rows(search, out.view(), block_scheme<e2m1>{}, block_scheme<e1m2>{}),
+                    contains_text("row 1, column 7 holds nan"));
+  CHECK_THROWS_WITH(choose_for_tensor(search, out.view(), block_scheme<e2m1>{}, block_scheme<e1m2>{}),
+                    contains_text("row 1, column 7 holds nan"));
+}
+
 TEST_CASE("After a Hadamard matrix, no rows want E3M0, and most want E2M1", "[optimize][hq_dit]") {
   std::size_t const n = 256;
   std::size_t const rows = 96;

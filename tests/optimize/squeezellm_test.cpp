@@ -31,6 +31,8 @@ namespace {
 
 constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 
+reference::policy const on_one;
+
 /// reference::policy, on several threads.
 struct threaded : reference::policy {
   int threads = 3;
@@ -325,6 +327,15 @@ TEST_CASE("Outliers of equal size are taken in order, and thresholds are those o
   auto const s = take_outliers(w.view(), matrix_view<float const>(), {0, 0.375, 1e9});
   CHECK(s.column == std::vector<std::uint32_t>{0, 1, 2});
   CHECK(s.starts == std::vector<std::size_t>{0, 3, 3});
+
+  matrix<float> x(2, 4);  // NaN goes where it is multiplied
+  x(1, 3) = not_a_number;
+  matrix<float> y(2, 2);
+  add_sparse_product(on_one, x.view(), s, y.view());
+  CHECK((y(0, 0) == 0 && y(1, 0) == 0 && y(1, 1) == 0));
+  x(1, 2) = not_a_number;
+  add_sparse_product(on_one, x.view(), s, y.view());
+  CHECK((y(0, 0) == 0 && is_nan(y(1, 0)) && y(1, 1) == 0));
 
   matrix<float> ranks(1, 9);  // quartiles -2 and 2
   for (std::size_t k = 0; k < 9; ++k) {

@@ -265,6 +265,11 @@ TEST_CASE("smoothing_search is never worse than no smoothing, and finds what hel
   low_rank_options branch{8, 0, {4, 2, 0}};
   CHECK(search(int4{}, branch).error < plain.error);
 
+  CHECK_THROWS_WITH(
+      smoothed_output_error<reference::policy>(on, int4{}, int4{}, x.view(), gaussian_matrix<float>(3, 60, 4).view(),
+                                               plain.scale(x_peaks, w_peaks)),
+      contains_text("the weight is 3 x 60, expected 3 x 64"));
+
   // Ties are the first's, which is no smoothing; NaN is no choice.
   CHECK(smoothing_search(x_peaks, w_peaks, [](channel_scale const&) { return 1.0; }).alpha == 0);
   int calls = 0;
@@ -274,6 +279,45 @@ TEST_CASE("smoothing_search is never worse than no smoothing, and finds what hel
   CHECK_THROWS_WITH(smoothing_search(
                         x_peaks, w_peaks, [](channel_scale const&) { return 1.0; }, 1),
                     contains_text("at least 2"));
+}
+
+TEST_CASE("Smoothing for a weight alone is judged by the Gram matrix of what it reads", "[optimize][svdquant]") {
+  std::size_t const n = 37;  // groups of 16, and a shorter one
+  auto x = gaussian_matrix<float>(60, n, 3);
+  for (std::size_t i = 0; i < x.rows(); ++i) {
+    x(i, 4) *= 50;
+    x(i, 9) = 0;
+  }
+  auto const w = gaussian_matrix<float>(8, n, 4);
+  gram_sums<double> sums(n);
+  sums.add(on, x.view());
+  auto const peaks = column_peaks(x);
+  auto const weight_peaks = column_peaks(w);
+  vector_view<double const> const x_peaks(peaks.data(), n);
+  vector_view<double const> const w_peaks(weight_peaks.data(), n);
+  int4 const scheme{16};
+  auto const h = sums.values(on);
+  auto const error = [&](channel_scale const& s) { return smoothed_weight_error(on, scheme, w.view(), h, s); };
+  auto const found = smoothing_search(x_peaks, w_peaks, error, 8);
+  CHECK(found.error < 0.5 * found.errors[0]);
+
+  // The same from outputs: of a smoothed weight, its codes' values divided by s again.
+  auto const s = found.scale(x_peaks, w_peaks);
+  matrix<float> rounded = w;
+  apply_to_weight(on, s, rounded.view());
+  fake_quantize(on, scheme, rounded.view(), rounded.view());
+  for (std::size_t i = 0; i < rounded.rows(); ++i) {
+    for (std::size_t j = 0; j < n; ++j) {
+      rounded(i, j) *= static_cast<float>(s.factors()[j]);
+    }
+  }
+  double const direct = sample_output_error<reference::policy, float>(on, x.view(), w.view(), x.view(), rounded.view());
+  CHECK(std::abs(found.error - direct) <= 1e-4 * direct);
+  x(3, 30) = not_a_number;
+  CHECK_THROWS_WITH(smoothed_output_error<reference::policy>(on, scheme, scheme, x.view(), w.view(), s),
+                    contains_text("row 3, column 30 holds nan"));
+  auto const one = gaussian_matrix<float>(1, n, 5);  // a token, and one row of weights
+  CHECK(is_finite(smoothed_output_error<reference::policy>(on, scheme, scheme, one.view(), one.view(), s)));
 }
 
 TEMPLATE_TEST_CASE("A branch around quantize and gemm is the product with both parts", "[quantize][svdquant]", float,

@@ -44,18 +44,12 @@ template <execution_policy P>
 [[nodiscard]] matrix<float> residual_of(P const& on, matrix<double> const& w, matrix<float> const& up,
                                         matrix<float> const& down) {
   matrix<double> rest = w;
-  auto const widened = [](matrix<float> const& from) {
-    matrix<double> to(from.rows(), from.columns());
-    std::copy_n(from.data(), from.rows() * from.columns(), to.data());
-    return to;
-  };
   if (down.rows() > 0) {
-    dense_product(on, -1.0, as_is(widened(up).view()), as_is(widened(down).view()), 1.0, rest.view());
+    auto const left = copy_as<double>(up.view());
+    auto const right = copy_as<double>(down.view());
+    dense_product(on, -1.0, as_is(left.view()), as_is(right.view()), 1.0, rest.view());
   }
-  matrix<float> residual(w.rows(), w.columns());
-  std::transform(rest.data(), rest.data() + w.rows() * w.columns(), residual.data(),
-                 [](double x) { return static_cast<float>(x); });
-  return residual;
+  return copy_as<float>(rest.view());
 }
 
 }  // namespace detail
@@ -82,11 +76,7 @@ requires std::invocable<Round&, matrix_view<float const>, matrix_view<float>> &&
   detail::reject_non_finite_weights(matrix_view<std::remove_const_t<W> const>(w));
   expects(options.rounds >= 0, "low_rank_alternation: ", options.rounds, " rounds");
   std::size_t const count = w.rows * w.columns;
-  matrix<double> whole(w.rows, w.columns);
-  for (std::size_t i = 0; i < w.rows; ++i) {
-    std::transform(w.row(i), w.row(i) + w.columns, whole.data() + i * w.columns,
-                   [](auto x) { return static_cast<double>(load(x)); });
-  }
+  auto const whole = detail::copy_as<double>(w);
   matrix<double> target = whole;  // W - Q
   matrix<double> rest(w.rows, w.columns);
   matrix<float> q(w.rows, w.columns);
@@ -95,15 +85,13 @@ requires std::invocable<Round&, matrix_view<float const>, matrix_view<float>> &&
   std::vector<double> errors;
   for (int k = 0; k <= options.rounds; ++k) {
     svd = truncated_svd(on, target.view(), options.rank, options.svd, std::move(svd.start));
-    low_rank_split now{
-        matrix<float>(w.rows, options.rank), matrix<float>(options.rank, w.columns), {}, {}, errors.size()};
+    low_rank_split now{matrix<float>(w.rows, options.rank), {}, {}, {}, errors.size()};
     for (std::size_t p = 0; p < options.rank; ++p) {
       for (std::size_t i = 0; i < w.rows; ++i) {
         now.up(i, p) = static_cast<float>(svd.values[p] * svd.left(p, i));
       }
     }
-    std::transform(svd.right.data(), svd.right.data() + options.rank * w.columns, now.down.data(),
-                   [](double x) { return static_cast<float>(x); });
+    now.down = detail::copy_as<float>(svd.right.view());
     now.residual = detail::residual_of(on, whole, now.up, now.down);
     round(matrix_view<float const>(now.residual.view()), q.view());
     for (std::size_t i = 0; i < count; ++i) {

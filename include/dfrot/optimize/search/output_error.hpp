@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <numeric>
@@ -8,6 +9,7 @@
 
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/matrix.hpp>
+#include <dfrot/core/numeric.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/linalg/dense_product.hpp>
@@ -18,6 +20,21 @@
 // matrix alone; the second is for activations that are rounded, too, and needs a sample of them.
 
 namespace dfrot {
+
+namespace detail {
+
+/// A matrix with the values of a view.
+template <class To, class From>
+[[nodiscard]] matrix<To> copy_as(matrix_view<From> from) {
+  matrix<To> to(from.rows, from.columns);
+  for (std::size_t i = 0; i < from.rows; ++i) {
+    std::transform(from.row(i), from.row(i) + from.columns, to.data() + i * from.columns,
+                   [](auto value) { return static_cast<To>(load(value)); });
+  }
+  return to;
+}
+
+}  // namespace detail
 
 /// The squared error of a layer's output by errors of its weight:   ||X E^T||^2 = tr(E H E^T),   H = X^T X
 /// @param on where to run (host)   @param e (o x n), W less what its codes stand for   @param h (n x n) symmetric, as gram_sums gives

@@ -3,14 +3,18 @@
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/matrix.hpp>
+#include <dfrot/core/numeric.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
+#include <dfrot/linalg/dense_scalar.hpp>
+#include <dfrot/optimize/gptq/transform_gram.hpp>
 #include <dfrot/optimize/search/choice.hpp>
 #include <dfrot/optimize/search/low_rank_alternation.hpp>
 #include <dfrot/optimize/search/output_error.hpp>
@@ -65,6 +69,30 @@ requires std::invocable<Error&, channel_scale const&>
   return {alpha, beta, best.error, std::move(best.errors)};
 }
 
+/// The squared error of a layer's output with smoothing, and the weight alone quantized:
+///   tr(E (S^-1 H S^-1) E^T),   E = W S - Q(W S),   S = diag(s)
+/// @param on where to run (host)   @param scheme of the weight; a multiplier for the tensor is made here   @param w (o x n) float
+/// @param h (n x n) symmetric, of x itself, as gram_sums gives   @param scale diag(1 / s)
+/// Complexity: 2 o n^2 operations; workspace of n^2 and 2 o n values.   Determinism: bitwise for any number of threads.
+/// Throws: std::invalid_argument on shape, and weights that are not finite; std::bad_alloc.
+template <execution_policy P, class Scheme, dense_scalar H>
+[[nodiscard]] double smoothed_weight_error(P const& on, Scheme const& scheme, matrix_view<float const> w,
+                                           matrix_view<H> h, channel_scale const& scale) {
+  using Value = std::remove_const_t<H>;
+  check_shape("H", h, w.columns, w.columns);
+  auto weight = detail::copy_as<float>(w);
+  apply_to_weight(on, scale, weight.view());
+  matrix<float> now(w.rows, w.columns);
+  matrix_view<float const> const read = weight.view();
+  fake_quantize(on, for_tensor(scheme, read), read, now.view());
+  matrix<Value> errors(w.rows, w.columns);
+  std::transform(weight.data(), weight.data() + w.rows * w.columns, now.data(), errors.data(),
+                 [](float a, float b) { return static_cast<Value>(a) - static_cast<Value>(b); });
+  auto gram = detail::copy_as<Value>(h);
+  transform_gram(on, scale, gram.view());
+  return weight_output_error(on, errors.view(), gram.view());
+}
+
 /// The squared error of a layer's output on a sample, with smoothing, a low-rank branch, and both sides quantized:
 ///   ||X^ R^T - Q(X^) Q(R)^T||^2,   X^ = X diag(1 / s),   R = W diag(s) - B A
 /// The branch itself is exact, so that it is no part of the error.
@@ -79,15 +107,8 @@ template <execution_policy P, class OfTokens, class OfWeights>
                                            channel_scale const& scale, low_rank_options const& branch = {0, 0, {}}) {
   check_stride("tokens", x);
   check_shape("the weight", w, w.rows, x.columns);
-  auto const copy_of = [](matrix_view<float const> from) {
-    matrix<float> to(from.rows, from.columns);
-    for (std::size_t i = 0; i < from.rows; ++i) {
-      std::copy_n(from.row(i), from.columns, to.data() + i * from.columns);
-    }
-    return to;
-  };
-  auto tokens = copy_of(x);
-  auto weight = copy_of(w);
+  auto tokens = detail::copy_as<float>(x);
+  auto weight = detail::copy_as<float>(w);
   apply(on, scale, tokens.view());
   apply_to_weight(on, scale, weight.view());
   if (branch.rank > 0) {
