@@ -265,6 +265,19 @@ TEST_CASE("Codebooks of rows without a choice, and of what is refused", "[optimi
                     contains_text("sensitivities is 2 x 5"));
 }
 
+TEST_CASE("Sensitivities of one row are those of all rows", "[optimize][squeezellm]") {
+  layer const l(5, 40);
+  matrix<float> all(5, 40);
+  for (std::size_t i = 0; i < 5; ++i) {
+    std::copy_n(&l.f(2, 0), 40, &all(i, 0));
+  }
+  owned_codebooks<> out(5, 40);
+  owned_codebooks<> expected(5, 40);
+  CHECK(kmeans_codebooks(on_one, l.w.view(), l.f.view().row_block(2, 1), out.view()) ==
+        kmeans_codebooks(on_one, l.w.view(), all.view(), expected.view()));
+  CHECK((same_bytes(out.codes, expected.codes) && same_bytes(out.tables, expected.tables)));
+}
+
 TEST_CASE("Outliers are as many as the rule says, and what codes lack of them is kept", "[optimize][squeezellm]") {
   std::size_t const o = 9;
   std::size_t const n = 77;
@@ -316,6 +329,24 @@ TEST_CASE("Outliers are as many as the rule says, and what codes lack of them is
       }
     }
   }
+}
+
+TEST_CASE("Outliers are kept beside the codes of any scheme", "[optimize][squeezellm]") {
+  layer const l(5, 70);
+  matrix<float> d = l.w;
+  auto s = take_outliers(d.view(), l.f.view(), {0.01, 0.02, 1e9});
+  matrix<float> q(5, 70);
+  int4_asymmetric const scheme{32};
+  fake_quantize(on_one, scheme, d.view(), q.view());
+  matrix<float> const dense = q;
+  subtract_dense(s, q.view());
+  for (std::size_t i = 0; i < 5; ++i) {
+    for (std::size_t k = s.starts[i]; k < s.starts[i + 1]; ++k) {
+      float const both = dense(i, s.column[k]) + s.value[k];
+      CHECK(std::abs(both - l.w(i, s.column[k])) <= 1e-6F * std::abs(l.w(i, s.column[k])));
+    }
+  }
+  CHECK(s.entries() == 11);
 }
 
 TEST_CASE("Outliers of equal size are taken in order, and thresholds are those of quartiles",

@@ -47,7 +47,7 @@ template <class W, class F, class Value>
 
 /// Quantizes a weight to sixteen values for each row, the best ones:   min over tables of sum f (w - table(code))^2
 /// @param on where to run (host)   @param w (o x n) float, half or bfloat16
-/// @param sensitivities f (o x n), at least 0, or of no columns: all 1. Entries that are kept elsewhere have 0 (see
+/// @param sensitivities f (o x n), at least 0; (1 x n): the same for all rows, such as the diagonal of H; of no columns: all 1. Entries that are kept elsewhere have 0 (see
 /// take_outliers()).
 /// @param out codes and tables; a row of fewer than sixteen different values repeats the last one, a row of none has zeros
 /// @return of each row, the sum that is reached with the table as it is stored
@@ -60,7 +60,7 @@ std::vector<double> kmeans_codebooks(P const& on, matrix_view<W> w, matrix_view<
   check_policy<host_space>(on);
   check_stride("weights", w);
   if (sensitivities.columns != 0) {
-    check_shape("sensitivities", sensitivities, w.rows, w.columns);
+    check_shape("sensitivities", sensitivities, sensitivities.rows == 1 ? 1 : w.rows, w.columns);
   }
   check_shape("packed codes", out.codes, w.rows, packed_columns(w.columns));
   check_shape("tables", out.tables, w.rows, 16);
@@ -69,7 +69,8 @@ std::vector<double> kmeans_codebooks(P const& on, matrix_view<W> w, matrix_view<
   std::vector<double> errors(w.rows);
   parallel_products(on, w.rows, [&](std::size_t j) {
     vector_view<W> const row(w.row(j), w.columns);
-    vector_view<F> const f(sensitivities.columns == 0 ? nullptr : sensitivities.row(j), sensitivities.columns);
+    F* const weights = sensitivities.columns == 0 ? nullptr : sensitivities.row(sensitivities.rows == 1 ? 0 : j);
+    vector_view<F> const f(weights, sensitivities.columns);
     auto const found = weighted_kmeans(row, f, 16);
     Value* const table = out.tables.row(j);
     for (std::size_t k = 0; k < 16; ++k) {
