@@ -6,11 +6,13 @@
 #include <dfrot/backend/reference/channel_maps.hpp>
 #include <dfrot/backend/reference/gemm.hpp>
 #include <dfrot/backend/reference/hadamard.hpp>
+#include <dfrot/backend/reference/pack.hpp>
 #include <dfrot/backend/reference/quantize.hpp>
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/linalg/gram.hpp>
 #include <dfrot/linalg/orthogonal.hpp>
 #include <dfrot/linalg/truncated_svd.hpp>
+#include <dfrot/optimize/gptq/gptq.hpp>
 #include <dfrot/optimize/search/low_rank_alternation.hpp>
 #include <dfrot/optimize/search/smoothing_search.hpp>
 #include <dfrot/quantize/dequantize.hpp>
@@ -212,6 +214,36 @@ TEST_CASE("The low-rank branch can be judged by the layer's output", "[optimize]
   matrix<float> const& r = split.residual;
   double const direct = sample_output_error<reference::policy, float>(on, x.view(), r.view(), x.view(), q.view());
   CHECK(std::abs(split.errors[split.best] - direct) <= 1e-4 * direct);
+}
+
+TEST_CASE("GPTQ may quantize what a low-rank branch leaves", "[optimize][svdquant]") {
+  std::size_t const n = 64;
+  auto const w = decaying_weight(24, n);
+  auto x = gaussian_matrix<float>(200, n, 3);
+  for (std::size_t i = 0; i < x.rows(); ++i) {
+    for (std::size_t j = 1; j < n; ++j) {
+      x(i, j) += 0.8F * x(i, j - 1);
+    }
+  }
+  gram_sums<double> sums(n);
+  sums.add(on, x.view());
+  auto const h = sums.values(on);
+  int4 const scheme{32};
+  low_rank_options options;
+  options.rank = 6;
+  options.rounds = 3;
+  gptq_factor const factor(on, h);
+  auto const round = [&](matrix_view<float const> r, matrix_view<float> q) {
+    matrix<std::int8_t> codes(r.rows, r.columns);
+    matrix<float> scales(r.rows, 2);
+    quantized_rows<std::int8_t, float> const out{codes.view(), scales.view(), {}};
+    gptq(on, scheme, r, factor, out);
+    dequantize(on, scheme, out, q);
+  };
+  auto const error = [&](matrix_view<double const> e) { return weight_output_error(on, e, h); };
+  auto const split = low_rank_alternation(on, w.view(), options, round, error);
+  auto const nearest = low_rank_alternation(on, scheme, w.view(), options, h);
+  CHECK(split.errors[split.best] < 0.7 * nearest.errors[nearest.best]);
 }
 
 TEST_CASE("Weights without a choice get a branch that says so", "[optimize][svdquant]") {
