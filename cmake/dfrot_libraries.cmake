@@ -1,5 +1,5 @@
 # The two libraries that other projects link (a third, dfrot::cuda, is in dfrot_cuda.cmake):
-#   dfrot::kernels   core, format, transform, quantize, loss and the host backends; needs xsimd, uses OpenMP where it is found
+#   dfrot::kernels   core, format, transform, quantize, loss, attention and the host backends; needs xsimd, uses OpenMP where it is found
 #   dfrot::dfrot     everything: adds Eigen for linalg, adapt and optimize
 # Both are header-only, and both hand on include folders and nothing else: no -march, no warnings.
 

@@ -2,6 +2,9 @@
 
 /// The whole library for the host: both backends, the dense linear algebra (Eigen), the optimizers, and files: .npy, GGUF.
 #include <dfrot/adapt/eigen.hpp>
+#include <dfrot/attention/clipped_softmax.hpp>
+#include <dfrot/attention/head_gate.hpp>
+#include <dfrot/attention/integer_softmax.hpp>
 #include <dfrot/cpu.hpp>
 #include <dfrot/io/gguf.hpp>
 #include <dfrot/io/gguf_codes.hpp>
@@ -15,6 +18,8 @@
 #include <dfrot/linalg/orthogonality.hpp>
 #include <dfrot/linalg/polar.hpp>
 #include <dfrot/linalg/products.hpp>
+#include <dfrot/linalg/truncated_svd.hpp>
+#include <dfrot/loss/outlier_metrics.hpp>
 #include <dfrot/optimize/gptq/adadim.hpp>
 #include <dfrot/optimize/gptq/gptq.hpp>
 #include <dfrot/optimize/gptq/search_clip.hpp>
@@ -30,11 +35,23 @@
 #include <dfrot/optimize/refine/refinement.hpp>
 #include <dfrot/optimize/refine/round_sums.hpp>
 #include <dfrot/optimize/refine/token_source.hpp>
+#include <dfrot/optimize/search/choice.hpp>
+#include <dfrot/optimize/search/clip_for_tensor.hpp>
+#include <dfrot/optimize/search/kmeans_codebooks.hpp>
+#include <dfrot/optimize/search/low_rank_alternation.hpp>
+#include <dfrot/optimize/search/output_error.hpp>
+#include <dfrot/optimize/search/smoothing_search.hpp>
+#include <dfrot/optimize/search/weighted_kmeans.hpp>
 #include <dfrot/optimize/transforms/duquant.hpp>
 #include <dfrot/optimize/transforms/flat_row_rotation.hpp>
 #include <dfrot/optimize/transforms/greedy_turns.hpp>
 #include <dfrot/optimize/transforms/kronecker_rotation.hpp>
 #include <dfrot/optimize/transforms/wush.hpp>
+#include <dfrot/quantize/codebook_gemm.hpp>
+#include <dfrot/quantize/dyadic.hpp>
+#include <dfrot/quantize/low_rank_branch.hpp>
+#include <dfrot/quantize/sparse_outliers.hpp>
+#include <dfrot/quantize/tensor_scale.hpp>
 #include <dfrot/reference.hpp>
 #include <dfrot/transform/apply_to_output.hpp>
 #include <dfrot/transform/channel_shift.hpp>

@@ -29,6 +29,8 @@ ALLOWED = {
     "quantize": {".", "core", "format", "transform"},
     # The errors of what quantize does.
     "loss": {".", "core", "quantize", "transform"},
+    # What stands around the products of an attention, on the host.
+    "attention": {".", "core", "quantize"},
     # Backends implement the front doors: they read the data types that those declare (schemes, orders, errors). Registers
     # lie below what is made of them: transforms, codes and products, which know nothing of one another.
     "backend/reference": {"."} | KERNELS,
@@ -49,6 +51,8 @@ ALLOWED = {
     "optimize/low_rank": {".", "adapt", "linalg", "backend/reference", "backend/cpu"} | KERNELS,
     "optimize/gptq": {".", "adapt", "linalg", "linalg/detail"} | KERNELS,
     "optimize/transforms": {".", "linalg"} | KERNELS,
+    # (Searches quantize weights, as GPTQ does.)
+    "optimize/search": {".", "adapt", "linalg", "linalg/detail", "optimize/gptq"} | KERNELS,
     # Twins on a device: what they share with the host are rules without matrices.
     "linalg/cuda": {".", "core", "linalg", "linalg/detail", "backend/cuda", "backend/cuda/device"},
     "optimize/refine/cuda": {".", "linalg", "linalg/cuda", "optimize/refine", "backend/cuda", "backend/cuda/device",

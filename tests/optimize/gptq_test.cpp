@@ -10,8 +10,11 @@
 #include <dfrot/optimize/gptq/gptq.hpp>
 #include <dfrot/optimize/gptq/transform_gram.hpp>
 #include <dfrot/quantize/dequantize.hpp>
+#include <dfrot/quantize/mxfp4.hpp>
 #include <dfrot/quantize/nvfp4.hpp>
 #include <dfrot/quantize/quantize.hpp>
+#include <dfrot/transform/apply.hpp>
+#include <dfrot/transform/block_hadamard.hpp>
 #include <dfrot/transform/randomized_hadamard.hpp>
 #include <memory>
 #include <numeric>
@@ -261,6 +264,28 @@ TEST_CASE("GPTQ writes the codes of one-by-one optimal brain surgeon", "[optimiz
   nvfp4 fp4_blocks;
   fp4_blocks.storage = e4m3_scale::for_tensor(6);
   check_against_surgeon(fp4_blocks, p);
+}
+
+TEST_CASE("GPTQ for FP4 blocks after a block Hadamard (MR-GPTQ) writes the surgeon's codes", "[optimize][gptq]") {
+  hadamard_order const order(16);
+  operation plain({3, 80, 80});
+  operation rotated = plain;
+  apply_to_weight(reference::policy{}, blocks_of_channels(order, 80), rotated.w.view());
+  transform_gram(reference::policy{}, blocks_of_channels(order, 80), rotated.h.view());
+  for (bool const act_order : {false, true}) {
+    rotated.inverses[act_order ? 1 : 0] =
+        first_rows_of_inverses(damped(rotated.h, 0.01, order_of(rotated.h, act_order)));
+  }
+  nvfp4 nv;
+  nv.storage = e4m3_scale::for_tensor(6);
+  nvfp4_four_or_six nv_two;
+  nv_two.storage = nv.storage;
+  for (operation const* o : {&plain, &rotated}) {  // 80 channels: the last MX block is shorter
+    check_against_surgeon(mxfp4{}, *o);
+    check_against_surgeon(mxfp4_by<e8m0_rule::best>{}, *o);
+    check_against_surgeon(nv, *o);
+    check_against_surgeon(nv_two, *o);
+  }
 }
 
 TEST_CASE("GPTQ takes formats from outside the library", "[optimize][gptq]") {

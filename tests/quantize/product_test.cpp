@@ -10,6 +10,7 @@
 #include <dfrot/format/e1m2.hpp>
 #include <dfrot/quantize/block_scheme.hpp>
 #include <dfrot/quantize/gemm.hpp>
+#include <dfrot/quantize/low_rank_branch.hpp>
 #include <dfrot/quantize/mxfp4.hpp>
 #include <dfrot/quantize/nvfp4.hpp>
 #include <dfrot/quantize/repacked_weights.hpp>
@@ -318,6 +319,35 @@ TEST_CASE("products with scales of any storage are the reference's") {
     check_product<float, cpu::policy>(scaled_product(mxfp4{}, mxfp4{}, 3, 35, k), written);
     check_product<bfloat16, cpu::policy>(scaled_product(nvfp4{}, with_tensor_scale, 3, 35, k), added);
     check_product<half, cpu::policy>(scaled_product(int4_scheme{false}, mxfp4{}, 3, 35, k), written);
+  }
+}
+
+TEMPLATE_TEST_CASE("products add to a low-rank branch on every backend", "", reference::policy, cpu::policy) {
+  int4_scheme const scheme{true, 32};
+  scaled_product const product(scheme, scheme, 17, 37, 70);
+  auto const up = gaussian_matrix<bfloat16>(37, 3, 4);
+  matrix<bfloat16> const down(3, 70);
+  low_rank_branch<bfloat16 const> const branch{down.view(), up.view()};
+  auto const values = gaussian_matrix<float>(17, 3, 5);
+  matrix_view<float const> const t = values.view();
+  matrix<half> expected(17, 37);
+  product.run(reference::policy{}, expected, [&](auto const& out) {
+    branch_up(reference::policy{}, t, branch, out);
+    return add_to(out);
+  });
+  for (int const threads : {1, 2}) {
+    TestType on{};
+    if constexpr (requires { on.threads = threads; }) {
+      on.threads = threads;
+    }
+    repacked<s4, TestType> const w(on, product.w);
+    scaled_weights<TestType, int4_scheme> const weights{w.view, product.w_scales.view(), scheme};
+    std::vector<std::byte> workspace(gemm_workspace_size(on, scheme, scheme, 17, 70));
+    matrix<half> out = something<half>(17, 37);
+    gemm_with_branch(on, scheme,
+                     quantized_rows<std::uint8_t const, float const>{product.x.view(), product.x_scales.view(), {}},
+                     weights, branch, t, out.view(), vector_view<std::byte>(workspace.data(), workspace.size()));
+    CHECK(same_bytes(out, expected));
   }
 }
 

@@ -60,27 +60,37 @@ class channel_scale {
 };
 
 /// Smoothing: makes large channels of activations smaller, and those of the weight larger.
-///   x <- x diag(1 / s),   s_j = max(X_j^alpha / W_j^(1 - alpha), 1e-5),   X_j, W_j the largest |x_j| and |w_j|
+///   x <- x diag(1 / s),   s_j = max(X_j^alpha / W_j^beta, 1e-5),   X_j, W_j the largest |x_j| and |w_j|
 /// @param activations X (n), over calibration tokens    @param weights W (n), over all weights that read x
-/// @param alpha in [0, 1]: 0 leaves activations as hard as they can be, 1 makes all their channels equal
+/// @param alpha, beta in [0, 1]: alpha 0 leaves activations as hard as they can be, 1 makes all their channels equal
 /// A channel that is 0 in X or W stays as it is: s = 1.
-/// Complexity: O(n).    Throws: std::invalid_argument on lengths, alpha, or a number that is negative or not finite.
-/// Source: Xiao et al. (SmoothQuant), arXiv 2211.10438, equation 4; the lower bound: Lin et al. (DuQuant), arXiv 2406.01721.
+/// Complexity: O(n).    Throws: std::invalid_argument on lengths, exponents, or a number that is negative or not finite.
+/// Source: Xiao et al. (SmoothQuant), arXiv 2211.10438, equation 4; two exponents: Li et al. (SVDQuant), arXiv 2411.05007; the lower
+/// bound: Lin et al. (DuQuant), arXiv 2406.01721.
 [[nodiscard]] DFROT_PER_ISA inline channel_scale smoothing(vector_view<double const> activations,
-                                                           vector_view<double const> weights, double alpha = 0.5) {
+                                                           vector_view<double const> weights, double alpha,
+                                                           double beta) {
   expects(activations.size == weights.size, "smoothing of ", activations.size, " channels of activations and ",
           weights.size, " of weights");
   expects(alpha >= 0 && alpha <= 1, "smoothing with alpha ", alpha, ": it must be in [0, 1]");
+  expects(beta >= 0 && beta <= 1, "smoothing with beta ", beta, ": it must be in [0, 1]");
   matrix<double> factors(1, activations.size);
   for (std::size_t j = 0; j < activations.size; ++j) {
     double const x = activations[j];
     double const w = weights[j];
     expects(is_finite(x) && is_finite(w) && x >= 0 && w >= 0, "smoothing: channel ", j, " has the magnitudes ", x,
             " and ", w, "; they must be finite and at least 0");
-    double const scale = x > 0 && w > 0 ? std::pow(x, alpha) / std::pow(w, 1 - alpha) : 1;
+    double const scale = x > 0 && w > 0 ? std::pow(x, alpha) / std::pow(w, beta) : 1;
     factors(0, j) = 1 / (scale < 1e-5 ? 1e-5 : scale);
   }
   return channel_scale(std::move(factors));
+}
+
+/// The same with beta = 1 - alpha. @param alpha in [0, 1]
+[[nodiscard]] DFROT_PER_ISA inline channel_scale smoothing(vector_view<double const> activations,
+                                                           vector_view<double const> weights, double alpha = 0.5) {
+  expects(alpha >= 0 && alpha <= 1, "smoothing with alpha ", alpha, ": it must be in [0, 1]");
+  return smoothing(activations, weights, alpha, 1 - alpha);
 }
 
 }  // namespace dfrot

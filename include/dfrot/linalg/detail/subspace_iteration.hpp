@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <limits>
-#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -12,86 +10,12 @@
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/random.hpp>
+#include <dfrot/linalg/detail/orthogonal_rows.hpp>
 #include <dfrot/linalg/detail/tridiagonal.hpp>
 
 // Subspace iteration for the largest singular values of C, wherever C is; its few vectors are on the host, as rows.
 // Internal to linalg.
 namespace dfrot::detail {
-
-/// sum of a_j b_j, in eight sums, which compilers can vectorize.
-[[nodiscard]] inline double sum_of_products(double const* a, double const* b, std::size_t count) {
-  double part[8] = {};
-  std::size_t j = 0;
-  for (; j + 8 <= count; j += 8) {
-    for (std::size_t k = 0; k < 8; ++k) {
-      part[k] += a[j + k] * b[j + k];
-    }
-  }
-  double sum = 0;
-  for (double const p : part) {
-    sum += p;
-  }
-  for (; j < count; ++j) {
-    sum += a[j] * b[j];
-  }
-  return sum;
-}
-
-[[nodiscard]] inline double row_product(matrix<double> const& rows, std::size_t p, std::size_t q) {
-  return sum_of_products(&rows(p, 0), &rows(q, 0), rows.columns());
-}
-
-/// (row p, row q) <- (c p - s q, s p + c q)
-inline void rotate_rows(matrix<double>& rows, std::size_t p, std::size_t q, double c, double s) {
-  for (std::size_t j = 0; j < rows.columns(); ++j) {
-    double const before = rows(p, j);
-    rows(p, j) = c * before - s * rows(q, j);
-    rows(q, j) = s * before + c * rows(q, j);
-  }
-}
-
-/// Turns the rows of b until they are orthogonal, and those of v along: one-sided Jacobi rotations, which find small
-/// singular values beside large ones with all their digits.
-/// Source: Hestenes, "Inversion of matrices by biorthogonalization and related results", J. SIAM 6, 1958.
-inline void make_rows_orthogonal(matrix<double>& b, matrix<double>& v) {
-  for (int sweep = 0; sweep < 12; ++sweep) {
-    double largest_cosine = 0;
-    for (std::size_t p = 0; p + 1 < b.rows(); ++p) {
-      for (std::size_t q = p + 1; q < b.rows(); ++q) {
-        double const pp = row_product(b, p, p);
-        double const qq = row_product(b, q, q);
-        double const pq = row_product(b, p, q);
-        double const cosine = std::fabs(pq) / std::sqrt(pp * qq);
-        if (cosine > 1e-15) {  // false for rows of zeros
-          largest_cosine = std::max(largest_cosine, cosine);
-          double const zeta = (qq - pp) / (2 * pq);
-          double const t = std::copysign(1 / (std::fabs(zeta) + std::hypot(1.0, zeta)), zeta);
-          double const c = 1 / std::hypot(1.0, t);
-          rotate_rows(b, p, q, c, c * t);
-          rotate_rows(v, p, q, c, c * t);
-        }
-      }
-    }
-    if (largest_cosine < 1e-14) {
-      return;
-    }
-  }
-}
-
-/// Rows of length 1, orthogonal to each other; each keeps the direction in which it leaves the rows before it.
-inline void make_rows_orthonormal(matrix<double>& v) {
-  for (std::size_t i = 0; i < v.rows(); ++i) {
-    for (int pass = 0; pass < 2; ++pass) {  // the second pass removes what rounding left in the first
-      for (std::size_t k = 0; k < i; ++k) {
-        double const part = row_product(v, i, k);
-        std::transform(&v(i, 0), &v(i, 0) + v.columns(), &v(k, 0), &v(i, 0),
-                       [part](double x, double y) { return x - part * y; });
-      }
-      double const length = std::max(std::sqrt(row_product(v, i, i)), std::numeric_limits<double>::min());
-      std::transform(&v(i, 0), &v(i, 0) + v.columns(), &v(i, 0), [length](double x) { return x / length; });
-    }
-  }
-}
 
 /// Finds the dominant singular values of C, and deflates them: see deflate_dominant().
 /// Matrix holds C and does what takes all of it, in float64, for few rows X:
@@ -135,25 +59,10 @@ class subspace_iteration {
     matrix<double> right = std::move(image_);
     make_rows_orthonormal(right);
     matrix<double> left = c_.times_transposed(right);
-    make_rows_orthogonal(left, right);
-    std::vector<double> length(most);
-    for (std::size_t i = 0; i < most; ++i) {
-      length[i] = std::sqrt(row_product(left, i, i));
-    }
-    std::vector<std::size_t> order(most);
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return length[a] > length[b]; });
-    std::size_t const n = c_.order();
-    value_.clear();
-    left_ = matrix<double>(most, n);
-    right_ = matrix<double>(most, n);
-    for (std::size_t i = 0; i < most; ++i) {
-      std::size_t const from = order[i];
-      double const divisor = std::max(length[from], std::numeric_limits<double>::min());
-      value_.push_back(length[from]);
-      std::transform(&left(from, 0), &left(from, 0) + n, &left_(i, 0), [=](double x) { return x / divisor; });
-      std::copy_n(&right(from, 0), n, &right_(i, 0));
-    }
+    auto triples = singular_triples_of(std::move(left), std::move(right));
+    value_ = std::move(triples.values);
+    left_ = std::move(triples.left);
+    right_ = std::move(triples.right);
     image_ = c_.times(left_);
   }
 
