@@ -25,16 +25,19 @@ struct raw_texts {
   std::string layers = "all";
   std::string output;
   std::string type = "float16";
+  std::string format;  // empty: as the output's name says
   std::vector<std::string> sites = {"attention", "mlp"};
   std::string report;
   std::string plot;
 };
 
-/// @param which of the text's sequences are taken, a sentence
-
 /// Sites by name.   @param known what may be named   @param option for the message   Throws: CLI::ValidationError.
 [[nodiscard]] std::set<site> interpret_sites(std::vector<std::string> const& names, std::vector<site> const& known,
                                              std::string const& option);
+
+/// What `export` takes, and what it means.   Throws: CLI::ValidationError.
+void add_export(CLI::App& app, export_options& chosen, raw_texts& texts);
+void interpret_export(CLI::App const& app, raw_texts const& texts, export_options& chosen);
 
 /// What `perplexity` takes beside a text and outputs, and what it means.   Throws: CLI::ValidationError.
 void add_method(CLI::App& app, perplexity_options& chosen, raw_texts& texts);

@@ -30,7 +30,7 @@ constexpr char const* examples =
     "  dfrot-llm calibrate model.gguf --text wiki.txt --bos 1 --output rows\n"
     "      the norms' outputs of all layers, for dfrot-refine --input rows/attention-00.npy …\n"
     "  dfrot-llm export model.gguf --rotation R.npy --output rotated\n"
-    "      the same model, rotated, as a Hugging Face folder\n"
+    "      the same model, rotated, as a Hugging Face folder (--output rotated.gguf: a GGUF file)\n"
     "  dfrot-llm perplexity model.gguf --text wiki.txt --sequences 8 --bos 1 --schemes 16-16-16,16-4-16\n"
     "      the model as it is, and with activations in 4 bits, unrotated and under a randomized Hadamard\n"
     "  dfrot-llm perplexity model.gguf --ids ids.npy --bos 1 --sequences 8 --schemes 4-4-4 \\\n"
@@ -83,31 +83,6 @@ void add_activations(CLI::App& app, raw_texts& texts) {
       ->group("Output");
 }
 
-void add_export(CLI::App& app, export_options& chosen, raw_texts& texts) {
-  app.add_option("MODEL", texts.model, "A GGUF file, or a folder of config.json and safetensors")->required();
-  app.add_option("-o,--output", texts.output, "Folder that model.safetensors and config.json go to")
-      ->type_name("FOLDER")
-      ->required();
-  app.add_option(
-         "--rotation", chosen.rotation,
-         "The rotation of the residual stream. With one, values of heads are rotated by\nHadamard matrices, too. "
-         "PATH: an .npy of dfrot-refine, channels x channels")
-      ->capture_default_str()
-      ->type_name("none|orthogonal|hadamard|PATH");
-  add_integer(app, "--seed", chosen.seed, std::uint64_t{0}, std::numeric_limits<std::uint64_t>::max(),
-              "Seed of a random rotation")
-      ->capture_default_str();
-  app.add_option("--type", texts.type, "The numbers that are written")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"float32", "float16", "bfloat16"}).description(""))
-      ->type_name("float32|float16|bfloat16");
-  add_integer(app, "--file-size", chosen.most_bytes, std::uint64_t{1} << 20U, std::uint64_t{1} << 50U,
-              "Bytes of a file, at most; a larger model is several")
-      ->capture_default_str();
-  add_integer(app, "--threads", chosen.threads, 1, 4096, "Threads; the result does not depend on them")
-      ->capture_default_str();
-}
-
 void add_output(CLI::App& app, raw_texts& texts) {
   app.add_option("--report", texts.report, "Where the figures go, as JSON")->type_name("r.json")->group("Output");
   app.add_option("--plot", texts.plot, "Where a picture goes")->type_name("plot.svg")->group("Output");
@@ -154,27 +129,6 @@ void interpret_texts(CLI::App const& app, raw_texts const& texts, text_request& 
   if (std::string const mistake = mistake_in(chosen.sequences); !mistake.empty()) {
     refuse(mistake);
   }
-}
-
-void interpret_export(CLI::App const& app, raw_texts const& texts, export_options& chosen) {
-  if (texts.model.empty()) {
-    refuse("MODEL: the name is empty");
-  }
-  chosen.model = texts.model;
-  chosen.folder = *path_of(app, "--output", texts.output);
-  if (same_file(chosen.folder, chosen.model)) {
-    refuse(message("--output names the model itself, which would be overwritten: ", chosen.folder.string()));
-  }
-  if (chosen.rotation == "short" || chosen.rotation == "refined") {
-    refuse(message("--rotation: ", chosen.rotation,
-                   " takes a text: calibrate, refine with dfrot-refine, and name the file that it writes"));
-  }
-  if (chosen.rotation.empty()) {
-    refuse("--rotation: the name is empty");
-  }
-  chosen.type = texts.type == "float32"   ? export_type::float32
-                : texts.type == "float16" ? export_type::float16
-                                          : export_type::bfloat16;
 }
 
 CLI::App& add_command(CLI::App& app, std::string const& name, std::string const& description_of_it) {

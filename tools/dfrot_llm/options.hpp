@@ -45,17 +45,21 @@ struct perplexity_options : text_request {
   std::size_t gptq_sequences = 32;
 };
 
+/// What an exported model is: a Hugging Face folder, or a GGUF file.
+enum class export_format : std::uint8_t { folder, gguf };
+
 /// The numbers of an exported model.
 enum class export_type : std::uint8_t { float32, float16, bfloat16 };
 
 /// The command line of `dfrot-llm export`.
 struct export_options {
   std::filesystem::path model;
-  std::filesystem::path folder;
+  std::filesystem::path output;  ///< the folder, or the file
+  export_format format = export_format::folder;
   std::string rotation = "hadamard";  ///< or a file
   std::uint64_t seed = 0;
   export_type type = export_type::float16;
-  std::uint64_t most_bytes = 5'000'000'000;  ///< of a file
+  std::uint64_t most_bytes = 5'000'000'000;  ///< of a file in a folder
   int threads = 1;
 };
 
