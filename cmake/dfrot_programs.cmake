@@ -66,7 +66,15 @@ function(dfrot_add_program target)
     if(program_DECOMPOSITIONS STREQUAL "ALL")
       set(program_DECOMPOSITIONS ${program_SOURCES})
     endif()
-    set_property(SOURCE ${program_DECOMPOSITIONS} APPEND PROPERTY COMPILE_OPTIONS
+    dfrot_declare_decompositions(${program_DECOMPOSITIONS})
+  endif()
+endfunction()
+
+# dfrot_declare_decompositions(<source>...): sources that leave the dense linear algebra to the program which they become part of,
+# one with DECOMPOSITIONS.
+function(dfrot_declare_decompositions)
+  if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+    set_property(SOURCE ${ARGN} APPEND PROPERTY COMPILE_OPTIONS
       -include "${PROJECT_SOURCE_DIR}/cmake/decompositions/declared.hpp")
   endif()
 endfunction()

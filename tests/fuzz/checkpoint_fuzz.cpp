@@ -18,9 +18,9 @@
 #include <vector>
 
 #include "../../tools/dfrot_refine/checkpoint.hpp"
-#include "../../tools/dfrot_refine/content_hash.hpp"
-#include "../../tools/dfrot_refine/saved_state.hpp"
-#include "../../tools/dfrot_refine/tensor_file.hpp"
+#include "../../tools/support/content_hash.hpp"
+#include "../../tools/support/saved_state.hpp"
+#include "../../tools/support/tensor_file.hpp"
 #include "../../tools/support/visible_text.hpp"
 #include "bytes.hpp"
 #include "finding.hpp"
@@ -38,7 +38,7 @@ using json = nlohmann::ordered_json;
 constexpr std::size_t channels = 4;
 
 /// The work that the checkpoints belong to.
-program::checkpoint checkpoint_in(std::filesystem::path const& path) {
+program::refinement_checkpoint checkpoint_in(std::filesystem::path const& path) {
   program::options chosen;
   chosen.checkpoint = path;
   chosen.resume = true;
@@ -46,7 +46,7 @@ program::checkpoint checkpoint_in(std::filesystem::path const& path) {
   begun.rows = 10;
   begun.channels = channels;
   begun.massive.is_massive = std::vector<std::uint8_t>(begun.rows);
-  return {chosen, begun};
+  return program::checkpoint_of(chosen, begun);
 }
 
 matrix<float> identity() {
@@ -107,14 +107,16 @@ bool read_parts(std::string const& name) {
   }
   auto const text = file.metadata.find("state");
   refinement_progress progress;
-  refused = refusal<io_error>(
-      [&] { progress = program::parse_state(text == file.metadata.end() ? "" : text->get<std::string>(), name); });
+  refused = refusal<io_error>([&] {
+    progress = program::parse_state(text == file.metadata.end() ? "" : text->get<std::string>(), name, "begin anew");
+  });
   if (!refused.empty()) {
     require_clear_error(refused, name);
     return false;
   }
   std::string const again = program::state_text(progress);
-  require(program::state_text(program::parse_state(again, name)) == again, "a state that changes when it is written");
+  require(program::state_text(program::parse_state(again, name, "begin anew")) == again,
+          "a state that changes when it is written");
   refinement_rules rules(program::options().refinement, channels, 10, true);
   refused = refusal<std::invalid_argument>([&] { rules.resume(progress); });
   for (std::size_t const size : {channels, std::size_t{0}, ~std::size_t{0} / 2 + 1}) {

@@ -184,6 +184,9 @@ class measurement {
         } else {
           round_weights(chosen_.threads, how, layer, weights);
         }
+        if (bits == 4) {
+          prepare_codes(chosen_.threads, how.product, weights);
+        }
         for (scheme_run& run : runs) {
           if (run.bits.weights == bits) {
             auto const began = std::chrono::steady_clock::now();

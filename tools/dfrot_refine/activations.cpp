@@ -17,7 +17,7 @@
 #include <dfrot/transform/rms_norm.hpp>
 
 #include "../../examples/support/sample.hpp"
-#include "content_hash.hpp"
+#include "support/content_hash.hpp"
 #include "support/visible_text.hpp"
 
 namespace dfrot::program {

@@ -9,7 +9,7 @@
 #include <dfrot/core/expects.hpp>
 #include <dfrot/version.hpp>
 
-#include "rounds_json.hpp"
+#include "support/rounds_json.hpp"
 
 namespace dfrot::program {
 

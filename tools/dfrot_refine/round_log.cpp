@@ -10,7 +10,7 @@
 #include <dfrot/io/io_error.hpp>
 #include <dfrot/io/write_all.hpp>
 
-#include "rounds_json.hpp"
+#include "support/rounds_json.hpp"
 
 namespace dfrot::program {
 

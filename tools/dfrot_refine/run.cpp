@@ -130,7 +130,7 @@ std::unique_ptr<refinement_work> begin_work(cpu::policy const& on, cuda_device c
 
 void refine_full(cpu::policy const& on, cuda_device const* device, options const& chosen, activations& x,
                  outcome& result, progress& shown, round_log& log) {
-  checkpoint const kept(chosen, result);
+  refinement_checkpoint const kept = checkpoint_of(chosen, result);
   auto const held_out = flags_of(result.split.held_out, x.rows());
   std::size_t ordinary = 0;
   for (std::size_t const row : result.split.calibration) {

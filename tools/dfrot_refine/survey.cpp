@@ -4,7 +4,7 @@
 
 #include <dfrot/transform/randomized_hadamard.hpp>
 
-#include "content_hash.hpp"
+#include "support/content_hash.hpp"
 
 namespace dfrot::program {
 

@@ -10,7 +10,9 @@ namespace dfrot::program {
 [[nodiscard]] std::string state_text(refinement_progress const& progress);
 
 /// Reads what state_text() wrote. refinement_rules checks whether the numbers agree with one another.
-/// Throws: io_error naming the field that is missing, or no number of its kind.   @param file its name, for messages
-[[nodiscard]] refinement_progress parse_state(std::string const& text, std::string const& file);
+/// Throws: io_error naming the field that is missing, or no number of its kind.
+/// @param file its name, for messages   @param advice what to do about a damaged one: "remove it to begin anew"
+[[nodiscard]] refinement_progress parse_state(std::string const& text, std::string const& file,
+                                              std::string const& advice);
 
 }  // namespace dfrot::program

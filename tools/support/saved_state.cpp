@@ -1,4 +1,4 @@
-#include "saved_state.hpp"
+#include "support/saved_state.hpp"
 
 #include <cstdint>
 #include <limits>
@@ -27,12 +27,11 @@ json round_json(refine_round const& round) {
 /// Takes fields out of JSON objects that may hold anything.
 class field_reader {
  public:
-  explicit field_reader(std::string const& file) : file_(file) {}
+  field_reader(std::string const& file, std::string const& advice) : file_(file), advice_(advice) {}
 
   [[noreturn]] void reject(char const* field, json const& found) const {
     std::string const shown = found.dump(-1, ' ', true, json::error_handler_t::replace).substr(0, 40);
-    throw io_error(
-        message(file_, ": the state is damaged: ", field, " is ", shown, ": leave --resume out to begin anew"));
+    throw io_error(message(file_, ": the state is damaged: ", field, " is ", shown, ": ", advice_));
   }
 
   [[nodiscard]] json const& get(json const& object, char const* field) const {
@@ -83,6 +82,7 @@ class field_reader {
 
  private:
   std::string const& file_;
+  std::string const& advice_;
 };
 
 refine_round round_from(field_reader const& read, json const& value, std::size_t number) {
@@ -114,8 +114,8 @@ std::string state_text(refinement_progress const& progress) {
   return state.dump();
 }
 
-refinement_progress parse_state(std::string const& text, std::string const& file) {
-  field_reader const read(file);
+refinement_progress parse_state(std::string const& text, std::string const& file, std::string const& advice) {
+  field_reader const read(file, advice);
   json const value = parse_strictly(text);
   json const& rounds = read.get(value, "rounds");
   if (!rounds.is_array() || rounds.size() > std::size_t{std::numeric_limits<int>::max()}) {

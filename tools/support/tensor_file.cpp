@@ -1,4 +1,4 @@
-#include "tensor_file.hpp"
+#include "support/tensor_file.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -6,7 +6,7 @@
 #include <dfrot/core/expects.hpp>
 #include <dfrot/io/safetensors_header.hpp>
 
-#include "content_hash.hpp"
+#include "support/content_hash.hpp"
 
 namespace dfrot::program {
 
