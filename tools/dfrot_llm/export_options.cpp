@@ -54,6 +54,10 @@ void interpret_format(CLI::App const& app, raw_texts const& texts, export_option
 
 }  // namespace
 
+export_type export_type_of(std::string const& name) {
+  return name == "float32" ? export_type::float32 : name == "float16" ? export_type::float16 : export_type::bfloat16;
+}
+
 void interpret_export(CLI::App const& app, raw_texts const& texts, export_options& chosen) {
   if (texts.model.empty()) {
     refuse("MODEL: the name is empty");
@@ -70,9 +74,7 @@ void interpret_export(CLI::App const& app, raw_texts const& texts, export_option
   if (chosen.rotation.empty()) {
     refuse("--rotation: the name is empty");
   }
-  chosen.type = texts.type == "float32"   ? export_type::float32
-                : texts.type == "float16" ? export_type::float16
-                                          : export_type::bfloat16;
+  chosen.type = export_type_of(texts.type);
   interpret_format(app, texts, chosen);
 }
 

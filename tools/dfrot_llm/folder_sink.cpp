@@ -1,20 +1,12 @@
 // An exported model as a Hugging Face folder: config.json beside safetensors.
 
-#include <cmath>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <nlohmann/json.hpp>
-#include <string>
-#include <system_error>
 #include <vector>
 
-#include <dfrot/core/expects.hpp>
 #include <dfrot/io/atomic_file.hpp>
-#include <dfrot/io/io_error.hpp>
 #include <dfrot/io/safetensors_writer.hpp>
-#include <dfrot/io/strict_json.hpp>
 
+#include "folder_document.hpp"
 #include "make_folder.hpp"
 #include "model_sink.hpp"
 
@@ -22,80 +14,13 @@ namespace dfrot::program {
 
 namespace {
 
-using json = nlohmann::ordered_json;
-
-char const* name_of(export_type type) {
-  return type == export_type::float32 ? "float32" : type == export_type::float16 ? "float16" : "bfloat16";
-}
-
-safetensors_type stored_as(export_type type) {
-  return type == export_type::float32   ? safetensors_type::f32
-         : type == export_type::float16 ? safetensors_type::f16
-                                        : safetensors_type::bf16;
-}
-
-/// What config.json of a GGUF file's model would say.
-json config_of(model_source const& source) {
-  model_config const& config = source.config();
-  bool const is_llama = config.kind == architecture::llama;
-  if (!config.rope_divisors.empty()) {
-    throw io_error(
-        message(source.name(),
-                ": it scales rotary positions by a list of factors, which config.json has no word for: export "
-                "from the model's Hugging Face folder"));
-  }
-  json written = {{"architectures", {is_llama ? "LlamaForCausalLM" : "Qwen2ForCausalLM"}},
-                  {"model_type", is_llama ? "llama" : "qwen2"},
-                  {"vocab_size", config.vocabulary},
-                  {"hidden_size", config.hidden},
-                  {"intermediate_size", config.intermediate},
-                  {"num_hidden_layers", config.layers},
-                  {"num_attention_heads", config.heads},
-                  {"num_key_value_heads", config.kv_heads},
-                  {"head_dim", config.head_dim},
-                  {"hidden_act", "silu"},
-                  {"rms_norm_eps", config.norm_epsilon},
-                  {"rope_theta", config.rope_base}};
-  if (config.context != 0) {
-    written["max_position_embeddings"] = config.context;
-  }
-  if (is_llama) {
-    written["attention_bias"] = source.contains({tensor_role::q_bias, 0});
-  }
-  return written;
-}
-
-json config_in(std::filesystem::path const& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string const text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (!file) {
-    throw io_error(message("cannot read ", path.string()));
-  }
-  return parse_strictly<json>(text);
-}
-
-void copy_tokenizer(std::filesystem::path const& from, std::filesystem::path const& to) {
-  for (char const* const name :
-       {"tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json", "vocab.json",
-        "merges.txt", "added_tokens.json", "generation_config.json"}) {
-    std::error_code error;
-    if (std::filesystem::exists(from / name, error)) {
-      std::filesystem::copy_file(from / name, to / name, std::filesystem::copy_options::overwrite_existing, error);
-      if (error) {
-        throw io_error(message("cannot copy ", (from / name).string(), ": ", error.message()));
-      }
-    }
-  }
-}
-
 class folder_sink : public model_sink {
  public:
   folder_sink(export_options const& chosen, model_source const& source)
       : chosen_(chosen),
         is_folder_(std::filesystem::is_directory(chosen.model)),
-        document_(is_folder_ ? config_in(chosen.model / "config.json") : config_of(source)),
+        document_(config_document(source, chosen.model)),
         out_(chosen.output / "model.safetensors", {{"format", "pt"}}, chosen.most_bytes) {
-    document_["tie_word_embeddings"] = false;
     document_["torch_dtype"] = name_of(chosen.type);
     make_folder(chosen.output);
     atomic_file::check_writable(chosen.output / "config.json");
@@ -122,7 +47,7 @@ class folder_sink : public model_sink {
  private:
   export_options const& chosen_;
   bool is_folder_;
-  json document_;
+  nlohmann::ordered_json document_;
   safetensors_writer out_;
 };
 

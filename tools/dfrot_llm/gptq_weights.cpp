@@ -12,7 +12,8 @@ namespace dfrot::program {
 gptq_weights::gptq_weights(int threads, model_source const& source, batch const& tokens, model_rotation const& rotation)
     : threads_(threads), tokens_(tokens.tokens()), run_(source, tokens, rotation, {threads, {}, {}, {}}) {}
 
-void gptq_weights::round(simulation const& how, std::size_t layer, layer_weights& weights) {
+void gptq_weights::round(simulation const& how, std::size_t layer, layer_weights& weights,
+                         std::function<void(std::size_t)> const& step) {
   cpu::policy const on{threads_};
   site_rows inputs;
   for (weight_at_site const& each : weights_by_site(weights)) {
@@ -33,6 +34,9 @@ void gptq_weights::round(simulation const& how, std::size_t layer, layer_weights
     auto const all = weights_by_site(weights);
     for (std::size_t k = 0; k < all.size(); ++k) {
       if (all[k].where == where) {
+        if (step) {
+          step(k);
+        }
         matrix<float>& w = *all[k].values;
         weights.packed[k] = round_by_gptq(threads_, how.weights, of, w.view());
         weights.packed[k]->values(threads_, w.view());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 
 #include "batch.hpp"
 #include "forward.hpp"
@@ -23,7 +24,9 @@ class gptq_weights {
 
   /// Rounds the weights of the next layer in place, where the simulation says so: to 4 bits, in groups of how.weights.group.
   /// Throws: std::invalid_argument where activations or weights overflow.
-  void round(simulation const& how, std::size_t layer, layer_weights& weights);
+  /// @param step called with 0 … 6 before a weight
+  void round(simulation const& how, std::size_t layer, layer_weights& weights,
+             std::function<void(std::size_t)> const& step = {});
 
   /// The next layer is rounded already.
   void pass(std::size_t layer, layer_weights const& weights);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <dfrot/backend/cpu/policy.hpp>
+#include <dfrot/core/expects.hpp>
 #include <dfrot/transform/norm_fusion.hpp>
 
 namespace dfrot::program {
@@ -73,8 +74,11 @@ run_hadamard const* pointer(std::optional<run_hadamard> const& rotation) { retur
 }  // namespace
 
 model_rotation::model_rotation(model_config const& config, residual_rotation stream, std::size_t mlp_block)
-    : residual(std::move(stream)), online(residual.rotates()) {
-  if (residual.rotates()) {
+    : residual(std::move(stream)), online(residual.rotates() || config.stored.turns_heads) {
+  expects(!config.stored.quantized || (!residual.rotates() && mlp_block == config.stored.mlp_block),
+          "the model is quantized, and its codes hold their rotations: no other can be folded into them; name the "
+          "rotation none, and the model before it was quantized for everything else");
+  if (online) {
     queries.emplace(config.q_rows(), config.head_dim);
     keys.emplace(config.kv_rows(), config.head_dim);
   }
@@ -84,21 +88,12 @@ model_rotation::model_rotation(model_config const& config, residual_rotation str
 }
 
 model_rotation::model_rotation(model_config const& config, residual_rotation stream, bool with_online)
-    : model_rotation(config, std::move(stream), std::size_t{0}) {
+    : model_rotation(config, std::move(stream), config.stored.mlp_block) {
+  expects(with_online || !config.stored.quantized,
+          "the model is quantized: export the one that it was made of, or give the folder to a program as it is");
   online = online && with_online;
-  if (online) {
+  if (online && !config.stored.quantized) {
     mlp.emplace(config.intermediate, config.intermediate);
-  }
-}
-
-model_rotation::model_rotation(model_config const& config)
-    : online(config.stored.turns_heads), in_weights(config.stored.quantized) {
-  if (online) {
-    queries.emplace(config.q_rows(), config.head_dim);
-    keys.emplace(config.kv_rows(), config.head_dim);
-  }
-  if (config.stored.mlp_block != 0) {
-    mlp.emplace(config.intermediate, config.stored.mlp_block);
   }
 }
 

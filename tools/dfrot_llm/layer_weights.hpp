@@ -21,16 +21,15 @@ namespace dfrot::program {
 struct model_rotation {
   /// @param residual R1; one that does not rotate leaves heads and MLP alone, too
   /// @param with_online false: only what is folded into weights, R1 and R2
-  /// Throws: std::invalid_argument where a head or the MLP has a width without a Hadamard matrix.
+  /// A quantized model's weights hold all rotations: it runs with what its folder says, and takes no other.
+  /// Throws: std::invalid_argument where a head or the MLP has a width without a Hadamard matrix, and for a rotation of a quantized
+  /// model.
   model_rotation(model_config const& config, residual_rotation residual, bool with_online = true);
   /// @param mlp_block channels of a Hadamard matrix before down, whose inverse is folded into it; 0: none
   model_rotation(model_config const& config, residual_rotation residual, std::size_t mlp_block);
-  /// What a quantized model, whose weights hold all rotations, has to compute while it runs.
-  explicit model_rotation(model_config const& config);
 
   residual_rotation residual;
   bool online = false;                  ///< whether there is R3
-  bool in_weights = false;              ///< whether weights are read with their rotations, so that none is folded
   std::optional<run_hadamard> queries;  ///< R2 and R3 of all heads in a row; none: unrotated
   std::optional<run_hadamard> keys;
   std::optional<run_hadamard> mlp;  ///< R4

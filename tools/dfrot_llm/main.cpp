@@ -20,6 +20,7 @@
 #include "options.hpp"
 #include "perplexity_command.hpp"
 #include "perplexity_report.hpp"
+#include "quantize_command.hpp"
 #include "support/interrupt.hpp"
 #include "support/standard_output.hpp"
 #include "support/visible_text.hpp"
@@ -89,6 +90,11 @@ int carry_out(calibrate_options const& chosen) {
 int carry_out(export_options const& chosen) {
   watch_for_interrupt();
   export_model(chosen);
+  return interrupting_signal() != 0 ? by_signal + interrupting_signal() : int{done};
+}
+int carry_out(quantize_options const& chosen) {
+  watch_for_interrupt();
+  write_standard_output(quantize_model(chosen));
   return interrupting_signal() != 0 ? by_signal + interrupting_signal() : int{done};
 }
 int carry_out(int exit_code) { return exit_code; }

@@ -31,6 +31,8 @@ constexpr char const* examples =
     "      the norms' outputs of all layers, for dfrot-refine --input rows/attention-00.npy …\n"
     "  dfrot-llm export model.gguf --rotation R.npy --output rotated\n"
     "      the same model, rotated, as a Hugging Face folder (--output rotated.gguf: a GGUF file)\n"
+    "  dfrot-llm quantize model.gguf --text wiki.txt --bos 1 --weights gptq --output w4\n"
+    "      the same with weights in 4 bits, for programs that read compressed-tensors\n"
     "  dfrot-llm perplexity model.gguf --text wiki.txt --sequences 8 --bos 1 --schemes 16-16-16,16-4-16\n"
     "      the model as it is, and with activations in 4 bits, unrotated and under a randomized Hadamard\n"
     "  dfrot-llm perplexity model.gguf --ids ids.npy --bos 1 --sequences 8 --schemes 4-4-4 \\\n"
@@ -42,27 +44,12 @@ constexpr char const* examples =
 
 void add_input(CLI::App& app, text_request& chosen, raw_texts& texts, std::string const& which) {
   std::string const group = "Input";
-  app.add_option("MODEL", texts.model, "A GGUF file, or a folder of config.json and safetensors")->required();
-  auto* const text = app.add_option("--text", texts.text, "Text, UTF-8")->type_name("FILE")->group(group);
-  app.add_option("--ids", texts.ids, "Token ids instead of a text, one dimension, int32 or int64")
-      ->type_name("IDS.npy")
-      ->excludes(text)
-      ->group(group);
+  add_text(app, chosen, texts);
   add_integer(app, "--sequences", chosen.sequences.count, std::size_t{0}, std::size_t{1} << 24U, which)
       ->capture_default_str()
       ->group(group);
-  add_integer(app, "--context", chosen.sequences.context, std::size_t{2}, std::size_t{1} << 24U, "Tokens of a sequence")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--bos", texts.bos, "The token that every sequence begins with")
-      ->capture_default_str()
-      ->type_name("ID|none")
-      ->group(group);
   add_integer(app, "--stride", chosen.sequences.stride, std::size_t{0}, std::size_t{1} << 24U,
               "Tokens between the beginnings of two sequences; 0: they do not overlap")
-      ->capture_default_str()
-      ->group(group);
-  add_integer(app, "--threads", chosen.threads, 1, 4096, "Threads; the result does not depend on them")
       ->capture_default_str()
       ->group(group);
 }
@@ -111,14 +98,43 @@ void interpret_outputs(CLI::App const& app, raw_texts const& texts, std::vector<
   }
 }
 
-void interpret_texts(CLI::App const& app, raw_texts const& texts, text_request& chosen) {
+CLI::App& add_command(CLI::App& app, std::string const& name, std::string const& description_of_it) {
+  CLI::App& added = *app.add_subcommand(name, description_of_it);
+  added.get_formatter()->column_width(42);
+  added.set_help_flag("-h,--help", "Print this help and exit");
+  return added;
+}
+
+}  // namespace
+
+void add_text(CLI::App& app, text_request& chosen, raw_texts& texts) {
+  std::string const group = "Input";
+  app.add_option("MODEL", texts.model, "A GGUF file, or a folder of config.json and safetensors")->required();
+  auto* const text = app.add_option("--text", texts.text, "Text, UTF-8")->type_name("FILE")->group(group);
+  app.add_option("--ids", texts.ids, "Token ids instead of a text, one dimension, int32 or int64")
+      ->type_name("IDS.npy")
+      ->excludes(text)
+      ->group(group);
+  add_integer(app, "--context", chosen.sequences.context, std::size_t{2}, std::size_t{1} << 24U, "Tokens of a sequence")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--bos", texts.bos, "The token that every sequence begins with")
+      ->capture_default_str()
+      ->type_name("ID|none")
+      ->group(group);
+  add_integer(app, "--threads", chosen.threads, 1, 4096, "Threads; the result does not depend on them")
+      ->capture_default_str()
+      ->group(group);
+}
+
+void interpret_texts(CLI::App const& app, raw_texts const& texts, text_request& chosen, bool needed) {
   if (texts.model.empty()) {
     refuse("MODEL: the name is empty");
   }
   chosen.model = texts.model;
   chosen.text = path_of(app, "--text", texts.text);
   chosen.ids = path_of(app, "--ids", texts.ids);
-  if (!chosen.text && !chosen.ids) {
+  if (needed && !chosen.text && !chosen.ids) {
     refuse("a text is needed: --text FILE, or --ids IDS.npy");
   }
   auto const bos = parse_bos(texts.bos);
@@ -131,23 +147,15 @@ void interpret_texts(CLI::App const& app, raw_texts const& texts, text_request& 
   }
 }
 
-CLI::App& add_command(CLI::App& app, std::string const& name, std::string const& description_of_it) {
-  CLI::App& added = *app.add_subcommand(name, description_of_it);
-  added.get_formatter()->column_width(42);
-  added.set_help_flag("-h,--help", "Print this help and exit");
-  return added;
-}
-
-}  // namespace
-
 command parse_options(int argument_count, char** arguments) {
   inspect_options inspect;
   calibrate_options calibrate;
   calibrate.sequences.count = 4;
   export_options folded;
+  quantize_options quantized;
   perplexity_options measure;
   raw_texts texts;  // of whichever command is named
-  inspect.threads = calibrate.threads = folded.threads = measure.threads = usable_processors();
+  inspect.threads = calibrate.threads = folded.threads = quantized.threads = measure.threads = usable_processors();
   CLI::App app(description, "dfrot-llm");
   app.footer(examples);
   app.get_formatter()->column_width(42);
@@ -167,6 +175,9 @@ command parse_options(int argument_count, char** arguments) {
   add_activations(calibrating, texts);
   CLI::App& exporting = add_command(app, "export", "A model with its rotation in the weights, for other programs");
   add_export(exporting, folded, texts);
+  CLI::App& quantizing =
+      add_command(app, "quantize", "A model with weights in 4 bits, as a folder in the layout of compressed-tensors");
+  add_quantize(quantizing, quantized, texts);
   CLI::App& measuring = add_command(app, "perplexity", "Perplexity, and KL to the exact model, by rotation and scheme");
   add_input(measuring, measure, texts, from_beginning);
   add_method(measuring, measure, texts);
@@ -191,6 +202,10 @@ command parse_options(int argument_count, char** arguments) {
     if (exporting.parsed()) {
       interpret_export(exporting, texts, folded);
       return folded;
+    }
+    if (quantizing.parsed()) {
+      interpret_quantize(quantizing, texts, quantized);
+      return quantized;
     }
     interpret_texts(measuring, texts, measure);
     interpret_method(measuring, texts, measure);

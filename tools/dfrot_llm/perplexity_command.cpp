@@ -45,6 +45,9 @@ class measurement {
       throw io_error(message("--layers begins with ", chosen.where.first_layer, ", but the model has the layers 0 to ",
                              config.layers - 1));
     }
+    if (config.stored.quantized) {
+      check_stored();
+    }
     double const hidden = static_cast<double>(config.hidden);
     layer_work_ = 2 * hidden * static_cast<double>(config.q_rows() + config.kv_rows()) +
                   3 * hidden * static_cast<double>(config.intermediate);
@@ -70,6 +73,24 @@ class measurement {
   }
 
  private:
+  /// What cannot be asked of a quantized model.
+  void check_stored() const {
+    for (std::string const& name : chosen_.rotations) {
+      expects(name == "none",
+              "the model is quantized, and its codes hold their rotations: --rotations has to be none, not ", name);
+    }
+    for (bit_scheme const& bits : chosen_.schemes) {
+      expects(bits.weights != 8, "the model's weights are stored in 4 bits: --schemes ", name_of(bits),
+              " would need them in 8; quantize, or measure, the model that it was made of");
+    }
+    expects(chosen_.weights == weight_method::nearest && chosen_.weight_group == 0,
+            "the model's weights are stored in 4 bits: leave --weights and --group out");
+  }
+
+  [[nodiscard]] char const* name_of_weights() const {
+    return source_->config().stored.quantized ? "stored" : name_of(chosen_.weights);
+  }
+
   [[nodiscard]] double layer_work() const { return layer_work_ * static_cast<double>(source_->config().layers); }
 
   [[nodiscard]] std::size_t count_predictions_of() const {
@@ -214,9 +235,8 @@ class measurement {
                                      });
     score_summary const summary = summarize_scores(tokens_, scores);
     run.time += std::chrono::steady_clock::now() - began;
-    result_.results.push_back({name, name_of(run.bits), chosen_.weights == weight_method::gptq ? "gptq" : "rtn",
-                               name_of(chosen_.range), summary.perplexity, summary.perplexity_error, summary.kl.mean,
-                               summary.kl.error, run.time.count()});
+    result_.results.push_back({name, name_of(run.bits), name_of_weights(), name_of(chosen_.range), summary.perplexity,
+                               summary.perplexity_error, summary.kl.mean, summary.kl.error, run.time.count()});
   }
 
   perplexity_options const& chosen_;
