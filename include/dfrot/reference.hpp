@@ -12,6 +12,7 @@
 #include <dfrot/backend/reference/rotate_quantize.hpp>
 #include <dfrot/format/e1m2.hpp>
 #include <dfrot/format/e3m0.hpp>
+#include <dfrot/format/rounded_scale.hpp>
 #include <dfrot/loss/channel_stats.hpp>
 #include <dfrot/loss/error_summary.hpp>
 #include <dfrot/loss/massive_detector.hpp>

@@ -4,6 +4,7 @@
 #include <dfrot/core/gaussian.hpp>
 #include <dfrot/format/e4m3.hpp>
 #include <dfrot/format/e8m0.hpp>
+#include <dfrot/format/rounded_scale.hpp>
 #include <dfrot/format/scale_storage.hpp>
 #include <initializer_list>
 #include <limits>
@@ -17,6 +18,7 @@
 using namespace dfrot;
 
 static_assert(scale_storage<e8m0_scale<>> && scale_storage<e4m3_scale> && scale_storage<real_scale>);
+static_assert(scale_storage<float16_scale> && scale_storage<bfloat16_scale>);
 static_assert(sizeof(e8m0) == 1 && sizeof(e4m3) == 1 && std::is_trivially_copyable_v<e4m3>);
 static_assert(static_cast<float>(e4m3(448.0F)) == 448 && static_cast<float>(e8m0{130}) == 8);
 
@@ -57,7 +59,56 @@ void check_rule(double range, double target) {
                           static_cast<double>(static_cast<float>(target))));
 }
 
+/// The value of a number of 16 bits without its sign, by its definition: `fraction` bits below the exponent, whose bias is `bias`.
+double value_of_bits(int bits, int fraction, int bias) {
+  int const exponent = bits >> fraction;
+  int const rest = bits % (1 << fraction);
+  return exponent == 0 ? std::ldexp(rest, 1 - bias - fraction)
+                       : std::ldexp((1 << fraction) + rest, exponent - bias - fraction);
+}
+
+/// Scales that are wanted: all sizes, ties between neighbours, what is too small and too large, both signs.
+template <class Storage>
+void check_rounded(int fraction, int bias, int first, int last) {
+  using Number = typename Storage::template stored_type<float>;
+  Storage const storage;
+  std::size_t wrong = 0;
+  auto const check = [&](float wanted, int expected) {
+    for (float const sign : {1.0F, -1.0F}) {
+      Number const stored = storage.store(sign * wanted, 1.0F, 0);
+      wrong += stored.bits != expected + (sign < 0 ? 0x8000 : 0);
+      float const scale = storage.template load<float>(stored);
+      wrong += static_cast<double>(scale) != static_cast<double>(sign) * value_of_bits(expected, fraction, bias);
+      wrong += !std::isfinite(1 / scale);
+    }
+  };
+  for (int bits = first; bits <= last; bits += bits < first + 3000 ? 1 : 7) {
+    double const value = value_of_bits(bits, fraction, bias);
+    check(static_cast<float>(value), bits);
+    if (bits < last) {
+      auto const middle = static_cast<float>((value + value_of_bits(bits + 1, fraction, bias)) / 2);
+      check(middle, bits % 2 == 0 ? bits : bits + 1);
+      check(std::nextafterf(middle, 0), bits);
+      check(std::nextafterf(middle, std::numeric_limits<float>::infinity()), bits + 1);
+    }
+  }
+  for (float const tiny : {1e-45F, 1e-39F, static_cast<float>(value_of_bits(first, fraction, bias)) / 3}) {
+    check(tiny, first);
+  }
+  for (float const large : {3.4e38F, std::numeric_limits<float>::max()}) {
+    check(large, last);
+  }
+  CHECK(wrong == 0);
+  CHECK(storage.template load<float>(storage.store(0.0F, 7.0F, 0)) == 1);
+  CHECK(storage.template load<double>(storage.store(3.0, -8.0, 0)) == -0.375);
+}
+
 }  // namespace
+
+TEST_CASE("scales of 16 bits are the nearest, ties to even, with their sign, never 0, and saturate") {
+  check_rounded<float16_scale>(10, 15, 1, 0x7bff);
+  check_rounded<bfloat16_scale>(7, 127, 0x80, 0x7f7f);
+}
 
 TEST_CASE("E8M0 codes are powers of two, and 255 is NaN") {
   for (int code = 0; code < 255; ++code) {

@@ -6,6 +6,7 @@
 #include <dfrot/backend/reference/pack.hpp>
 #include <dfrot/backend/reference/quantize.hpp>
 #include <dfrot/core/matrix.hpp>
+#include <dfrot/format/rounded_scale.hpp>
 #include <dfrot/linalg/gram.hpp>
 #include <dfrot/optimize/gptq/gptq.hpp>
 #include <dfrot/optimize/gptq/transform_gram.hpp>
@@ -264,6 +265,7 @@ TEST_CASE("GPTQ writes the codes of one-by-one optimal brain surgeon", "[optimiz
   nvfp4 fp4_blocks;
   fp4_blocks.storage = e4m3_scale::for_tensor(6);
   check_against_surgeon(fp4_blocks, p);
+  check_against_surgeon(block_scheme<s4, float16_scale, max_range, 32>{}, p);
 }
 
 TEST_CASE("GPTQ for FP4 blocks after a block Hadamard (MR-GPTQ) writes the surgeon's codes", "[optimize][gptq]") {

@@ -4,6 +4,7 @@
 #include <dfrot/backend/reference/pack.hpp>
 #include <dfrot/backend/reference/quantize.hpp>
 #include <dfrot/core/matrix.hpp>
+#include <dfrot/format/rounded_scale.hpp>
 #include <dfrot/linalg/gram.hpp>
 #include <dfrot/optimize/gptq/gptq.hpp>
 #include <dfrot/optimize/gptq/search_clip.hpp>
@@ -146,6 +147,7 @@ TEST_CASE("A clip search finds the best ratio of its list under every measure", 
   check(int4{});
   check(int4{24});
   check(int4_asymmetric{25});
+  check(block_scheme<s4, bfloat16_scale>{24});
 }
 
 TEST_CASE("A clip search by squares is a scheme with a searched range, and ties go to the larger ratio",

@@ -6,6 +6,7 @@
 #include <dfrot/backend/cpu/quantize.hpp>
 #include <dfrot/backend/reference/quantize.hpp>
 #include <dfrot/format/codebook16.hpp>
+#include <dfrot/format/rounded_scale.hpp>
 #include <dfrot/loss/token_error.hpp>
 #include <dfrot/quantize/dequantize.hpp>
 #include <dfrot/quantize/fake_quantize.hpp>
@@ -127,6 +128,7 @@ TEMPLATE_LIST_TEST_CASE("all instruction sets agree to the bit on FP4 and codebo
     // Scales that are negative.
     compare<TestType, block_scheme<e2m1, real_scale, signed_range, 32>, float>(columns);
     compare<TestType, block_scheme<normal_float4, real_scale, signed_range, 32>, float>(columns);
+    compare<TestType, block_scheme<s4, float16_scale, signed_range, 32>, float>(columns);
   }
 }
 

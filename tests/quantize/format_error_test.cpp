@@ -5,11 +5,14 @@
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/format/e1m2.hpp>
 #include <dfrot/format/e3m0.hpp>
+#include <dfrot/format/rounded_scale.hpp>
 #include <dfrot/loss/token_error.hpp>
+#include <dfrot/quantize/fake_quantize.hpp>
 #include <dfrot/quantize/mxfp4.hpp>
 #include <dfrot/quantize/nf4.hpp>
 #include <dfrot/quantize/nvfp4.hpp>
 #include <dfrot/quantize/quantize.hpp>
+#include <type_traits>
 #include <vector>
 
 #include "support/catch.hpp"
@@ -103,6 +106,33 @@ TEST_CASE("no value lies beyond the reach of its scheme") {
   check(block_scheme<e1m2, e8m0_scale<e8m0_rule::floor>>{});
   check(nvfp4{});
   check(nf4{});
+  check(block_scheme<s4, float16_scale>{});
+  check(block_scheme<s4, bfloat16_scale, signed_range>{});
+}
+
+TEST_CASE("codes are made with the rounded scale, which is what a reader finds") {
+  auto const check = [](auto const& scheme) {
+    using Number = typename std::remove_cvref_t<decltype(scheme)>::template scale_type<float>;
+    auto const x = test::gaussian_matrix<float>(5, 100, 3);
+    matrix<std::int8_t> codes(5, 100);
+    matrix<Number> scales(5, group_count(scheme, 100));
+    quantize(reference::policy{}, scheme, x.view(),
+             quantized_rows<std::int8_t, Number>{codes.view(), scales.view(), {}});
+    matrix<float> rounded(5, 100);
+    fake_quantize(reference::policy{}, scheme, x.view(), rounded.view());
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < 5; ++i) {
+      for (std::size_t j = 0; j < 100; ++j) {
+        auto const scale = static_cast<float>(scales(i, j / group_size(scheme, 100)));
+        float const code = std::clamp(std::nearbyint(x(i, j) / scale), -8.0F, 7.0F);
+        wrong += static_cast<float>(codes(i, j)) != code || rounded(i, j) != code * scale;
+      }
+    }
+    CHECK(wrong == 0);
+  };
+  check(block_scheme<s4, float16_scale>{32});
+  check(block_scheme<s4, bfloat16_scale, searched_range<max_range>>{});
+  check(block_scheme<s4, float16_scale, signed_range, 32>{});
 }
 
 static_assert(mxfp4{}.group == 32 && nvfp4{}.group == 16 && nf4{}.group == 64 && fp4{}.group == 0);

@@ -30,10 +30,17 @@ struct raw_texts {
   std::string scale = "max";
   bool asymmetric = false;
   std::string type = "float16";
+  std::string format;  // empty: as the output's name says, or the first
+  std::string scheme = "4-16-16";
+  std::string down_hadamard;
   std::vector<std::string> sites = {"attention", "mlp"};
   std::string report;
   std::string plot;
 };
+
+/// Model and text, of all commands that read them.   Throws: CLI::ValidationError.   @param needed whether there has to be a text
+void add_text(CLI::App& app, text_request& chosen, raw_texts& texts);
+void interpret_texts(CLI::App const& app, raw_texts const& texts, text_request& chosen, bool needed = true);
 
 /// Sites by name.   @param known what may be named   @param option for the message   Throws: CLI::ValidationError.
 [[nodiscard]] std::set<site> interpret_sites(std::vector<std::string> const& names, std::vector<site> const& known,
@@ -45,6 +52,14 @@ void interpret_layers(std::string const& text, std::size_t& first_layer, std::si
 /// What `refine` takes beside a text, a report and a plot, and what it means.   Throws: CLI::ValidationError.
 void add_refine(CLI::App& app, refine_request& chosen, raw_texts& texts);
 void interpret_refine(CLI::App const& app, raw_texts const& texts, refine_request& chosen);
+/// What `export` takes, and what it means.   Throws: CLI::ValidationError.
+void add_export(CLI::App& app, export_options& chosen, raw_texts& texts);
+void interpret_export(CLI::App const& app, raw_texts const& texts, export_options& chosen);
+[[nodiscard]] export_type export_type_of(std::string const& name);
+
+/// What `quantize` takes, and what it means.   Throws: CLI::ValidationError.
+void add_quantize(CLI::App& app, quantize_options& chosen, raw_texts& texts);
+void interpret_quantize(CLI::App const& app, raw_texts const& texts, quantize_options& chosen);
 
 /// What `perplexity` takes beside a text and outputs, and what it means.   Throws: CLI::ValidationError.
 void add_method(CLI::App& app, perplexity_options& chosen, raw_texts& texts);

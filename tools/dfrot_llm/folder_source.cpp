@@ -1,5 +1,6 @@
 // A model as Hugging Face keeps it: config.json beside safetensors.
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <iterator>
@@ -12,6 +13,8 @@
 #include <dfrot/io/strict_json.hpp>
 
 #include "model_source.hpp"
+#include "packed_tensors.hpp"
+#include "quantization_document.hpp"
 
 namespace dfrot::program {
 
@@ -189,13 +192,22 @@ model_config read_config(folder_config const& from) {
 class folder_source : public model_source {
  public:
   explicit folder_source(std::filesystem::path const& folder) : tensors_(folder) {
-    config_ = read_config(folder_config(folder / "config.json"));
+    folder_config const document(folder / "config.json");
+    config_ = read_config(document);
+    if (auto const found = read_quantization(document.document(), document.name(), config_)) {
+      config_.stored = found->rotations;
+      group_ = found->group;
+    }
     name_ = folder.string();
   }
 
   [[nodiscard]] bool contains(tensor_id id) const override { return tensors_.contains(name_in_file(id)); }
 
   void read(tensor_id id, std::size_t first, matrix_view<float> block) const override {
+    if (is_packed(id)) {
+      read_packed(tensors_, id, shape_of(config_, id.role), group_, first, block.rows).values(1, block);
+      return;
+    }
     std::string const tensor = name_in_file(id);
     safetensors_tensor const& found = tensors_.tensor(tensor);
     tensor_shape const wanted = shape_of(config_, id.role);
@@ -206,13 +218,26 @@ class folder_source : public model_source {
     tensors_.read_rows(tensor, first, block);
   }
 
+  [[nodiscard]] std::optional<packed_weight> packed(tensor_id id) const override {
+    tensor_shape const shape = shape_of(config_, id.role);
+    return is_packed(id) ? std::optional(read_packed(tensors_, id, shape, group_, 0, shape.rows)) : std::nullopt;
+  }
+
  private:
+  /// Of a quantized model, all weights of layers are.
+  [[nodiscard]] bool is_packed(tensor_id id) const {
+    constexpr tensor_role linear[] = {tensor_role::q,    tensor_role::k,  tensor_role::v,   tensor_role::o,
+                                      tensor_role::gate, tensor_role::up, tensor_role::down};
+    return config_.stored.quantized && std::find(std::begin(linear), std::end(linear), id.role) != std::end(linear);
+  }
+
   [[nodiscard]] std::string name_in_file(tensor_id id) const {
     bool const as_embedding = id.role == tensor_role::head && config_.tied;
     return folder_tensor_name(as_embedding ? tensor_id{tensor_role::embedding, 0} : id);
   }
 
   safetensors_file tensors_;
+  std::size_t group_ = 0;  // of packed weights
 };
 
 }  // namespace

@@ -2,15 +2,10 @@
 
 #include <Eigen/Core>
 #include <algorithm>
+#include <functional>
 
-#include <dfrot/backend/cpu/dequantize.hpp>
-#include <dfrot/backend/cpu/pack.hpp>
 #include <dfrot/backend/cpu/policy.hpp>
-#include <dfrot/backend/cpu/quantize.hpp>
 #include <dfrot/core/ceil_div.hpp>
-#include <dfrot/quantize/dequantize.hpp>
-#include <dfrot/quantize/quantize.hpp>
-#include <dfrot/quantize/scheme.hpp>
 #include <dfrot/transform/rms_norm.hpp>
 
 #include "attention.hpp"
@@ -27,6 +22,12 @@ void add_bias(std::vector<float> const& bias, matrix_view<float> rows) {
   for (std::size_t i = 0; !bias.empty() && i < rows.rows; ++i) {
     std::transform(rows.row(i), rows.row(i) + rows.columns, bias.data(), rows.row(i),
                    [](float x, float b) { return x + b; });
+  }
+}
+
+void apply_gain(std::vector<float> const& gain, matrix_view<float> rows) {
+  for (std::size_t i = 0; !gain.empty() && i < rows.rows; ++i) {
+    std::transform(rows.row(i), rows.row(i) + rows.columns, gain.data(), rows.row(i), std::multiplies<>());
   }
 }
 
@@ -145,6 +146,9 @@ model_run::layer_input model_run::enter(std::size_t layer, layer_weights const& 
   auto const place = static_cast<std::size_t>(reader);
   site const where = site_of(reader);
   look(layer, where, first, rows);
+  if (where == site::attention || where == site::mlp) {
+    apply_gain(where == site::mlp ? weights.mlp_gain : weights.attention_gain, rows);
+  }
   layer_input input{rows, {}};
   if (options_.rounding.rounds(where, layer)) {
     input.spare(options_.rounding, layer, where, first);
@@ -212,35 +216,22 @@ void model_run::finish(std::size_t layer, layer_weights const& weights, heads& f
 }
 
 void round_weights(int threads, simulation const& how, std::size_t layer, layer_weights& weights) {
-  if (how.weights.bits == 16) {
-    return;
-  }
   auto const all = weights_by_site(weights);
   for (std::size_t k = 0; k < all.size(); ++k) {
     matrix<float>& w = *all[k].values;
-    if (!how.rounds(all[k].where, layer)) {
+    bool const is_packed = weights.packed[k].has_value();
+    if (how.weights.bits == 16 || is_packed || !how.rounds(all[k].where, layer)) {
       continue;
     }
-    bool const as_codes = how.weights.bits == 4;
-    int4_scheme const scheme = int4_of(how.weights);
-    matrix<std::uint8_t> codes(as_codes ? w.rows() : 0, packed_columns(w.columns()));
-    matrix<float> scales(as_codes ? w.rows() : 0, group_count(scheme, w.columns()));
+    if (how.weights.bits == 4) {
+      weights.packed[k] = round_to_nearest(threads, how.weights, w.view());
+      weights.packed[k]->values(threads, w.view());
+      continue;
+    }
     for_each_block(threads, ceil_div(w.rows(), outputs_at_once), [&](std::size_t block) {
       std::size_t const first = block * outputs_at_once;
-      std::size_t const count = std::min(outputs_at_once, w.rows() - first);
-      auto const rows = w.view().row_block(first, count);
-      if (!as_codes) {
-        return round_rows(how.weights, rows);
-      }
-      quantized_rows<std::uint8_t, float> const out{
-          codes.view().row_block(first, count), scales.view().row_block(first, count), {}};
-      quantize(cpu::policy{1}, scheme, matrix_view<float const>(rows), out);
-      dequantize(cpu::policy{1}, scheme, out.as_const(), rows);
+      round_rows(how.weights, w.view().row_block(first, std::min(outputs_at_once, w.rows() - first)));
     });
-    if (as_codes) {
-      weights.codes[k].emplace(threads, how.product, std::as_const(codes).view(), std::move(scales), w.columns(),
-                               how.weights.group);
-    }
   }
 }
 
@@ -250,6 +241,9 @@ matrix<float> run_model(model_source const& source, batch const& tokens, model_r
   for (std::size_t layer = 0; layer < source.config().layers; ++layer) {
     layer_weights weights = load_layer(options.threads, source, layer, rotation);
     round_weights(options.threads, options.rounding, layer, weights);
+    if (options.rounding.activations.bits == 4) {
+      prepare_codes(options.threads, options.rounding.product, weights);
+    }
     run.run_layer(layer, weights);
     if (options.layer_done) {
       options.layer_done(layer + 1);

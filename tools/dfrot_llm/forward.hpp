@@ -70,7 +70,8 @@ class model_run {
 [[nodiscard]] matrix<float> run_model(model_source const& source, batch const& tokens, model_rotation const& rotation,
                                       forward_options const& options);
 
-/// Rounds the weights of a layer to nearest, where the simulation says so; of those of 4 bits, it leaves the codes.
+/// Rounds the weights of a layer to nearest, where the simulation says so; of those of 4 bits, it leaves the codes. Weights that are
+/// stored in 4 bits stay as they are.
 void round_weights(int threads, simulation const& how, std::size_t layer, layer_weights& weights);
 
 }  // namespace dfrot::program

@@ -7,6 +7,7 @@
 #include <dfrot/io/gguf.hpp>
 #include <dfrot/io/io_error.hpp>
 
+#include "gguf_layout.hpp"
 #include "model_source.hpp"
 
 namespace dfrot::program {
@@ -103,45 +104,6 @@ model_config read_config(gguf_file const& file) {
   return config;
 }
 
-std::string tensor_name(tensor_id id) {
-  std::string const layer = message("blk.", id.layer, ".");
-  switch (id.role) {
-    case tensor_role::embedding:
-      return "token_embd.weight";
-    case tensor_role::attention_gain:
-      return layer + "attn_norm.weight";
-    case tensor_role::q:
-      return layer + "attn_q.weight";
-    case tensor_role::k:
-      return layer + "attn_k.weight";
-    case tensor_role::v:
-      return layer + "attn_v.weight";
-    case tensor_role::o:
-      return layer + "attn_output.weight";
-    case tensor_role::q_bias:
-      return layer + "attn_q.bias";
-    case tensor_role::k_bias:
-      return layer + "attn_k.bias";
-    case tensor_role::v_bias:
-      return layer + "attn_v.bias";
-    case tensor_role::o_bias:
-      return layer + "attn_output.bias";
-    case tensor_role::mlp_gain:
-      return layer + "ffn_norm.weight";
-    case tensor_role::gate:
-      return layer + "ffn_gate.weight";
-    case tensor_role::up:
-      return layer + "ffn_up.weight";
-    case tensor_role::down:
-      return layer + "ffn_down.weight";
-    case tensor_role::final_gain:
-      return "output_norm.weight";
-    case tensor_role::head:
-      break;
-  }
-  return "output.weight";
-}
-
 class gguf_source : public model_source {
  public:
   explicit gguf_source(std::filesystem::path const& path) : file_(path) {
@@ -158,7 +120,7 @@ class gguf_source : public model_source {
       throw io_error(message(file_.name(), ": the tensor ", tensor.name, " is ", tensor.rows(), " x ", tensor.columns(),
                              ", but the sizes of the model say ", wanted.rows, " x ", wanted.columns));
     }
-    if (turns_neighbours(id.role)) {
+    if (turns_neighbours(config_, id.role)) {
       read_heads(tensor, id.role, first, block);
     } else {
       file_.read_rows(tensor, first, block);
@@ -168,33 +130,20 @@ class gguf_source : public model_source {
  private:
   [[nodiscard]] std::string name_in_file(tensor_id id) const {
     bool const as_embedding = id.role == tensor_role::head && config_.tied;
-    return tensor_name(as_embedding ? tensor_id{tensor_role::embedding, 0} : id);
-  }
-
-  /// Files of "llama" keep q and k for rotary positions that turn neighbours, 2 j and 2 j + 1, where channels j and j + d / 2 of a
-  /// head belong together; those of "qwen2" do not.
-  [[nodiscard]] bool turns_neighbours(tensor_role role) const {
-    return config_.kind == architecture::llama && (role == tensor_role::q || role == tensor_role::k ||
-                                                   role == tensor_role::q_bias || role == tensor_role::k_bias);
-  }
-
-  [[nodiscard]] std::size_t place_in_file(std::size_t channel) const {
-    std::size_t const in_head = channel % config_.head_dim;
-    std::size_t const half = config_.head_dim / 2;
-    return channel - in_head + 2 * (in_head % half) + in_head / half;
+    return gguf_tensor_name(as_embedding ? tensor_id{tensor_role::embedding, 0} : id);
   }
 
   void read_heads(gguf_tensor const& tensor, tensor_role role, std::size_t first, matrix_view<float> block) const {
     if (role == tensor_role::q || role == tensor_role::k) {
       for (std::size_t i = 0; i < block.rows; ++i) {
-        file_.read_rows(tensor, place_in_file(first + i), block.row_block(i, 1));
+        file_.read_rows(tensor, row_in_gguf(config_, first + i), block.row_block(i, 1));
       }
       return;
     }
     matrix<float> stored(1, block.columns);
     file_.read_rows(tensor, first, stored.view());
     for (std::size_t j = 0; j < block.columns; ++j) {
-      block(0, j) = stored(0, place_in_file(j));
+      block(0, j) = stored(0, row_in_gguf(config_, j));
     }
   }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 
 #include "batch.hpp"
 #include "forward.hpp"
@@ -12,8 +13,7 @@ namespace dfrot::program {
 
 /// Rounds a model's weights by GPTQ, layer after layer. Calibration tokens go along: what a layer reads is what the layers before it,
 /// rounded already, make of them; within a layer, it is what the exact weights make of them. Activations are exact.
-/// The scale of a row, or of a group, is the one of 41 clip ratios between 1 and 0.5 with the least error, each column weighted by the
-/// mean square of its activations.
+/// Scales: see round_by_gptq().
 /// Memory: twice hidden floats for each calibration token and, while a layer works, hidden of the three norms' width and the MLP's for
 /// its inputs; a Gram matrix and its factor.
 /// Determinism: bitwise for any number of threads.
@@ -24,7 +24,12 @@ class gptq_weights {
 
   /// Rounds the weights of the next layer in place, where the simulation says so: to 4 bits, in groups of how.weights.group.
   /// Throws: std::invalid_argument where activations or weights overflow.
-  void round(simulation const& how, std::size_t layer, layer_weights& weights);
+  /// @param step called with 0 … 6 before a weight
+  void round(simulation const& how, std::size_t layer, layer_weights& weights,
+             std::function<void(std::size_t)> const& step = {});
+
+  /// The next layer is rounded already.
+  void pass(std::size_t layer, layer_weights const& weights);
 
  private:
   int threads_;

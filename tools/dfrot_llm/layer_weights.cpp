@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <dfrot/backend/cpu/policy.hpp>
+#include <dfrot/core/expects.hpp>
 #include <dfrot/transform/norm_fusion.hpp>
 
 namespace dfrot::program {
@@ -72,18 +73,72 @@ run_hadamard const* pointer(std::optional<run_hadamard> const& rotation) { retur
 
 }  // namespace
 
-model_rotation::model_rotation(model_config const& config, residual_rotation stream, bool with_online)
-    : residual(std::move(stream)), online(with_online && residual.rotates()) {
-  if (residual.rotates()) {
+model_rotation::model_rotation(model_config const& config, residual_rotation stream, std::size_t mlp_block)
+    : residual(std::move(stream)), online(residual.rotates() || config.stored.turns_heads) {
+  expects(!config.stored.quantized || (!residual.rotates() && mlp_block == config.stored.mlp_block),
+          "the model is quantized, and its codes hold their rotations: no other can be folded into them; name the "
+          "rotation none, and the model before it was quantized for everything else");
+  if (online) {
     queries.emplace(config.q_rows(), config.head_dim);
     keys.emplace(config.kv_rows(), config.head_dim);
   }
-  if (online) {
+  if (mlp_block != 0) {
+    mlp.emplace(config.intermediate, mlp_block);
+  }
+}
+
+model_rotation::model_rotation(model_config const& config, residual_rotation stream, bool with_online)
+    : model_rotation(config, std::move(stream), config.stored.mlp_block) {
+  expects(with_online || !config.stored.quantized,
+          "the model is quantized: export the one that it was made of, or give the folder to a program as it is");
+  online = online && with_online;
+  if (online && !config.stored.quantized) {
     mlp.emplace(config.intermediate, config.intermediate);
   }
 }
 
+void prepare_codes(int threads, code_product way, layer_weights& weights) {
+  for (std::size_t k = 0; k < weights.packed.size(); ++k) {
+    if (auto const& packed = weights.packed[k]) {
+      weights.codes[k].emplace(threads, way, packed->codes.view(), packed->scales, packed->inputs, packed->group);
+    }
+  }
+}
+
+namespace {
+
+/// The layer of a model whose weights are stored in 4 bits.
+layer_weights load_packed_layer(int threads, model_source const& source, std::size_t layer) {
+  constexpr tensor_role roles[] = {tensor_role::q,    tensor_role::k,  tensor_role::v,   tensor_role::o,
+                                   tensor_role::gate, tensor_role::up, tensor_role::down};
+  auto const gain_unless_ones = [&](tensor_role role) {
+    std::vector<float> gain = source.read_row({role, layer});
+    bool const ones = std::all_of(gain.begin(), gain.end(), [](float one) { return one == 1; });
+    return ones ? std::vector<float>() : gain;
+  };
+  layer_weights result;
+  auto const all = weights_by_site(result);
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    result.packed[k] = source.packed({roles[k], layer});
+    packed_weight const& packed = *result.packed[k];
+    *all[k].values = matrix<float>(packed.codes.rows(), packed.inputs);
+    packed.values(threads, all[k].values->view());
+  }
+  result.q_bias = source.read_row({tensor_role::q_bias, layer});
+  result.k_bias = source.read_row({tensor_role::k_bias, layer});
+  result.v_bias = source.read_row({tensor_role::v_bias, layer});
+  result.o_bias = source.read_row({tensor_role::o_bias, layer});
+  result.attention_gain = gain_unless_ones(tensor_role::attention_gain);
+  result.mlp_gain = gain_unless_ones(tensor_role::mlp_gain);
+  return result;
+}
+
+}  // namespace
+
 layer_weights load_layer(int threads, model_source const& source, std::size_t layer, model_rotation const& rotation) {
+  if (source.config().stored.quantized) {
+    return load_packed_layer(threads, source, layer);
+  }
   layer_reader const read{threads, source, layer, rotation};
   layer_weights result;
   std::vector<float> const attention_gain = read.row(tensor_role::attention_gain);

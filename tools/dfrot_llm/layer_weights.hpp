@@ -10,6 +10,7 @@
 
 #include "code_products.hpp"
 #include "model_source.hpp"
+#include "packed_weight.hpp"
 #include "residual_rotation.hpp"
 #include "simulation.hpp"
 
@@ -20,17 +21,22 @@ namespace dfrot::program {
 struct model_rotation {
   /// @param residual R1; one that does not rotate leaves heads and MLP alone, too
   /// @param with_online false: only what is folded into weights, R1 and R2
-  /// Throws: std::invalid_argument where a head or the MLP has a width without a Hadamard matrix.
+  /// A quantized model's weights hold all rotations: it runs with what its folder says, and takes no other.
+  /// Throws: std::invalid_argument where a head or the MLP has a width without a Hadamard matrix, and for a rotation of a quantized
+  /// model.
   model_rotation(model_config const& config, residual_rotation residual, bool with_online = true);
+  /// @param mlp_block channels of a Hadamard matrix before down, whose inverse is folded into it; 0: none
+  model_rotation(model_config const& config, residual_rotation residual, std::size_t mlp_block);
 
   residual_rotation residual;
-  bool online;                          ///< whether there are R3 and R4
+  bool online = false;                  ///< whether there is R3
   std::optional<run_hadamard> queries;  ///< R2 and R3 of all heads in a row; none: unrotated
   std::optional<run_hadamard> keys;
   std::optional<run_hadamard> mlp;  ///< R4
 };
 
-/// The weights of a layer, with gains and rotations folded in: its norms have no gain.
+/// The weights of a layer, with gains and rotations folded in: its norms have no gain. (Weights that are stored in 4 bits have
+/// nothing folded in: where their norms have gains, these are here.)
 struct layer_weights {
   matrix<float> q;
   matrix<float> k;
@@ -43,7 +49,10 @@ struct layer_weights {
   std::vector<float> k_bias;
   std::vector<float> v_bias;
   std::vector<float> o_bias;
-  std::array<std::optional<weight_codes>, 7> codes;  ///< of those rounded to 4 bits, in the order of weight_name
+  std::vector<float> attention_gain;  // empty: ones
+  std::vector<float> mlp_gain;
+  std::array<std::optional<packed_weight>, 7> packed;  ///< of those in 4 bits, in the order of weight_name
+  std::array<std::optional<weight_codes>, 7> codes;    ///< the same as products read them: see prepare_codes()
 };
 
 /// A weight's place among the seven.
@@ -66,8 +75,11 @@ struct weight_at_site {
            {site::down, &of.down}}};
 }
 
+/// Prepares the products of weights in 4 bits with inputs in 4 bits.
+void prepare_codes(int threads, code_product way, layer_weights& weights);
+
 /// Reads a layer and folds: gains into what reads the norm's output, R1 into inputs and outputs, R2 into v and o, the inverse of R4
-/// into down. All products in double, rounded once.
+/// into down. All products in double, rounded once. A quantized model's weights are read as they are, with their codes.
 /// Throws: io_error as model_source; std::invalid_argument for a gain that is not finite.
 [[nodiscard]] layer_weights load_layer(int threads, model_source const& source, std::size_t layer,
                                        model_rotation const& rotation);

@@ -23,6 +23,7 @@
 #include "options.hpp"
 #include "perplexity_command.hpp"
 #include "perplexity_report.hpp"
+#include "quantize_command.hpp"
 #include "refine_command.hpp"
 #include "support/interrupt.hpp"
 #include "support/standard_output.hpp"
@@ -126,6 +127,11 @@ int carry_out(refine_request const& chosen) {
   }
   write_standard_output(refine_table(chosen, *found));
   return found->stopped() ? by_signal + interrupting_signal() : int{done};
+}
+int carry_out(quantize_options const& chosen) {
+  watch_for_interrupt();
+  write_standard_output(quantize_model(chosen));
+  return interrupting_signal() != 0 ? by_signal + interrupting_signal() : int{done};
 }
 int carry_out(int exit_code) { return exit_code; }
 

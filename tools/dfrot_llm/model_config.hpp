@@ -13,6 +13,13 @@ enum class architecture : std::uint8_t {
   qwen2   ///< the same with biases of q, k and v
 };
 
+/// What a quantized folder says of its weights: they are in 4 bits, and hold rotations that a run has to undo.
+struct stored_rotations {
+  bool quantized = false;
+  bool turns_heads = false;   ///< whether queries and keys are turned by a Hadamard matrix each head (R3)
+  std::size_t mlp_block = 0;  ///< channels of the Hadamard matrices before down (R4); 0: none
+};
+
 /// The sizes of a model, as its file says them.
 struct model_config {
   architecture kind = architecture::llama;
@@ -28,6 +35,7 @@ struct model_config {
   std::vector<double> rope_divisors;  ///< of the frequencies, head_dim / 2 of them; empty: ones
   std::size_t context = 0;            ///< tokens that the model attends to at most; 0: not known
   bool tied = false;                  ///< the embedding is the head
+  stored_rotations stored;
 
   [[nodiscard]] std::size_t q_rows() const { return heads * head_dim; }
   [[nodiscard]] std::size_t kv_rows() const { return kv_heads * head_dim; }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include <dfrot/core/view.hpp>
 
 #include "model_config.hpp"
+#include "packed_weight.hpp"
 
 namespace dfrot::program {
 
@@ -59,6 +61,9 @@ class model_source {
   /// Fills a block with rows first, first + 1, ... May be called by several threads.
   /// Throws: io_error where the tensor is missing, has another shape than the configuration says, or cannot be read.
   virtual void read(tensor_id id, std::size_t first, matrix_view<float> block) const = 0;
+
+  /// A weight that is stored in 4 bits; none where it is not.   Throws: as read(), and for codes or scales that make no sense.
+  [[nodiscard]] virtual std::optional<packed_weight> packed(tensor_id /*id*/) const { return std::nullopt; }
 
   /// A whole tensor, and a row (gain, bias); that of a missing bias is empty. Throws: as read(), and for NaN or infinity.
   [[nodiscard]] matrix<float> read_all(tensor_id id) const;

@@ -34,7 +34,9 @@ constexpr char const* examples =
     "interrupted\n"
     "      goes on where the same line is given again\n"
     "  dfrot-llm export model.gguf --rotation R.npy --output rotated\n"
-    "      the same model, rotated, as a Hugging Face folder\n"
+    "      the same model, rotated, as a Hugging Face folder (--output rotated.gguf: a GGUF file)\n"
+    "  dfrot-llm quantize model.gguf --text wiki.txt --bos 1 --weights gptq --output w4\n"
+    "      the same with weights in 4 bits, for programs that read compressed-tensors\n"
     "  dfrot-llm perplexity model.gguf --text wiki.txt --sequences 8 --bos 1 --schemes 16-16-16,16-4-16\n"
     "      the model as it is, and with activations in 4 bits, unrotated and under a randomized Hadamard\n"
     "  dfrot-llm perplexity model.gguf --ids ids.npy --bos 1 --sequences 8 --schemes 4-4-4 \\\n"
@@ -46,23 +48,8 @@ constexpr char const* examples =
 
 void add_input(CLI::App& app, text_request& chosen, raw_texts& texts, std::string const& which) {
   std::string const group = "Input";
-  app.add_option("MODEL", texts.model, "A GGUF file, or a folder of config.json and safetensors")->required();
-  auto* const text = app.add_option("--text", texts.text, "Text, UTF-8")->type_name("FILE")->group(group);
-  app.add_option("--ids", texts.ids, "Token ids instead of a text, one dimension, int32 or int64")
-      ->type_name("IDS.npy")
-      ->excludes(text)
-      ->group(group);
+  add_text(app, chosen, texts);
   add_integer(app, "--sequences", chosen.sequences.count, std::size_t{0}, std::size_t{1} << 24U, which)
-      ->capture_default_str()
-      ->group(group);
-  add_integer(app, "--context", chosen.sequences.context, std::size_t{2}, std::size_t{1} << 24U, "Tokens of a sequence")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--bos", texts.bos, "The token that every sequence begins with")
-      ->capture_default_str()
-      ->type_name("ID|none")
-      ->group(group);
-  add_integer(app, "--threads", chosen.threads, 1, 4096, "Threads; the result does not depend on them")
       ->capture_default_str()
       ->group(group);
 }
@@ -89,31 +76,6 @@ void add_activations(CLI::App& app, raw_texts& texts) {
       ->capture_default_str()
       ->type_name("residual|attention|output|mlp|down,...")
       ->group("Output");
-}
-
-void add_export(CLI::App& app, export_options& chosen, raw_texts& texts) {
-  app.add_option("MODEL", texts.model, "A GGUF file, or a folder of config.json and safetensors")->required();
-  app.add_option("-o,--output", texts.output, "Folder that model.safetensors and config.json go to")
-      ->type_name("FOLDER")
-      ->required();
-  app.add_option(
-         "--rotation", chosen.rotation,
-         "The rotation of the residual stream. With one, values of heads are rotated by\nHadamard matrices, too. "
-         "PATH: an .npy of dfrot-refine, channels x channels")
-      ->capture_default_str()
-      ->type_name("none|orthogonal|hadamard|PATH");
-  add_integer(app, "--seed", chosen.seed, std::uint64_t{0}, std::numeric_limits<std::uint64_t>::max(),
-              "Seed of a random rotation")
-      ->capture_default_str();
-  app.add_option("--type", texts.type, "The numbers that are written")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"float32", "float16", "bfloat16"}).description(""))
-      ->type_name("float32|float16|bfloat16");
-  add_integer(app, "--file-size", chosen.most_bytes, std::uint64_t{1} << 20U, std::uint64_t{1} << 50U,
-              "Bytes of a file, at most; a larger model is several")
-      ->capture_default_str();
-  add_integer(app, "--threads", chosen.threads, 1, 4096, "Threads; the result does not depend on them")
-      ->capture_default_str();
 }
 
 void add_output(CLI::App& app, raw_texts& texts) {
@@ -153,14 +115,43 @@ void check_output(refine_request const& chosen) {
   }
 }
 
-void interpret_texts(CLI::App const& app, raw_texts const& texts, text_request& chosen) {
+CLI::App& add_command(CLI::App& app, std::string const& name, std::string const& description_of_it) {
+  CLI::App& added = *app.add_subcommand(name, description_of_it);
+  added.get_formatter()->column_width(42);
+  added.set_help_flag("-h,--help", "Print this help and exit");
+  return added;
+}
+
+}  // namespace
+
+void add_text(CLI::App& app, text_request& chosen, raw_texts& texts) {
+  std::string const group = "Input";
+  app.add_option("MODEL", texts.model, "A GGUF file, or a folder of config.json and safetensors")->required();
+  auto* const text = app.add_option("--text", texts.text, "Text, UTF-8")->type_name("FILE")->group(group);
+  app.add_option("--ids", texts.ids, "Token ids instead of a text, one dimension, int32 or int64")
+      ->type_name("IDS.npy")
+      ->excludes(text)
+      ->group(group);
+  add_integer(app, "--context", chosen.sequences.context, std::size_t{2}, std::size_t{1} << 24U, "Tokens of a sequence")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--bos", texts.bos, "The token that every sequence begins with")
+      ->capture_default_str()
+      ->type_name("ID|none")
+      ->group(group);
+  add_integer(app, "--threads", chosen.threads, 1, 4096, "Threads; the result does not depend on them")
+      ->capture_default_str()
+      ->group(group);
+}
+
+void interpret_texts(CLI::App const& app, raw_texts const& texts, text_request& chosen, bool needed) {
   if (texts.model.empty()) {
     refuse("MODEL: the name is empty");
   }
   chosen.model = texts.model;
   chosen.text = path_of(app, "--text", texts.text);
   chosen.ids = path_of(app, "--ids", texts.ids);
-  if (!chosen.text && !chosen.ids) {
+  if (needed && !chosen.text && !chosen.ids) {
     refuse("a text is needed: --text FILE, or --ids IDS.npy");
   }
   auto const bos = parse_bos(texts.bos);
@@ -173,36 +164,6 @@ void interpret_texts(CLI::App const& app, raw_texts const& texts, text_request& 
   }
 }
 
-void interpret_export(CLI::App const& app, raw_texts const& texts, export_options& chosen) {
-  if (texts.model.empty()) {
-    refuse("MODEL: the name is empty");
-  }
-  chosen.model = texts.model;
-  chosen.folder = *path_of(app, "--output", texts.output);
-  if (same_file(chosen.folder, chosen.model)) {
-    refuse(message("--output names the model itself, which would be overwritten: ", chosen.folder.string()));
-  }
-  if (chosen.rotation == "short" || chosen.rotation == "refined") {
-    refuse(message("--rotation: ", chosen.rotation,
-                   " takes a text: calibrate, refine with dfrot-refine, and name the file that it writes"));
-  }
-  if (chosen.rotation.empty()) {
-    refuse("--rotation: the name is empty");
-  }
-  chosen.type = texts.type == "float32"   ? export_type::float32
-                : texts.type == "float16" ? export_type::float16
-                                          : export_type::bfloat16;
-}
-
-CLI::App& add_command(CLI::App& app, std::string const& name, std::string const& description_of_it) {
-  CLI::App& added = *app.add_subcommand(name, description_of_it);
-  added.get_formatter()->column_width(42);
-  added.set_help_flag("-h,--help", "Print this help and exit");
-  return added;
-}
-
-}  // namespace
-
 command parse_options(int argument_count, char** arguments) {
   inspect_options inspect;
   calibrate_options calibrate;
@@ -210,9 +171,11 @@ command parse_options(int argument_count, char** arguments) {
   export_options folded;
   refine_request refine;
   refine.sequences.count = 4;
+  quantize_options quantized;
   perplexity_options measure;
   raw_texts texts;  // of whichever command is named
-  inspect.threads = calibrate.threads = folded.threads = refine.threads = measure.threads = usable_processors();
+  inspect.threads = calibrate.threads = folded.threads = refine.threads = quantized.threads = measure.threads =
+      usable_processors();
   CLI::App app(description, "dfrot-llm");
   app.footer(examples);
   app.get_formatter()->column_width(42);
@@ -237,6 +200,9 @@ command parse_options(int argument_count, char** arguments) {
   add_input(refining, refine, texts, "Sequences from the end of the text");
   add_refine(refining, refine, texts);
   add_output(refining, texts);
+  CLI::App& quantizing =
+      add_command(app, "quantize", "A model with weights in 4 bits, as a folder in the layout of compressed-tensors");
+  add_quantize(quantizing, quantized, texts);
   CLI::App& measuring = add_command(app, "perplexity", "Perplexity, and KL to the exact model, by rotation and scheme");
   add_input(measuring, measure, texts, from_beginning);
   add_stride(measuring, measure);
@@ -269,6 +235,10 @@ command parse_options(int argument_count, char** arguments) {
       interpret_outputs(refining, texts, {}, refine);
       check_output(refine);
       return refine;
+    }
+    if (quantizing.parsed()) {
+      interpret_quantize(quantizing, texts, quantized);
+      return quantized;
     }
     interpret_texts(measuring, texts, measure);
     interpret_method(measuring, texts, measure);

@@ -12,6 +12,8 @@
 #include "bit_scheme.hpp"
 #include "calibration.hpp"
 #include "fit_settings.hpp"
+#include "quantization_document.hpp"
+#include "rotation_names.hpp"
 #include "simulation.hpp"
 #include "text_request.hpp"
 
@@ -22,6 +24,9 @@ enum exit_code : int { done = 0, failed = 1, wrong_usage = 2, bad_input = 3, by_
 
 /// How weights of 4 bits are found.
 enum class weight_method : std::uint8_t { nearest, gptq };
+[[nodiscard]] inline char const* name_of(weight_method method) {
+  return method == weight_method::gptq ? "gptq" : "rtn";
+}
 
 /// The command line of `dfrot-llm inspect`: what every command takes.
 struct inspect_options : text_request {};
@@ -56,23 +61,49 @@ struct perplexity_options : text_request {
   std::size_t position_block = 0;  ///< positions whose mean scores the report shows together; 0: none
 };
 
+/// What an exported model is: a Hugging Face folder, or a GGUF file.
+enum class export_format : std::uint8_t { folder, gguf };
+
 /// The numbers of an exported model.
 enum class export_type : std::uint8_t { float32, float16, bfloat16 };
 
 /// The command line of `dfrot-llm export`.
 struct export_options {
   std::filesystem::path model;
-  std::filesystem::path folder;
+  std::filesystem::path output;  ///< the folder, or the file
+  export_format format = export_format::folder;
   std::string rotation = "hadamard";  ///< or a file
   std::uint64_t seed = 0;
   export_type type = export_type::float16;
-  std::uint64_t most_bytes = 5'000'000'000;  ///< of a file
+  std::uint64_t most_bytes = 5'000'000'000;  ///< of a file in a folder
   int threads = 1;
 };
 
+/// Stands for the whole width of the MLP, until it is known.
+inline constexpr std::size_t whole_width = ~std::size_t{0};
+
+/// The command line of `dfrot-llm quantize`.
+struct quantize_options : text_request {
+  std::filesystem::path folder;
+  quantized_format format = quantized_format::compressed_tensors;
+  std::string rotation = "hadamard";  ///< or a file
+  std::size_t mlp_block = 0;          ///< channels of the Hadamard matrices before down; 0: none
+  weight_method weights = weight_method::nearest;
+  std::size_t weight_group = 0;  ///< input channels of a weight that share a scale; 0: all
+  export_type type = export_type::float16;
+  bit_scheme bits{4, 16, 16};
+  std::uint64_t seed = 0;
+  std::size_t gptq_sequences = 32;
+  std::size_t calibration_sequences = 4;
+  bool dry_run = false;
+
+  [[nodiscard]] bool fits_rotation() const { return is_fitted(rotation); }
+  [[nodiscard]] bool reads_text() const { return weights == weight_method::gptq || fits_rotation(); }
+};
+
 /// What is to be done; or, where there is nothing left to do, the exit code.
-using command =
-    std::variant<inspect_options, calibrate_options, export_options, refine_request, perplexity_options, int>;
+using command = std::variant<inspect_options, calibrate_options, export_options, refine_request, quantize_options,
+                             perplexity_options, int>;
 
 /// Reads the command line. Returns the options, or the exit code where there is nothing left to do (--help, --version, a mistake),
 /// after it has printed what the user should read.

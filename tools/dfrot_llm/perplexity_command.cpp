@@ -49,6 +49,9 @@ class measurement {
       throw io_error(message("--layers begins with ", chosen.where.first_layer, ", but the model has the layers 0 to ",
                              config.layers - 1));
     }
+    if (config.stored.quantized) {
+      check_stored();
+    }
     double const hidden = static_cast<double>(config.hidden);
     layer_work_ = 2 * hidden * static_cast<double>(config.q_rows() + config.kv_rows()) +
                   3 * hidden * static_cast<double>(config.intermediate);
@@ -69,6 +72,24 @@ class measurement {
   }
 
  private:
+  /// What cannot be asked of a quantized model.
+  void check_stored() const {
+    for (std::string const& name : chosen_.rotations) {
+      expects(name == "none",
+              "the model is quantized, and its codes hold their rotations: --rotations has to be none, not ", name);
+    }
+    for (bit_scheme const& bits : chosen_.schemes) {
+      expects(bits.weights != 8, "the model's weights are stored in 4 bits: --schemes ", name_of(bits),
+              " would need them in 8; quantize, or measure, the model that it was made of");
+    }
+    expects(chosen_.weights == weight_method::nearest && chosen_.weight_group == 0,
+            "the model's weights are stored in 4 bits: leave --weights and --group out");
+  }
+
+  [[nodiscard]] char const* name_of_weights() const {
+    return source_->config().stored.quantized ? "stored" : name_of(chosen_.weights);
+  }
+
   /// In products of a number and a weight for each token that is judged.
   void expect_work() {
     auto const runs = static_cast<double>(chosen_.rotations.size() * chosen_.schemes.size());
@@ -240,6 +261,9 @@ class measurement {
         } else {
           round_weights(chosen_.threads, how, layer, weights);
         }
+        if (bits == 4) {
+          prepare_codes(chosen_.threads, how.product, weights);
+        }
         for (scheme_run& run : runs) {
           if (run.bits.weights == bits) {
             auto const began = std::chrono::steady_clock::now();
@@ -269,7 +293,7 @@ class measurement {
     run.time += std::chrono::steady_clock::now() - began;
     perplexity_result result{name,
                              name_of(run.bits),
-                             chosen_.weights == weight_method::gptq ? "gptq" : "rtn",
+                             name_of_weights(),
                              name_of(chosen_.range),
                              summary.perplexity,
                              summary.perplexity_error,

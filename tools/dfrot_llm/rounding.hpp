@@ -15,12 +15,16 @@ enum class scale_range : std::uint8_t {
   searched       ///< the best of 17 clip ratios between 1 and 0.6, by squared error
 };
 
+/// What the scales of weights are rounded to before codes are made with them.
+enum class scale_number : std::uint8_t { float32, float16, bfloat16 };
+
 /// How rows are rounded.
 struct rounding {
   int bits = 16;  ///< 4, 8, or 16: left as they are
   bool symmetric = true;
   scale_range range = scale_range::largest;
-  std::size_t group = 0;  ///< columns that share a scale; 0: a row
+  std::size_t group = 0;                        ///< columns that share a scale; 0: a row
+  scale_number scales = scale_number::float32;  ///< of weights in 4 bits
 };
 
 /// The scheme of 4 bits, but for a signed range.   @pre how.bits == 4

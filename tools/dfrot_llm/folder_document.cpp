@@ -1,0 +1,91 @@
+#include "folder_document.hpp"
+
+#include <fstream>
+#include <iterator>
+#include <system_error>
+
+#include <dfrot/core/expects.hpp>
+#include <dfrot/io/io_error.hpp>
+#include <dfrot/io/strict_json.hpp>
+
+namespace dfrot::program {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+/// What config.json of a GGUF file's model would say.
+json config_of(model_source const& source) {
+  model_config const& config = source.config();
+  bool const is_llama = config.kind == architecture::llama;
+  if (!config.rope_divisors.empty()) {
+    throw io_error(
+        message(source.name(),
+                ": it scales rotary positions by a list of factors, which config.json has no word for: export "
+                "from the model's Hugging Face folder"));
+  }
+  json written = {{"architectures", {is_llama ? "LlamaForCausalLM" : "Qwen2ForCausalLM"}},
+                  {"model_type", is_llama ? "llama" : "qwen2"},
+                  {"vocab_size", config.vocabulary},
+                  {"hidden_size", config.hidden},
+                  {"intermediate_size", config.intermediate},
+                  {"num_hidden_layers", config.layers},
+                  {"num_attention_heads", config.heads},
+                  {"num_key_value_heads", config.kv_heads},
+                  {"head_dim", config.head_dim},
+                  {"hidden_act", "silu"},
+                  {"rms_norm_eps", config.norm_epsilon},
+                  {"rope_theta", config.rope_base}};
+  if (config.context != 0) {
+    written["max_position_embeddings"] = config.context;
+  }
+  if (is_llama) {
+    written["attention_bias"] = source.contains({tensor_role::q_bias, 0});
+  }
+  return written;
+}
+
+json config_in(std::filesystem::path const& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string const text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (!file) {
+    throw io_error(message("cannot read ", path.string()));
+  }
+  return parse_strictly<json>(text);
+}
+
+}  // namespace
+
+nlohmann::ordered_json config_document(model_source const& source, std::filesystem::path const& model) {
+  std::error_code error;
+  bool const is_folder = std::filesystem::is_directory(model, error);
+  json document = is_folder ? config_in(model / "config.json") : config_of(source);
+  document["tie_word_embeddings"] = false;
+  return document;
+}
+
+void copy_tokenizer(std::filesystem::path const& from, std::filesystem::path const& to) {
+  for (char const* const name :
+       {"tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json", "vocab.json",
+        "merges.txt", "added_tokens.json", "generation_config.json"}) {
+    std::error_code error;
+    if (std::filesystem::exists(from / name, error)) {
+      std::filesystem::copy_file(from / name, to / name, std::filesystem::copy_options::overwrite_existing, error);
+      if (error) {
+        throw io_error(message("cannot copy ", (from / name).string(), ": ", error.message()));
+      }
+    }
+  }
+}
+
+char const* name_of(export_type type) {
+  return type == export_type::float32 ? "float32" : type == export_type::float16 ? "float16" : "bfloat16";
+}
+
+safetensors_type stored_as(export_type type) {
+  return type == export_type::float32   ? safetensors_type::f32
+         : type == export_type::float16 ? safetensors_type::f16
+                                        : safetensors_type::bf16;
+}
+
+}  // namespace dfrot::program
