@@ -25,11 +25,19 @@ struct raw_texts {
   std::string layers = "all";
   std::string output;
   std::string type = "float16";
+  std::string code_range = "search";
+  std::size_t code_group = 32;
+  std::string down_hadamard = "none";
   std::string format;  // empty: as the output's name says
   std::vector<std::string> sites = {"attention", "mlp"};
   std::string report;
   std::string plot;
 };
+
+/// A model and its text: what every command takes, and what it means.   @param which of the text's sequences are taken, a sentence
+/// Throws: CLI::ValidationError.
+void add_input(CLI::App& app, text_request& chosen, raw_texts& texts, std::string const& which);
+void interpret_texts(CLI::App const& app, raw_texts const& texts, text_request& chosen);
 
 /// Sites by name.   @param known what may be named   @param option for the message   Throws: CLI::ValidationError.
 [[nodiscard]] std::set<site> interpret_sites(std::vector<std::string> const& names, std::vector<site> const& known,

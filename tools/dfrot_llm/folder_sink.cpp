@@ -1,16 +1,18 @@
 // An exported model as a Hugging Face folder: config.json beside safetensors.
 
-#include <cmath>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <dfrot/core/expects.hpp>
 #include <dfrot/io/atomic_file.hpp>
+#include <dfrot/io/gguf.hpp>
 #include <dfrot/io/io_error.hpp>
 #include <dfrot/io/safetensors_writer.hpp>
 #include <dfrot/io/strict_json.hpp>
@@ -35,7 +37,7 @@ safetensors_type stored_as(export_type type) {
 }
 
 /// What config.json of a GGUF file's model would say.
-json config_of(model_source const& source) {
+json config_of(std::filesystem::path const& file, model_source const& source) {
   model_config const& config = source.config();
   bool const is_llama = config.kind == architecture::llama;
   if (!config.rope_divisors.empty()) {
@@ -61,6 +63,13 @@ json config_of(model_source const& source) {
   }
   if (is_llama) {
     written["attention_bias"] = source.contains({tensor_role::q_bias, 0});
+  }
+  gguf_metadata const keys = gguf_file(file).metadata();
+  for (auto const& [name, key] :
+       {std::pair{"bos_token_id", "tokenizer.ggml.bos_token_id"}, {"eos_token_id", "tokenizer.ggml.eos_token_id"}}) {
+    if (auto const id = keys.find<std::uint32_t>(key)) {
+      written[name] = *id;
+    }
   }
   return written;
 }
@@ -93,7 +102,7 @@ class folder_sink : public model_sink {
   folder_sink(export_options const& chosen, model_source const& source)
       : chosen_(chosen),
         is_folder_(std::filesystem::is_directory(chosen.model)),
-        document_(is_folder_ ? config_in(chosen.model / "config.json") : config_of(source)),
+        document_(is_folder_ ? config_in(chosen.model / "config.json") : config_of(chosen.model, source)),
         out_(chosen.output / "model.safetensors", {{"format", "pt"}}, chosen.most_bytes) {
     document_["tie_word_embeddings"] = false;
     document_["torch_dtype"] = name_of(chosen.type);

@@ -40,6 +40,8 @@ constexpr char const* examples =
     "by\n"
     "SIGTERM, 129 by SIGHUP (what was measured so far is written; a second signal stops at once).\n";
 
+}  // namespace
+
 void add_input(CLI::App& app, text_request& chosen, raw_texts& texts, std::string const& which) {
   std::string const group = "Input";
   app.add_option("MODEL", texts.model, "A GGUF file, or a folder of config.json and safetensors")->required();
@@ -66,6 +68,8 @@ void add_input(CLI::App& app, text_request& chosen, raw_texts& texts, std::strin
       ->capture_default_str()
       ->group(group);
 }
+
+namespace {
 
 void add_activations(CLI::App& app, raw_texts& texts) {
   app.add_option("-o,--output", texts.output,
@@ -111,6 +115,8 @@ void interpret_outputs(CLI::App const& app, raw_texts const& texts, std::vector<
   }
 }
 
+}  // namespace
+
 void interpret_texts(CLI::App const& app, raw_texts const& texts, text_request& chosen) {
   if (texts.model.empty()) {
     refuse("MODEL: the name is empty");
@@ -131,6 +137,8 @@ void interpret_texts(CLI::App const& app, raw_texts const& texts, text_request& 
   }
 }
 
+namespace {
+
 CLI::App& add_command(CLI::App& app, std::string const& name, std::string const& description_of_it) {
   CLI::App& added = *app.add_subcommand(name, description_of_it);
   added.get_formatter()->column_width(42);
@@ -145,6 +153,7 @@ command parse_options(int argument_count, char** arguments) {
   calibrate_options calibrate;
   calibrate.sequences.count = 4;
   export_options folded;
+  folded.sequences.count = 32;
   perplexity_options measure;
   raw_texts texts;  // of whichever command is named
   inspect.threads = calibrate.threads = folded.threads = measure.threads = usable_processors();
