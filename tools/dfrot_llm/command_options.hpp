@@ -33,6 +33,8 @@ struct raw_texts {
   std::string format;  // empty: as the output's name says, or the first
   std::string scheme = "4-16-16";
   std::string down_hadamard;
+  std::string code_range = "search";
+  std::size_t code_group = 32;
   std::vector<std::string> sites = {"attention", "mlp"};
   std::string report;
   std::string plot;
@@ -41,6 +43,9 @@ struct raw_texts {
 /// Model and text, of all commands that read them.   Throws: CLI::ValidationError.   @param needed whether there has to be a text
 void add_text(CLI::App& app, text_request& chosen, raw_texts& texts);
 void interpret_texts(CLI::App const& app, raw_texts const& texts, text_request& chosen, bool needed = true);
+
+/// The same, and how many sequences.   @param which of the text's sequences are taken, a sentence
+void add_input(CLI::App& app, text_request& chosen, raw_texts& texts, std::string const& which);
 
 /// Sites by name.   @param known what may be named   @param option for the message   Throws: CLI::ValidationError.
 [[nodiscard]] std::set<site> interpret_sites(std::vector<std::string> const& names, std::vector<site> const& known,

@@ -1,18 +1,26 @@
 #include "export_command.hpp"
 
 #include <algorithm>
+#include <filesystem>
+#include <iterator>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <dfrot/core/expects.hpp>
+#include <dfrot/io/io_error.hpp>
 
+#include "batch.hpp"
+#include "forward.hpp"
+#include "gptq_weights.hpp"
 #include "interrupted.hpp"
 #include "layer_weights.hpp"
 #include "model_sink.hpp"
 #include "model_source.hpp"
 #include "progress.hpp"
 #include "rotations.hpp"
+#include "text_request.hpp"
 
 namespace dfrot::program {
 
@@ -20,19 +28,40 @@ namespace {
 
 constexpr std::size_t vocabulary_at_once = 1024;
 
+/// The weights of a layer, in the order of weight_name.
+constexpr tensor_role seven[] = {tensor_role::q,    tensor_role::k,  tensor_role::v,   tensor_role::o,
+                                 tensor_role::gate, tensor_role::up, tensor_role::down};
+
+/// What a file of another kind cannot say of a quantized one, it is not asked to.
+std::unique_ptr<model_source> open_exact(std::filesystem::path const& path) {
+  auto source = open_model(path);
+  if (source->config().stored.quantized) {
+    throw io_error(message(source->name(),
+                           ": its weights are in 4 bits already, with rotations that may have to be "
+                           "computed while it runs: export the model that it was made from"));
+  }
+  return source;
+}
+
 matrix_view<float const> row_of(std::vector<float> const& values) { return {values.data(), 1, values.size()}; }
 
 class exporter {
  public:
   explicit exporter(export_options const& chosen)
       : chosen_(chosen),
-        source_(open_model(chosen.model)),
+        source_(open_exact(chosen.model)),
         config_(source_->config()),
         rotation_(config_,
                   make_rotation({chosen.rotation, config_.hidden, chosen.seed, chosen.threads, {}, nullptr, {}}),
                   false),
         out_(chosen.format == export_format::gguf ? make_gguf_sink(chosen, *source_)
-                                                  : make_folder_sink(chosen, *source_)) {}
+                                                  : make_folder_sink(chosen, *source_)) {
+    if (chosen.weights == weight_method::gptq) {
+      calibration_.emplace(
+          calibration_of(chosen, chosen.sequences.count, *source_, ids_of(chosen), chosen.text_name()));
+      gptq_.emplace(chosen.threads, *source_, *calibration_, rotation_);
+    }
+  }
 
   void run() {
     std::vector<float> const gain = source_->read_row({tensor_role::final_gain, 0});
@@ -62,7 +91,7 @@ class exporter {
           out_->write(id, row_of(std::vector<float>(config_.hidden, 1.0F)));
           break;
         default:
-          out_->write(id, values_of(weights, id.role));
+          write_of(weights, id);
       }
     }
     out_->commit();
@@ -77,26 +106,35 @@ class exporter {
   layer_weights load(std::size_t layer) {
     step(message("layer ", layer + 1, " of ", config_.layers));
     layer_weights weights = load_layer(chosen_.threads, *source_, layer, rotation_);
+    if (chosen_.type == export_type::q4_0) {
+      simulation how;
+      how.weights = {4, true, chosen_.range, 32, scale_number::float16};
+      if (gptq_) {
+        gptq_->round(how, layer, weights);
+      } else {
+        round_weights(chosen_.threads, how, layer, weights);
+      }
+    }
     shown_.add(1);
     return weights;
   }
 
-  static matrix_view<float const> values_of(layer_weights const& weights, tensor_role role) {
+  void write_of(layer_weights& weights, tensor_id id) {
+    auto const* const found = std::find(std::begin(seven), std::end(seven), id.role);
+    if (found == std::end(seven)) {
+      out_->write(id, bias_of(weights, id.role));
+      return;
+    }
+    auto const place = static_cast<std::size_t>(found - std::begin(seven));
+    if (weights.packed[place]) {
+      out_->write(id, *weights.packed[place]);
+    } else {
+      out_->write(id, weights_by_site(weights)[place].values->view());
+    }
+  }
+
+  static matrix_view<float const> bias_of(layer_weights const& weights, tensor_role role) {
     switch (role) {
-      case tensor_role::q:
-        return weights.q.view();
-      case tensor_role::k:
-        return weights.k.view();
-      case tensor_role::v:
-        return weights.v.view();
-      case tensor_role::o:
-        return weights.o.view();
-      case tensor_role::gate:
-        return weights.gate.view();
-      case tensor_role::up:
-        return weights.up.view();
-      case tensor_role::down:
-        return weights.down.view();
       case tensor_role::q_bias:
         return row_of(weights.q_bias);
       case tensor_role::k_bias:
@@ -122,6 +160,8 @@ class exporter {
   std::unique_ptr<model_source> source_;
   model_config const& config_;
   model_rotation rotation_;
+  std::optional<batch> calibration_;
+  std::optional<gptq_weights> gptq_;
   std::unique_ptr<model_sink> out_;
   progress shown_;
 };

@@ -8,8 +8,36 @@
 
 namespace dfrot::program {
 
+namespace {
+
+/// What --type q4_0 takes.
+void add_codes(CLI::App& app, raw_texts& texts) {
+  std::string const group = "Weights in 4 bits (--type q4_0)";
+  app.add_option("--weights", texts.weights, "How they are found: rounded to nearest, or by GPTQ from a text")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"rtn", "gptq"}).description(""))
+      ->type_name("rtn|gptq")
+      ->group(group);
+  app.add_option("--range", texts.code_range,
+                 "Their scales: by the largest magnitude, by that with its sign, or the best clip\nratio of both")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"max", "signed", "search"}).description(""))
+      ->type_name("max|signed|search")
+      ->group(group);
+  add_integer(app, "--group", texts.code_group, std::size_t{0}, std::size_t{1} << 20U,
+              "Input channels of a weight that share a scale: Q4_0 has 32")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--down-hadamard", texts.down_hadamard,
+                 "A rotation before down that is computed while the model runs: no exported file\nsays one")
+      ->capture_default_str()
+      ->type_name("none")
+      ->group(group);
+}
+
+}  // namespace
+
 void add_export(CLI::App& app, export_options& chosen, raw_texts& texts) {
-  app.add_option("MODEL", texts.model, "A GGUF file, or a folder of config.json and safetensors")->required();
   app.add_option("-o,--output", texts.output, "Folder that model.safetensors and config.json go to, or FILE.gguf")
       ->type_name("FOLDER|FILE.gguf")
       ->required();
@@ -27,13 +55,13 @@ void add_export(CLI::App& app, export_options& chosen, raw_texts& texts) {
       ->capture_default_str();
   app.add_option("--type", texts.type, "The numbers that are written")
       ->capture_default_str()
-      ->check(CLI::IsMember({"float32", "float16", "bfloat16"}).description(""))
-      ->type_name("float32|float16|bfloat16");
+      ->check(CLI::IsMember({"float32", "float16", "bfloat16", "q4_0"}).description(""))
+      ->type_name("float32|float16|bfloat16|q4_0");
   add_integer(app, "--file-size", chosen.most_bytes, std::uint64_t{1} << 20U, std::uint64_t{1} << 50U,
               "Bytes of a file, at most; a larger model is several. Of a folder")
       ->capture_default_str();
-  add_integer(app, "--threads", chosen.threads, 1, 4096, "Threads; the result does not depend on them")
-      ->capture_default_str();
+  add_codes(app, texts);
+  add_input(app, chosen, texts, "Sequences from the end of the text that --weights gptq finds weights with");
 }
 
 namespace {
@@ -52,10 +80,41 @@ void interpret_format(CLI::App const& app, raw_texts const& texts, export_option
   chosen.format = is_gguf ? export_format::gguf : export_format::folder;
 }
 
+void interpret_codes(CLI::App const& app, raw_texts const& texts, export_options& chosen) {
+  bool const is_q4_0 = chosen.type == export_type::q4_0;
+  if (is_q4_0 && chosen.format != export_format::gguf) {
+    refuse("--type q4_0: a block of GGUF files, which a folder does not hold: --format gguf, or dfrot-llm quantize");
+  }
+  for (char const* const option : {"--weights", "--range", "--group"}) {
+    if (!is_q4_0 && app.count(option) != 0) {
+      refuse(message(option, ": only --type q4_0 rounds weights"));
+    }
+  }
+  if (texts.code_group != 32) {
+    refuse(message("--group: ", texts.code_group,
+                   "; Q4_0 has a scale for 32 channels, no other number: leave it out, or dfrot-llm quantize"));
+  }
+  chosen.range = texts.code_range == "max"      ? scale_range::largest
+                 : texts.code_range == "signed" ? scale_range::signed_range
+                                                : scale_range::searched_signed;
+  chosen.weights = texts.weights == "gptq" ? weight_method::gptq : weight_method::nearest;
+  if (chosen.weights == weight_method::gptq) {
+    interpret_texts(app, texts, chosen);
+    if (chosen.sequences.count == 0) {
+      refuse("--sequences: 0; GPTQ takes at least one");
+    }
+  } else if (app.count("--text") + app.count("--ids") != 0) {
+    refuse("a text is for --weights gptq");
+  }
+}
+
 }  // namespace
 
 export_type export_type_of(std::string const& name) {
-  return name == "float32" ? export_type::float32 : name == "float16" ? export_type::float16 : export_type::bfloat16;
+  return name == "float32"    ? export_type::float32
+         : name == "float16"  ? export_type::float16
+         : name == "bfloat16" ? export_type::bfloat16
+                              : export_type::q4_0;
 }
 
 void interpret_export(CLI::App const& app, raw_texts const& texts, export_options& chosen) {
@@ -74,8 +133,14 @@ void interpret_export(CLI::App const& app, raw_texts const& texts, export_option
   if (chosen.rotation.empty()) {
     refuse("--rotation: the name is empty");
   }
+  if (app.count("--down-hadamard") != 0 && texts.down_hadamard != "none") {
+    refuse(
+        "--down-hadamard: a rotation that is computed while the model runs cannot be said in these files: leave it out "
+        "(the residual stream's and the heads' are in the weights), or dfrot-llm quantize, whose folders can say it");
+  }
   chosen.type = export_type_of(texts.type);
   interpret_format(app, texts, chosen);
+  interpret_codes(app, texts, chosen);
 }
 
 }  // namespace dfrot::program

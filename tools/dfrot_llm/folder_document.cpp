@@ -1,10 +1,13 @@
 #include "folder_document.hpp"
 
+#include <cstdint>
 #include <fstream>
 #include <iterator>
 #include <system_error>
+#include <utility>
 
 #include <dfrot/core/expects.hpp>
+#include <dfrot/io/gguf.hpp>
 #include <dfrot/io/io_error.hpp>
 #include <dfrot/io/strict_json.hpp>
 
@@ -15,7 +18,7 @@ namespace {
 using json = nlohmann::ordered_json;
 
 /// What config.json of a GGUF file's model would say.
-json config_of(model_source const& source) {
+json config_of(std::filesystem::path const& file, model_source const& source) {
   model_config const& config = source.config();
   bool const is_llama = config.kind == architecture::llama;
   if (!config.rope_divisors.empty()) {
@@ -42,6 +45,13 @@ json config_of(model_source const& source) {
   if (is_llama) {
     written["attention_bias"] = source.contains({tensor_role::q_bias, 0});
   }
+  gguf_metadata const keys = gguf_file(file).metadata();
+  for (auto const& [name, key] :
+       {std::pair{"bos_token_id", "tokenizer.ggml.bos_token_id"}, {"eos_token_id", "tokenizer.ggml.eos_token_id"}}) {
+    if (auto const id = keys.find<std::uint32_t>(key)) {
+      written[name] = *id;
+    }
+  }
   return written;
 }
 
@@ -59,7 +69,7 @@ json config_in(std::filesystem::path const& path) {
 nlohmann::ordered_json config_document(model_source const& source, std::filesystem::path const& model) {
   std::error_code error;
   bool const is_folder = std::filesystem::is_directory(model, error);
-  json document = is_folder ? config_in(model / "config.json") : config_of(source);
+  json document = is_folder ? config_in(model / "config.json") : config_of(model, source);
   document["tie_word_embeddings"] = false;
   return document;
 }

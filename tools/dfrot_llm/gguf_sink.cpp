@@ -9,8 +9,10 @@
 
 #include <dfrot/core/expects.hpp>
 #include <dfrot/io/gguf.hpp>
+#include <dfrot/io/gguf_codes.hpp>
 #include <dfrot/io/gguf_writer.hpp>
 #include <dfrot/io/io_error.hpp>
+#include <dfrot/quantize/quantized_rows.hpp>
 
 #include "gguf_layout.hpp"
 #include "model_sink.hpp"
@@ -19,22 +21,34 @@ namespace dfrot::program {
 
 namespace {
 
-/// What an engine expects of a model, as the file of its numbers says it.
+/// How tensors of more than one row are stored.
 struct stored_types {
   ggml_type weights = ggml_type::f16;
+  ggml_type vocabulary = ggml_type::f16;
   std::uint32_t file_type = 1;  // ggml's number for a file whose weights are mostly so
 };
 
 stored_types types_of(export_type type) {
   switch (type) {
     case export_type::float32:
-      return {ggml_type::f32, 0};
+      return {ggml_type::f32, ggml_type::f32, 0};
     case export_type::float16:
-      return {ggml_type::f16, 1};
+      return {ggml_type::f16, ggml_type::f16, 1};
     case export_type::bfloat16:
-      return {ggml_type::bf16, 32};
+      return {ggml_type::bf16, ggml_type::bf16, 32};
+    case export_type::q4_0:
+      return {ggml_type::q4_0, ggml_type::f16, 2};
   }
   return {};
+}
+
+void expect_blocks(std::string const& file, tensor_id id, tensor_shape shape, ggml_type type) {
+  ggml_layout const layout = layout_of(type);
+  if (shape.columns % layout.block != 0) {
+    throw io_error(message(file, ": ", model_source::describe(id), " has rows of ", shape.columns, " values, and ",
+                           layout.name, " takes multiples of ", layout.block,
+                           ": choose --type float16, or dfrot-llm quantize"));
+  }
 }
 
 bool is_alike(std::vector<double> const& values) {
@@ -54,6 +68,9 @@ class key_list {
     }
     set("general.architecture", architecture_);
     set("general.file_type", types_of(chosen.type).file_type);
+    if (chosen.type == export_type::q4_0) {
+      set("general.quantization_version", std::uint32_t{2});  // of ggml's blocks
+    }
     set_sizes(source.name());
     set_positions(source.name());
   }
@@ -140,7 +157,11 @@ class gguf_sink : public model_sink {
       if (shape.rows == 1) {
         out_.add_tensor(gguf_tensor_name(id), ggml_type::f32, {shape.columns});
       } else {
-        out_.add_tensor(gguf_tensor_name(id), types_of(chosen.type).weights, {shape.rows, shape.columns});
+        bool const is_vocabulary = id.role == tensor_role::embedding || id.role == tensor_role::head;
+        stored_types const types = types_of(chosen.type);
+        expect_blocks(source.name(), id, shape, is_vocabulary ? types.vocabulary : types.weights);
+        out_.add_tensor(gguf_tensor_name(id), is_vocabulary ? types.vocabulary : types.weights,
+                        {shape.rows, shape.columns});
       }
     }
     if (has_factors) {
@@ -163,6 +184,15 @@ class gguf_sink : public model_sink {
       for (std::size_t i = 0; i < rows.rows; ++i) {
         out_.write_rows(name, rows.row_block(channel_in_gguf(config_, i), 1));
       }
+    }
+  }
+
+  /// The bytes are those of the codes and scales as they stand.
+  void write(tensor_id id, packed_weight const& weight) override {
+    quantized_rows<std::uint8_t const, float const> const q{weight.codes.view(), weight.scales.view(), {}};
+    bool const turns = turns_neighbours(config_, id.role);
+    for (std::size_t i = 0; i < q.codes.rows; ++i) {
+      write_gguf_codes(out_, gguf_tensor_name(id), q.row_block(turns ? channel_in_gguf(config_, i) : i, 1));
     }
   }
 

@@ -1,6 +1,12 @@
 #include "model_sink.hpp"
 
+#include <dfrot/core/expects.hpp>
+
 namespace dfrot::program {
+
+void model_sink::write(tensor_id id, packed_weight const& /*weight*/) {
+  reject(model_source::describe(id) + ": codes of 4 bits are not kept in this format");
+}
 
 std::vector<tensor_id> exported_tensors(model_source const& source) {
   std::vector<tensor_id> all = {{tensor_role::embedding, 0}};

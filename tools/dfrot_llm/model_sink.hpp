@@ -7,6 +7,7 @@
 
 #include "model_source.hpp"
 #include "options.hpp"
+#include "packed_weight.hpp"
 
 namespace dfrot::program {
 
@@ -22,6 +23,9 @@ class model_sink {
   /// The next rows of a tensor, in the order of model_source: of a weight as many as are at hand, or the whole of a gain or bias.
   /// Throws: io_error, or std::invalid_argument, for a value that the type cannot hold.
   virtual void write(tensor_id id, matrix_view<float const> rows) = 0;
+
+  /// A whole weight in 4 bits.   Throws: io_error; std::invalid_argument where the format does not keep such codes.
+  virtual void write(tensor_id id, packed_weight const& weight);
 
   /// Puts the files in place.   Throws: io_error.
   virtual void commit() = 0;

@@ -46,6 +46,8 @@ constexpr char const* examples =
     "by\n"
     "SIGTERM, 129 by SIGHUP (what was measured so far is written; a second signal stops at once).\n";
 
+}  // namespace
+
 void add_input(CLI::App& app, text_request& chosen, raw_texts& texts, std::string const& which) {
   std::string const group = "Input";
   add_text(app, chosen, texts);
@@ -53,6 +55,8 @@ void add_input(CLI::App& app, text_request& chosen, raw_texts& texts, std::strin
       ->capture_default_str()
       ->group(group);
 }
+
+namespace {
 
 /// Calibration sequences never overlap.
 void add_stride(CLI::App& app, text_request& chosen) {
@@ -169,6 +173,7 @@ command parse_options(int argument_count, char** arguments) {
   calibrate_options calibrate;
   calibrate.sequences.count = 4;
   export_options folded;
+  folded.sequences.count = 32;
   refine_request refine;
   refine.sequences.count = 4;
   quantize_options quantized;

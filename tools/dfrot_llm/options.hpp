@@ -65,18 +65,18 @@ struct perplexity_options : text_request {
 enum class export_format : std::uint8_t { folder, gguf };
 
 /// The numbers of an exported model.
-enum class export_type : std::uint8_t { float32, float16, bfloat16 };
+enum class export_type : std::uint8_t { float32, float16, bfloat16, q4_0 };
 
 /// The command line of `dfrot-llm export`.
-struct export_options {
-  std::filesystem::path model;
+struct export_options : text_request {
   std::filesystem::path output;  ///< the folder, or the file
   export_format format = export_format::folder;
   std::string rotation = "hadamard";  ///< or a file
   std::uint64_t seed = 0;
   export_type type = export_type::float16;
-  std::uint64_t most_bytes = 5'000'000'000;  ///< of a file in a folder
-  int threads = 1;
+  std::uint64_t most_bytes = 5'000'000'000;        ///< of a file in a folder
+  weight_method weights = weight_method::nearest;  ///< of 4 bits; only GPTQ takes a text
+  scale_range range = scale_range::searched_signed;
 };
 
 /// Stands for the whole width of the MLP, until it is known.

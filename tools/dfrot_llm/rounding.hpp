@@ -12,7 +12,10 @@ namespace dfrot::program {
 enum class scale_range : std::uint8_t {
   largest,       ///< the largest magnitude becomes the highest code (7)
   signed_range,  ///< the entry of the largest magnitude, with its sign, becomes the lowest code (-8)
-  searched       ///< the best of 17 clip ratios between 1 and 0.6, by squared error
+  searched,      ///< the best of 17 clip ratios between 1 and 0.6, by squared error
+  // Of weights with scales of half precision:
+  signed_or_largest,  ///< the better of the two
+  searched_signed     ///< the best of the clip ratios of both
 };
 
 /// What the scales of weights are rounded to before codes are made with them.

@@ -14,15 +14,28 @@
 
 namespace dfrot::program {
 
+namespace {
+
+/// The tokenizer of a model. What is wrong with its vocabulary is said of its file.
+tokenizer tokenizer_of(std::filesystem::path const& model) {
+  std::error_code error;
+  bool const is_folder = std::filesystem::is_directory(model, error);
+  std::string const name = (is_folder ? model / "tokenizer.json" : model).string();
+  try {
+    return tokenizer(is_folder ? read_tokenizer_json(name) : vocabulary_of(gguf_file(name).metadata()));
+  } catch (io_error const& wrong) {
+    std::string const said = wrong.what();
+    throw io_error(said.find(name) != std::string::npos ? said : message(name, ": ", said));
+  }
+}
+
+}  // namespace
+
 std::vector<std::int32_t> ids_of(text_request const& request) {
   if (request.ids) {
     return read_token_ids(*request.ids);
   }
-  std::error_code error;
-  vocabulary const words = std::filesystem::is_directory(request.model, error)
-                               ? read_tokenizer_json(request.model / "tokenizer.json")
-                               : vocabulary_of(gguf_file(request.model).metadata());
-  return tokenizer(words).encode(read_text(*request.text));
+  return tokenizer_of(request.model).encode(read_text(*request.text));
 }
 
 namespace {
