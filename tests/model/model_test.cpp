@@ -244,6 +244,9 @@ TEST_CASE("tokens that are spared are not rounded behind norms") {
     matrix<float> const spared = run(model, tokens, rotation, how);
     how.spared = sparing(3);
     matrix<float> const some = run(model, tokens, rotation, how);
+    how.product = code_product::integers;
+    CHECK(same_bytes(run(model, tokens, rotation, how), some));
+    how.product = code_product::floats;
     double worst = 0;
     double between = 0;
     for (std::size_t i = 0; i < unrounded.rows() * unrounded.columns(); ++i) {

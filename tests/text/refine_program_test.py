@@ -137,6 +137,8 @@ def check_usage(model, folder):
         check(done.returncode == status and word in done.stderr, f"{options}: {done.returncode}: {done.stderr}")
     done = run(*command(model, folder, "--output", folder / "ids.npy"))
     check(done.returncode == 2 and "ids.npy" in done.stderr, f"onto the ids: {done.returncode}: {done.stderr}")
+    done = run(*command(model, folder, "--output", folder / "new.npy", "--report", folder / "new.npy.checkpoint"))
+    check(done.returncode == 2 and "new.npy.checkpoint" in done.stderr, f"onto the checkpoint: {done.returncode}: {done.stderr}")
     check(sorted(path.name for path in folder.iterdir()) == before, "nothing is written")
 
 

@@ -113,8 +113,8 @@ void interpret_outputs(CLI::App const& app, raw_texts const& texts, std::vector<
 /// The same for the rotation that is written.
 void check_output(refine_request const& chosen) {
   for (auto const& path : {std::optional(chosen.model), chosen.text, chosen.ids, chosen.report, chosen.plot}) {
-    if (path && same_file(*path, chosen.output)) {
-      refuse(message("--output names a file that has another use here: ", chosen.output.string()));
+    if (path && (same_file(*path, chosen.output) || same_file(*path, chosen.checkpoint()))) {
+      refuse(message("--output names a file that has another use here, or whose checkpoint has: ", path->string()));
     }
   }
 }

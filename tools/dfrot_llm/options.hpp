@@ -43,6 +43,9 @@ struct refine_request : text_request {
   fit_settings fit;
   calibration_places places;
   bool dry_run = false;  ///< say what would be done, and what it takes
+
+  /// The file beside the output that the state is kept in.
+  [[nodiscard]] std::filesystem::path checkpoint() const { return output.string() + ".checkpoint"; }
 };
 
 /// The command line of `dfrot-llm perplexity`.

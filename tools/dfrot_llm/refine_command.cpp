@@ -197,8 +197,7 @@ std::optional<std::filesystem::path> checkpoint_beside(refine_request const& cho
   if (atomic_file::is_direct(chosen.output)) {
     return std::nullopt;
   }
-  std::filesystem::path beside = chosen.output;
-  return beside += ".checkpoint";
+  return chosen.checkpoint();
 }
 
 std::optional<refine_outcome> refine_model(refine_request const& chosen) {
