@@ -165,6 +165,30 @@ def check_codes(program, model, ids, folder):
     check(stored == plain, f"the program runs the numbers of the file: {stored}, {plain}")
 
 
+def check_gains(program, ids, folder):
+    """A folder of another program: its norms have gains, which stay before the codes."""
+    shutil.copytree(folder / "plain", folder / "others")
+    (folder / "turned").mkdir()
+    floats = read_file(folder / "floats" / "model.safetensors")
+    gains = {name: numpy.random.default_rng(8).uniform(0.2, 3, values.shape).astype(numpy.float16)
+             for name, values in floats.items() if "layers" in name and "layernorm" in name}
+    floats.update({name: values.astype(numpy.float32) for name, values in gains.items()})
+    write_file(folder / "turned" / "model.safetensors", floats)
+    shutil.copy(folder / "floats" / "config.json", folder / "turned")
+    for path in (folder / "others").glob("*.safetensors"):
+        tensors = read_file(path)
+        write_file(path, {name: gains.get(name, values) for name, values in tensors.items()})
+    config = json.loads((folder / "others" / "config.json").read_text(encoding="utf-8"))
+    del config["dfrot"]
+    config["quantization_config"]["quant_method"] = "compressed-tensors"
+    (folder / "others" / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    found, expected, without = (perplexities(program, folder / name, ids, folder, "16-16-16,16-4-4", "--rotations", "none")
+                                for name in ("others", "turned", "plain"))
+    check(abs(found[0] / expected[0] - 1) < 1e-4 and abs(without[0] / expected[0] - 1) > 1e-2, f"gains count: {found}, {expected}, {without}")
+    way = [perplexities(program, folder / "others", ids, folder, "4-4-4", "--rotations", "none", "--compute", each) for each in ("simulated", "codes")]
+    check(way[0] == way[1], f"codes behind gains: {way}")
+
+
 def check_engine_layout(program, model, folder):
     """What compressed-tensors says, with Hadamard matrices of 4 channels before down."""
     wrong = run(program, "quantize", model, "--down-hadamard", "full", "-o", folder / "refused")
@@ -257,6 +281,7 @@ def main(arguments):
         wrong = run(*command, model)
         check(wrong.returncode == 2 and "overwritten" in wrong.stderr, f"onto itself: {wrong.returncode}: {wrong.stderr}")
         check_codes(program, model, judged, folder)
+        check_gains(program, judged, folder)
         check_engine_layout(program, model, folder)
         check_malformed(program, judged, folder)
 

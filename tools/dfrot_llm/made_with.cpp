@@ -66,7 +66,7 @@ std::string hash_of(std::vector<std::int32_t> const& ids) {
 
 }  // namespace
 
-safetensors_metadata made_with(quantize_options const& chosen, model_source const& /*source*/, batch const* calibration,
+safetensors_metadata made_with(quantize_options const& chosen, batch const* calibration,
                                std::vector<std::int32_t> const& ids) {
   std::error_code error;
   bool const from_file = std::filesystem::is_regular_file(chosen.rotation, error);

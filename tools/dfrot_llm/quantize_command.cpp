@@ -80,7 +80,7 @@ class quantizer {
     make_folder(chosen_.folder);
     shown_.show("reading the model");
     quantized_shards shards(chosen_.folder, config_.layers + 1,
-                            made_with(chosen_, *source_, calibration_ ? &*calibration_ : nullptr, ids_));
+                            made_with(chosen_, calibration_ ? &*calibration_ : nullptr, ids_));
     shards.remove_leftovers();
     atomic_file::check_writable(chosen_.folder / "config.json");
     std::size_t const missing = shards.missing();
