@@ -114,6 +114,15 @@ def check_positions(on):
         check(all(abs(each / exact - 1) < 1e-5 for each in found), f"{name}: perplexities of {found}, not {exact}")
 
 
+    plain = gguf_reader(on.export(on.folder / "llama", "unscaled.gguf", "--type", "float32", "--rotation", "none"))
+    exact = on.perplexity(on.folder / "linear")
+    for key in ("scaling.factor", "scale_linear"):  # llama.cpp takes a factor without a type for a linear one
+        path = on.folder / "factor.gguf"
+        path.write_bytes(plain.with_keys(key_bytes(f"llama.rope.{key}", "f", 4.0)))
+        found = on.perplexity(path)
+        check(abs(found / exact - 1) < 1e-5, f"{key}: a perplexity of {found}, not {exact}")
+
+
 def check_keys_of_files(on):
     """What a GGUF file says of its model and tokenizer stays; what it says of its own numbers does not."""
     plain = on.export(on.folder / "llama", "plain.gguf", "--type", "float32", "--rotation", "none")
