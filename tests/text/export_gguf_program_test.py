@@ -104,9 +104,23 @@ def check_positions(on):
         file = gguf_reader(path)
         check(("rope_freqs.weight" in file.places) == (name == "llama3"), f"{name}: {sorted(file.places)}")
         check(file.keys.get("llama.rope.scaling.factor") == (4.0 if name == "linear" else None), f"{name}: {file.keys}")
+        together = write_folder(on.folder / f"{name}-5", weights(), config(rope_theta=None, dtype="float32",
+                                                                           rope_parameters=scaled | {"rope_theta": 10000.0}))
+        check(on.perplexity(together) == on.perplexity(model), f"{name}: another perplexity from rope_parameters")
+        settings = json.loads((on.export(together, f"{name}-5-out") / "config.json").read_text(encoding="utf-8"))
+        check((settings["dtype"], settings["rope_parameters"]["factor"]) == ("float16", scaled["factor"]), f"{name}: {settings}")
         twice = on.export(path, f"{name}-again.gguf", "--type", "float32", "--rotation", "none")  # a factor counts once
         found, exact = [on.perplexity(each) for each in (path, twice)], on.perplexity(model)
         check(all(abs(each / exact - 1) < 1e-5 for each in found), f"{name}: perplexities of {found}, not {exact}")
+
+
+    plain = gguf_reader(on.export(on.folder / "llama", "unscaled.gguf", "--type", "float32", "--rotation", "none"))
+    exact = on.perplexity(on.folder / "linear")
+    for key in ("scaling.factor", "scale_linear"):  # llama.cpp takes a factor without a type for a linear one
+        path = on.folder / "factor.gguf"
+        path.write_bytes(plain.with_keys(key_bytes(f"llama.rope.{key}", "f", 4.0)))
+        found = on.perplexity(path)
+        check(abs(found / exact - 1) < 1e-5, f"{key}: a perplexity of {found}, not {exact}")
 
 
 def check_keys_of_files(on):

@@ -207,7 +207,8 @@ def check_folders(on):
     for key, values in (("num_hidden_layers", (0, LAYERS + 1, 2**31, 2**64 - 1, -1, 2.5, "2", [2])), ("num_attention_heads", (0, 3, 2**63)),
                         ("num_key_value_heads", (0, 3)), ("hidden_size", (0, 32, 2**63, 1e300)), ("intermediate_size", (0, 2**63)),
                         ("vocab_size", (0, WORDS + 1, 2**63)), ("head_dim", (0, 7, 2**63)), ("rope_theta", (0, -1, "x")), ("rms_norm_eps", (-1,)),
-                        ("model_type", ("gpt9", 7, None)), ("hidden_act", ("gelu",)), ("rope_scaling", (7, {"rope_type": "yarn", "factor": 2}))):
+                        ("model_type", ("gpt9", 7, None)), ("hidden_act", ("gelu",)), ("rope_scaling", (7, {"rope_type": "yarn", "factor": 2})),
+                        ("rope_parameters", (7, {"rope_type": "yarn"}, {"rope_theta": 5.0}, {"rope_theta": "x"}, {"rope_type": "linear"}))):
         for value in values:
             refuse_settings(f"17: {key} {value}", json.dumps(settings | {key: value}))
     for what, text in (("no object", "[]"), ("empty", ""), ("nested deeply", '{"a":' * 100_000), ("a key twice", '{"a": 1, "a": 2}'), ("no UTF-8", b'{"\xff": 1}'),

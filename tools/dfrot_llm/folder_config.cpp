@@ -27,8 +27,26 @@ architecture kind_of(folder_config const& config) {
                          "\" is not known: llama, mistral and qwen2 are (LLaMA, Mistral, TinyLlama, SmolLM, Qwen2)"));
 }
 
-std::vector<double> divisors_of(folder_config const& from, model_config const& config) {
-  json const* const scaling = from.object("rope_scaling");
+/// What is said of rotary positions: Transformers 5 keeps base and scaling together, earlier ones each for itself.
+struct rope_settings {
+  explicit rope_settings(folder_config const& from) : together(from.object("rope_parameters")) {
+    std::optional<double> const alone = from.real(from.document(), "rope_theta");
+    std::optional<double> const inside = together == nullptr ? std::nullopt : from.real(*together, "rope_theta");
+    if (alone && inside && *alone != *inside) {
+      throw io_error(message(from.name(), ": \"rope_theta\" is ", *alone, ", and ", *inside,
+                             " in \"rope_parameters\": remove the one that is wrong"));
+    }
+    base = inside ? *inside : alone.value_or(10000);
+    scaling = together != nullptr ? together : from.object("rope_scaling");
+  }
+
+  json const* together;
+  json const* scaling = nullptr;
+  double base = 0;
+};
+
+std::vector<double> divisors_of(folder_config const& from, rope_settings const& rope, model_config const& config) {
+  json const* const scaling = rope.scaling;
   if (scaling == nullptr) {
     return {};
   }
@@ -43,7 +61,7 @@ std::vector<double> divisors_of(folder_config const& from, model_config const& c
     }
     return *value;
   };
-  if (type == "default") {
+  if (type == "default" || (type.empty() && rope.together != nullptr)) {
     return {};
   }
   if (type == "linear") {
@@ -91,7 +109,8 @@ model_config read_config(folder_config const& from) {
   config.kv_heads = from.size("num_key_value_heads").value_or(config.heads);
   config.head_dim = from.size("head_dim").value_or(config.heads == 0 ? 0 : config.hidden / config.heads);
   config.norm_epsilon = from.real(from.document(), "rms_norm_eps").value_or(1e-6);
-  config.rope_base = from.real(from.document(), "rope_theta").value_or(10000);
+  rope_settings const rope(from);
+  config.rope_base = rope.base;
   config.tied = from.flag("tie_word_embeddings", false);
   config.context = from.size("max_position_embeddings").value_or(0);
   bool const windows = config.kind == architecture::llama || from.flag("use_sliding_window", false);
@@ -107,7 +126,7 @@ model_config read_config(folder_config const& from) {
     throw io_error(message(from.name(), ": biases in the MLP are not known"));
   }
   if (config.heads != 0 && config.head_dim != 0) {
-    config.rope_divisors = divisors_of(from, config);
+    config.rope_divisors = divisors_of(from, rope, config);
   }
   check_config(config, from.name());
   return config;

@@ -22,6 +22,9 @@ class folder_sink : public model_sink {
         document_(config_document(source, chosen.model)),
         out_(chosen.output / "model.safetensors", {{"format", "pt"}}, chosen.most_bytes) {
     document_["torch_dtype"] = name_of(chosen.type);
+    if (document_.contains("dtype")) {  // its name since Transformers 5
+      document_["dtype"] = name_of(chosen.type);
+    }
     make_folder(chosen.output);
     atomic_file::check_writable(chosen.output / "config.json");
     for (tensor_id const id : exported_tensors(source)) {

@@ -1,19 +1,16 @@
 // An exported model as a GGUF file.
 
-#include <algorithm>
 #include <cstdint>
-#include <filesystem>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <dfrot/core/expects.hpp>
-#include <dfrot/io/gguf.hpp>
 #include <dfrot/io/gguf_codes.hpp>
 #include <dfrot/io/gguf_writer.hpp>
 #include <dfrot/io/io_error.hpp>
 #include <dfrot/quantize/quantized_rows.hpp>
 
+#include "gguf_keys.hpp"
 #include "gguf_layout.hpp"
 #include "model_sink.hpp"
 
@@ -51,104 +48,15 @@ void expect_blocks(std::string const& file, tensor_id id, tensor_shape shape, gg
   }
 }
 
-bool is_alike(std::vector<double> const& values) {
-  return std::all_of(values.begin(), values.end(), [&](double value) { return value == values.front(); });
-}
-
-/// The keys of a file: those of the source's own that stay true, above all the tokenizer's, and what the model's configuration is.
-class key_list {
- public:
-  key_list(export_options const& chosen, model_source const& source)
-      : config_(source.config()), architecture_(config_.kind == architecture::llama ? "llama" : "qwen2") {
-    if (std::filesystem::is_directory(chosen.model)) {
-      set("general.type", std::string("model"));
-      set("tokenizer.ggml.model", std::string("none"));  // token ids come from elsewhere
-    } else {
-      copy_from(gguf_file(chosen.model).metadata());
-    }
-    set("general.architecture", architecture_);
-    set("general.file_type", types_of(chosen.type).file_type);
-    if (chosen.type == export_type::q4_0) {
-      set("general.quantization_version", std::uint32_t{2});  // of ggml's blocks
-    }
-    set_sizes(source.name());
-    set_positions(source.name());
-  }
-
-  [[nodiscard]] gguf_metadata::map const& values() const { return values_; }
-
- private:
-  template <class T>
-  void set(std::string const& key, T const& value) {
-    values_.insert_or_assign(key, make_gguf_value(value));
-  }
-  void set_size(char const* key, std::size_t value) {
-    set(architecture_ + "." + key, static_cast<std::uint32_t>(value));
-  }
-  void set_real(char const* key, double value) { set(architecture_ + "." + key, static_cast<float>(value)); }
-
-  /// All but what is said of the file's own numbers, parts and positions.
-  void copy_from(gguf_metadata const& metadata) {
-    for (auto const& [key, value] : metadata.values()) {
-      std::string_view const name = key;
-      auto const begins = [name](std::string_view with) { return name.substr(0, with.size()) == with; };
-      if (!begins("general.alignment") && !begins("general.file_type") && !begins("general.quantization_version") &&
-          !begins("quantize.") && !begins("split.") && !begins(architecture_ + ".rope.scal")) {
-        values_.insert_or_assign(key, value);
-      }
-    }
-  }
-
-  void set_sizes(std::string const& file) {
-    if (config_.context == 0) {
-      throw io_error(message(file,
-                             ": it does not say how many tokens the model attends to, which a GGUF file has to: "
-                             "add max_position_embeddings to config.json, or export a folder"));
-    }
-    set_size("context_length", config_.context);
-    set_size("vocab_size", config_.vocabulary);
-    set_size("embedding_length", config_.hidden);
-    set_size("feed_forward_length", config_.intermediate);
-    set_size("block_count", config_.layers);
-    set_size("attention.head_count", config_.heads);
-    set_size("attention.head_count_kv", config_.kv_heads);
-    set_size("attention.key_length", config_.head_dim);
-    set_size("attention.value_length", config_.head_dim);
-    set_size("rope.dimension_count", config_.head_dim);
-    set_real("attention.layer_norm_rms_epsilon", config_.norm_epsilon);
-    set_real("rope.freq_base", config_.rope_base);
-  }
-
-  /// One factor of all frequencies is a key; one of each, as LLaMA 3 has them, a tensor, which engines look for in llama alone.
-  void set_positions(std::string const& file) {
-    if (config_.rope_divisors.empty()) {
-      return;
-    }
-    if (is_alike(config_.rope_divisors)) {
-      set(architecture_ + ".rope.scaling.type", std::string("linear"));
-      set_real("rope.scaling.factor", config_.rope_divisors.front());
-    } else if (config_.kind != architecture::llama) {
-      throw io_error(message(file,
-                             ": it scales each frequency of rotary positions by a factor of its own, which GGUF "
-                             "files of ",
-                             architecture_, " cannot say: export a folder"));
-    }
-  }
-
-  model_config const& config_;
-  std::string architecture_;
-  gguf_metadata::map values_;
-};
-
 class gguf_sink : public model_sink {
  public:
   gguf_sink(export_options const& chosen, model_source const& source) : config_(source.config()), out_(chosen.output) {
-    key_list const keys(chosen, source);
-    for (auto const& [key, value] : keys.values()) {
+    gguf_metadata::map const keys = gguf_keys_of(chosen, source, types_of(chosen.type).file_type);
+    for (auto const& [key, value] : keys) {
       out_.set(key, value);
     }
     std::vector<double> const& divisors = config_.rope_divisors;
-    bool const has_factors = !divisors.empty() && !is_alike(divisors);
+    bool const has_factors = has_rope_factors(config_);
     if (has_factors) {
       out_.add_tensor("rope_freqs.weight", ggml_type::f32, {divisors.size()});
     }

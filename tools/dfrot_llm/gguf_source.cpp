@@ -50,16 +50,18 @@ architecture kind_of(gguf_file const& file, gguf_keys const& keys) {
                          " is not known: llama (LLaMA, Mistral, TinyLlama, SmolLM) and qwen2 are"));
 }
 
-/// Factors for each frequency are a tensor of LLaMA 3; one for all is a key.
+/// Factors for each frequency are a tensor of LLaMA 3; one for all is a key, or, in older files, another one.
 std::vector<double> divisors_of(gguf_file const& file, gguf_keys const& keys, std::size_t half) {
-  std::string const scaling = keys.find<std::string>("rope.scaling.type").value_or("none");
+  std::optional<double> factor = keys.find<double>("rope.scaling.factor");
+  factor = factor ? factor : keys.find<double>("rope.scale_linear");
+  std::string const scaling = keys.find<std::string>("rope.scaling.type").value_or(factor ? "linear" : "none");
   if (scaling != "none" && scaling != "linear") {
     throw io_error(message(file.name(), ": rotary positions scaled by ", detail::shown_name(scaling),
                            " are not known: linear, none, and the factors of LLaMA 3 are"));
   }
   std::vector<double> divisors;
   if (scaling == "linear") {
-    divisors.assign(half, keys.get<double>("rope.scaling.factor"));
+    divisors.assign(half, factor ? *factor : keys.get<double>("rope.scaling.factor"));
   }
   if (file.contains("rope_freqs.weight")) {
     gguf_tensor const& factors = file.tensor("rope_freqs.weight");
