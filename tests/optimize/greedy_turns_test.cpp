@@ -105,6 +105,14 @@ TEST_CASE("greedy turns lower the peak that they say they lower", "[givens]") {
   CHECK(found.peak < 0.5 * found.first_peak);
   CHECK(greedy_turns(on, x.view(), 5).peak >= found.peak);  // more steps never leave a higher peak
 
+  // Turns after the smallest peak are dropped.
+  auto const many = greedy_turns(on, x.view(), 401);
+  CHECK(many.turns.turns().size < 401);
+  CHECK(many.peak <= found.peak);
+  y = x;
+  apply(on, many.turns, y.view());
+  CHECK(std::abs(largest_magnitude(y) - many.peak) < 1e-11);
+
   // One turn makes the largest value and its partner, in the channel with the smallest maximum, of one size.
   for (double const q : {0.5, -0.5, 0.0}) {
     for (double const p : {8.0, -8.0}) {

@@ -123,8 +123,8 @@ struct token_clip {
 /// @post never worse than min-max, p = 1   Throws: std::invalid_argument unless 0 < step and 0 <= least <= 1; what the loss throws.
 /// Source: as token_extremes.
 template <class Loss>
-[[nodiscard]] token_clip search_token_clip(token_extremes const& extremes, double step, double least,
-                                           Loss const& loss) {
+[[nodiscard]] DFROT_PER_ISA token_clip search_token_clip(token_extremes const& extremes, double step, double least,
+                                                         Loss const& loss) {
   expects(step > 0 && least >= 0 && least <= 1, "search_token_clip: steps of ", step, " down to ", least,
           "; steps must be above 0, and the end in [0, 1]");
   token_clip best;

@@ -4,6 +4,7 @@
 #include <type_traits>
 #include <vector>
 
+#include <dfrot/config.hpp>
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/numeric.hpp>
@@ -17,7 +18,7 @@ namespace dfrot {
 namespace detail {
 
 template <storage Gain, storage Shift>
-void check_norm(vector_view<Gain> gain, vector_view<Shift> shift) {
+DFROT_PER_ISA void check_norm(vector_view<Gain> gain, vector_view<Shift> shift) {
   expects(gain.size == shift.size, "a norm of ", gain.size, " gains and ", shift.size, " shifts");
   for (std::size_t j = 0; j < gain.size; ++j) {
     expects(is_finite(gain[j]) && is_finite(shift[j]), "channel ", j, " of the norm has the gain ", load(gain[j]),
@@ -50,7 +51,7 @@ void migrate_gain(P const& on, vector_view<Gain> gain, vector_view<Shift> shift,
 /// The shift of a norm whose gain has moved: h <- h / g, and 0 for a gain of 0.
 /// Throws: std::invalid_argument on lengths, or for numbers that are not finite, a quotient included; before anything is written.
 template <storage Gain, storage Shift>
-void migrate_shift(vector_view<Gain> gain, vector_view<Shift> shift) {
+DFROT_PER_ISA void migrate_shift(vector_view<Gain> gain, vector_view<Shift> shift) {
   detail::check_norm(gain, shift);
   auto const quotient = [&](std::size_t j) {
     double const g = static_cast<double>(load(gain[j]));

@@ -4,17 +4,12 @@
 #include <cstdint>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include <dfrot/core/checks.hpp>
-#include <dfrot/core/expects.hpp>
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
-#include <dfrot/linalg/dense_product.hpp>
-#include <dfrot/linalg/dense_scalar.hpp>
-#include <dfrot/optimize/gptq/clip_errors.hpp>
 #include <dfrot/optimize/gptq/weight_rows.hpp>
 #include <dfrot/quantize/fake_quantize.hpp>
 
@@ -92,32 +87,6 @@ requires std::is_invocable_r_v<double, Loss const&, matrix_view<float const>>
     }
   }
   return choice;
-}
-
-/// The error of a layer's output:   tr(E H E^T) = ||X E^T||^2,   E = W - W'
-/// @param w W, @param rounded W' (o x n)   @param h H (n x n), such as gram_sums gives
-/// Complexity: 2 o n^2 operations, as products.   Determinism: bitwise for any number of threads: rows in order.
-/// Throws: std::invalid_argument on shapes; std::bad_alloc.
-template <execution_policy P, detail::weight_storage W, dense_scalar T>
-[[nodiscard]] double output_error(P const& on, matrix_view<W> w, matrix_view<float const> rounded, matrix_view<T> h) {
-  using Value = std::remove_const_t<T>;
-  check_policy<host_space>(on);
-  check_stride("weights", w);
-  check_shape("rounded weights", rounded, w.rows, w.columns);
-  check_shape("output_error: H", h, w.columns, w.columns);
-  matrix<Value> e(w.rows, w.columns);
-  for (std::size_t i = 0; i < w.rows; ++i) {
-    for (std::size_t j = 0; j < w.columns; ++j) {
-      e(i, j) = static_cast<Value>(load(w(i, j))) - static_cast<Value>(rounded(i, j));
-    }
-  }
-  std::vector<double> sums(w.rows);
-  detail::gram_error<Value>{h}(on, std::as_const(e).view(), 0, sums.data());
-  double total = 0;
-  for (double const each : sums) {
-    total += each;
-  }
-  return total;
 }
 
 }  // namespace dfrot

@@ -1,8 +1,6 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -14,6 +12,7 @@
 #include <dfrot/core/view.hpp>
 #include <dfrot/loss/channel_stats.hpp>
 #include <dfrot/optimize/transforms/greedy_block_rotation.hpp>
+#include <dfrot/optimize/transforms/token_copy.hpp>
 #include <dfrot/transform/apply.hpp>
 #include <dfrot/transform/block_rotation.hpp>
 #include <dfrot/transform/channel_scale.hpp>
@@ -81,16 +80,6 @@ template <class P, class T>
   return stats.absmax();
 }
 
-/// A copy of tokens in their arithmetic type.
-template <class T>
-[[nodiscard]] matrix<arithmetic_t<T>> copy_of_tokens(matrix_view<T> x) {
-  matrix<arithmetic_t<T>> result(x.rows, x.columns);
-  for (std::size_t i = 0; i < x.rows; ++i) {
-    std::transform(x.row(i), x.row(i) + x.columns, result.data() + i * x.columns, [](T value) { return load(value); });
-  }
-  return result;
-}
-
 }  // namespace detail
 
 /// Finds DuQuant's transform with one rotation, for formats whose scales are for blocks of B channels (DuQuant++: B = 32 for MXFP4):
@@ -110,7 +99,7 @@ template <execution_policy P, storage T>
   vector_view<double const> const all(ones.data(), ones.size());
   channel_scale scale =
       weights.size == 0 ? smoothing(all, all) : smoothing({maxima.data(), maxima.size()}, weights, options.alpha);
-  auto y = detail::copy_of_tokens(x);
+  auto y = detail::token_copy<arithmetic_t<T>>(x);
   apply(on, scale, y.view());
   return {std::move(scale), block_rotation(x.columns, greedy_block_rotation(on, y.view(), base, options.steps).block)};
 }
@@ -123,7 +112,7 @@ template <execution_policy P, storage T>
 [[nodiscard]] dual_rotation duquant(P const& on, matrix_view<T> x, vector_view<double const> weights,
                                     matrix_view<double const> base, duquant_options const& options = {}) {
   auto first = duquant_once(on, x, weights, base, options);
-  auto y = detail::copy_of_tokens(x);
+  auto y = detail::token_copy<arithmetic_t<T>>(x);
   apply(on, first, y.view());
   auto const maxima = detail::channel_maxima(on, y.view());
   auto order = zigzag(vector_view<double const>(maxima.data(), maxima.size()), base.rows);

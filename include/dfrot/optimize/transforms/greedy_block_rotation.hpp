@@ -13,6 +13,7 @@
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
 #include <dfrot/linalg/dense_product.hpp>
+#include <dfrot/optimize/transforms/token_copy.hpp>
 #include <dfrot/transform/check_orthogonal.hpp>
 
 namespace dfrot {
@@ -27,18 +28,18 @@ struct greedy_rotation {
 
 namespace detail {
 
-/// The largest magnitude of some rows, and the column of its first occurrence.
+/// The largest magnitude of some rows, and the place of its first occurrence in its block.
 struct matrix_peak {
   double size = 0;
   std::size_t column = 0;
 };
 template <class Real>
-[[nodiscard]] matrix_peak peak_of_rows(matrix<Real> const& y) {
+[[nodiscard]] matrix_peak peak_of_blocks(matrix<Real> const& y, std::size_t block) {
   matrix_peak peak;
   for (std::size_t i = 0; i < y.rows() * y.columns(); ++i) {
     double const size = std::abs(static_cast<double>(y.data()[i]));
     if (size > peak.size) {
-      peak = {size, i % y.columns()};
+      peak = {size, i % block};
     }
   }
   return peak;
@@ -56,15 +57,10 @@ template <class Real>
   return result;
 }
 
-/// The rows of x cut into blocks, one a row.
-template <class Real, class T>
-[[nodiscard]] matrix<Real> rows_of_blocks(matrix_view<T const> x, std::size_t block) {
-  matrix<Real> result(x.rows * (x.columns / block), block);
-  for (std::size_t i = 0; i < x.rows; ++i) {
-    std::transform(x.row(i), x.row(i) + x.columns, result.data() + i * x.columns,
-                   [](T value) { return static_cast<Real>(load(value)); });
-  }
-  return result;
+/// The values of a matrix as blocks, one a row.
+template <class T>
+[[nodiscard]] matrix_view<T> as_blocks(matrix<T>& x, std::size_t block) {
+  return {x.data(), x.rows() * (x.columns() / block), block};
 }
 
 }  // namespace detail
@@ -95,25 +91,26 @@ template <execution_policy P, storage T>
   matrix_view<Value const> const read = x;
   reject_non_finite(read, first_non_finite_row(read));
 
-  auto y = detail::rows_of_blocks<Real>(read, b);
-  matrix<Real> turned(y.rows(), b);
+  auto y = detail::token_copy<Real>(read);
+  matrix<Real> turned(x.rows, x.columns);
   matrix<Real> turn(b, b);
   matrix<double> rotation(b, b);
   for (std::size_t i = 0; i < b; ++i) {
     rotation(i, i) = 1;
   }
-  auto peak = detail::peak_of_rows(y);
+  auto peak = detail::peak_of_blocks(y, b);
   greedy_rotation result{rotation, 0, peak.size, peak.size};
   matrix<double> product(b, b);
   for (std::size_t step = 1; step <= steps && peak.size > 0; ++step) {
     auto const exact = detail::with_exchanged(base, peak.column);
     std::transform(exact.data(), exact.data() + b * b, turn.data(),
                    [](double value) { return static_cast<Real>(value); });
-    dense_product(on, Real(1), as_is(y.view()), as_is(turn.view()), Real(0), turned.view());
+    dense_product(on, Real(1), as_is(detail::as_blocks(y, b)), as_is(turn.view()), Real(0),
+                  detail::as_blocks(turned, b));
     std::swap(y, turned);
     dense_product(on, 1.0, as_is(rotation.view()), as_is(exact.view()), 0.0, product.view());
     std::swap(rotation, product);
-    peak = detail::peak_of_rows(y);
+    peak = detail::peak_of_blocks(y, b);
     if (peak.size < result.peak) {
       result.block = rotation;
       result.steps = step;

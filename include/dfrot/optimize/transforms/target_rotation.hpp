@@ -1,10 +1,8 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include <dfrot/core/checks.hpp>
 #include <dfrot/core/expects.hpp>
@@ -15,33 +13,13 @@
 #include <dfrot/linalg/dense_product.hpp>
 #include <dfrot/linalg/polar.hpp>
 #include <dfrot/optimize/transforms/rotation_targets.hpp>
+#include <dfrot/optimize/transforms/token_copy.hpp>
 #include <dfrot/transform/check_orthogonal.hpp>
+#include <dfrot/transform/rms_norm.hpp>
 
 namespace dfrot {
 
 namespace detail {
-
-/// Tokens in double, scaled to the norm sqrt(n); tokens of zeros stay.
-template <class T>
-[[nodiscard]] matrix<double> tokens_of_unit_size(matrix_view<T const> x) {
-  matrix<double> result(x.rows, x.columns);
-  for (std::size_t i = 0; i < x.rows; ++i) {
-    double largest = 0;  // squares of multiples of it neither overflow nor vanish
-    for (std::size_t j = 0; j < x.columns; ++j) {
-      result(i, j) = static_cast<double>(load(x(i, j)));
-      largest = std::abs(result(i, j)) > largest ? std::abs(result(i, j)) : largest;
-    }
-    double square = 0;
-    for (std::size_t j = 0; j < x.columns && largest > 0; ++j) {
-      result(i, j) /= largest;
-      square += result(i, j) * result(i, j);
-    }
-    for (std::size_t j = 0; j < x.columns && largest > 0; ++j) {
-      result(i, j) *= std::sqrt(static_cast<double>(x.columns) / square);
-    }
-  }
-  return result;
-}
 
 /// A Procrustes step: C <- keep C + Z^T B for the targets B of Z R, R <- polar(C), completed by R where C is singular.
 /// @param z rows that R turns   @param target_of target_of(Z R, B) -> the objective before the step
@@ -59,13 +37,16 @@ double procrustes_step(P const& on, matrix_view<double const> z, double keep, ma
   return objective;
 }
 
+/// Tokens in double, of the norm sqrt(n); tokens of zeros stay.
 template <class P, class T>
 [[nodiscard]] matrix<double> checked_tokens(P const& on, matrix_view<T> x, std::size_t channels) {
   check_policy<host_space>(on);
   check_shape("calibration tokens", x, x.rows, channels);
   matrix_view<std::remove_const_t<T> const> const read = x;
   reject_non_finite(read, first_non_finite_row(read));
-  return tokens_of_unit_size(read);
+  auto tokens = token_copy<double>(read);
+  rms_norm(on, tokens.view(), 0);
+  return tokens;
 }
 
 }  // namespace detail

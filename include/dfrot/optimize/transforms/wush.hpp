@@ -15,6 +15,7 @@
 #include <dfrot/linalg/cholesky.hpp>
 #include <dfrot/linalg/dense_product.hpp>
 #include <dfrot/linalg/symmetric_eigen.hpp>
+#include <dfrot/optimize/transforms/token_copy.hpp>
 #include <dfrot/transform/block_linear.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
 
@@ -22,18 +23,12 @@ namespace dfrot {
 
 namespace detail {
 
-/// The Gram matrix of a block of columns, plus damping times the mean of its diagonal; I for a block of zeros.
-template <class P, class T>
-[[nodiscard]] matrix<double> block_gram(P const& on, matrix_view<T const> x, std::size_t first, std::size_t count,
-                                        double damping) {
-  matrix<double> values(x.rows, count);
-  for (std::size_t i = 0; i < x.rows; ++i) {
-    for (std::size_t j = 0; j < count; ++j) {
-      values(i, j) = static_cast<double>(load(x(i, first + j)));
-    }
-  }
+/// The Gram matrix of the columns of a block, plus damping times the mean of its diagonal; I for a block of zeros.
+template <class P>
+[[nodiscard]] matrix<double> block_gram(P const& on, matrix_view<double const> x, double damping) {
+  std::size_t const count = x.columns;
   matrix<double> gram(count, count);
-  dense_product(on, 1.0, transposed(values.view()), as_is(values.view()), 0.0, gram.view());
+  dense_product(on, 1.0, transposed(x), as_is(x), 0.0, gram.view());
   double mean = 0;
   for (std::size_t j = 0; j < count; ++j) {
     mean += gram(j, j) / static_cast<double>(count);
@@ -95,7 +90,7 @@ void wush_block(P const& on, matrix<double> const& x_gram, matrix<double> weight
 /// matrix's diagonal that is added to it; > 0 where there may be fewer tokens or outputs than B, or dead channels
 /// @return a transform; a block without tokens, or without weights, counts as white
 /// Precision: all in double; T (T^-t)^t = I is checked to 1e-5.
-/// Complexity: (m + o) n B operations and 20 n B^2; 4 n B doubles.   Determinism: bitwise for any number of threads.
+/// Complexity: (m + o) n B operations and 20 n B^2; 4 n B + (m + o) n doubles.   Determinism: bitwise for any number of threads.
 /// Throws: std::invalid_argument on shapes, unless B divides n and is an order, for damping that is negative, a value that is not
 /// finite (naming its row), or Gram matrices that stay singular; std::bad_alloc.
 /// Source: Chen et al. (WUSH), arXiv 2512.00956 (from its abstract: Hadamard, second moments, closed form); the formulas are derived here.
@@ -122,10 +117,13 @@ template <execution_policy P, storage X, storage W>
   }
   matrix<double> matrices(n, block);
   matrix<double> inverse_transposes(n, block);
+  auto const exact_tokens = detail::token_copy<double>(tokens);
+  auto const exact_weights = detail::token_copy<double>(weights);
   for (std::size_t first = 0; first < n; first += block) {
-    detail::wush_block(on, detail::block_gram(on, tokens, first, block, damping),
-                       detail::block_gram(on, weights, first, block, damping), std::as_const(h).view(),
-                       matrices.view().row_block(first, block), inverse_transposes.view().row_block(first, block));
+    detail::wush_block(on, detail::block_gram(on, detail::column_block(exact_tokens.view(), first, block), damping),
+                       detail::block_gram(on, detail::column_block(exact_weights.view(), first, block), damping),
+                       std::as_const(h).view(), matrices.view().row_block(first, block),
+                       inverse_transposes.view().row_block(first, block));
   }
   return block_linear(std::move(matrices), std::move(inverse_transposes));
 }
