@@ -79,7 +79,7 @@ def main():
         wrong = run("export", folder / "none", "-o", folder / "none")
         check(wrong.returncode == 2 and "overwritten" in wrong.stderr, f"onto itself: {wrong.returncode}: {wrong.stderr}")
         wrong = run("export", model, "-o", folder / "new", "--rotation", "refined")
-        check(wrong.returncode == 2 and "dfrot-refine" in wrong.stderr, f"refined: {wrong.returncode}: {wrong.stderr}")
+        check(wrong.returncode == 2 and "dfrot-llm refine" in wrong.stderr, f"refined: {wrong.returncode}: {wrong.stderr}")
         numpy.save(folder / "R.npy", numpy.ones((64, 64), numpy.float32))
         wrong = run("export", model, "-o", folder / "new", "--rotation", folder / "R.npy")
         check(wrong.returncode == 3 and "R.npy" in wrong.stderr, f"no rotation: {wrong.returncode}: {wrong.stderr}")

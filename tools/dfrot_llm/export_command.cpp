@@ -37,7 +37,7 @@ std::unique_ptr<model_source> open_exact(std::filesystem::path const& path) {
   auto source = open_model(path);
   if (source->config().stored.quantized) {
     throw io_error(message(source->name(),
-                           ": its weights are in 4 bits already, with rotations that may have to be "
+                           ": is quantized already, with rotations that may have to be "
                            "computed while it runs: export the model that it was made from"));
   }
   return source;

@@ -59,11 +59,11 @@ inline constexpr std::size_t solve_rows = 256;
   return count / block + (count % block != 0 ? 1 : 0);
 }
 
-/// Columns first .. first + count - 1 of a view.
+/// Columns first .. first + count - 1 of a view. Without rows there may be no data, to which nothing may be added.
 template <class T, class Space>
 [[nodiscard]] constexpr matrix_view<T, Space> column_block(matrix_view<T, Space> x, std::size_t first,
                                                            std::size_t count) {
-  return {x.data + first, x.rows, count, x.row_stride};
+  return {x.rows == 0 ? x.data : x.data + first, x.rows, count, x.row_stride};
 }
 
 /// The block of a matrix that starts at (row, column).

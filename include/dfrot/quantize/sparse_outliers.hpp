@@ -60,8 +60,8 @@ DFROT_PER_ISA void mark_largest(std::vector<std::uint8_t>& marked, std::size_t c
   }
 }
 
-template <storage W, storage F>
-DFROT_PER_ISA void check_outliers(matrix_view<W> w, matrix_view<F> sensitivities, outlier_rule const& rule) {
+template <storage W, storage D>
+DFROT_PER_ISA void check_outliers(matrix_view<W> w, matrix_view<D> sensitivities, outlier_rule const& rule) {
   check_stride("weights", w);
   expects(w.columns <= std::numeric_limits<std::uint32_t>::max(), "take_outliers: rows of ", w.columns, " weights");
   for (double const share : {rule.most_sensitive, rule.largest}) {
@@ -123,9 +123,9 @@ template <storage W>
 /// Complexity: O(o n) on average; workspace of 9 bytes an entry.   Determinism: exact.
 /// Throws: std::invalid_argument on shapes, the rule, and values that are not finite; std::bad_alloc.
 /// Source: Kim et al. (SqueezeLLM), arXiv 2306.07629, section 4.2.
-template <storage W, storage F>
+template <storage W, storage D>
 requires(!std::is_const_v<W> && std::is_same_v<arithmetic_t<W>, float>) [[nodiscard]] DFROT_PER_ISA sparse_rows
-    take_outliers(matrix_view<W> w, matrix_view<F> sensitivities, outlier_rule const& rule) {
+    take_outliers(matrix_view<W> w, matrix_view<D> sensitivities, outlier_rule const& rule) {
   detail::check_outliers(w, sensitivities, rule);
   std::size_t const n = w.columns;
   std::size_t const count = w.rows * n;

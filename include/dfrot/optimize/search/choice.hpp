@@ -49,12 +49,12 @@ template <class Error, class... Candidates>
   return first_least({static_cast<double>(error(candidates))...});
 }
 
-/// Calls f(c_k) for the candidate that was chosen. Throws: std::invalid_argument if there is no candidate k.
-template <class F, class... Candidates>
-void with_choice(std::size_t k, F&& f, Candidates const&... candidates) {
+/// Calls use(c_k) for the candidate that was chosen. Throws: std::invalid_argument if there is no candidate k.
+template <class Use, class... Candidates>
+void with_choice(std::size_t k, Use&& use, Candidates const&... candidates) {
   expects(k < sizeof...(candidates), "candidate ", k, " of ", sizeof...(candidates));
   std::size_t i = 0;
-  (static_cast<void>(i++ == k ? (f(candidates), 0) : 0), ...);
+  (static_cast<void>(i++ == k ? (use(candidates), 0) : 0), ...);
 }
 
 /// Quantizes a tensor with the best of several schemes.

@@ -24,8 +24,8 @@ namespace dfrot {
 namespace detail {
 
 /// Codes of one row, the nearest values of its table (of two, the lower one), and the error:   sum f (w - q)^2
-template <class W, class F, class Value>
-[[nodiscard]] double encode_codebook_row(vector_view<W> w, vector_view<F> weights, Value const* table,
+template <class W, class D, class Value>
+[[nodiscard]] double encode_codebook_row(vector_view<W> w, vector_view<D> weights, Value const* table,
                                          std::uint8_t* packed) {
   std::array<double, 15> middles{};
   for (std::size_t k = 0; k < 15; ++k) {
@@ -54,8 +54,8 @@ template <class W, class F, class Value>
 /// Complexity: as weighted_kmeans() for k = 16, for each row.   Determinism: bitwise for any number of threads.
 /// Throws: std::invalid_argument on shapes and values (naming the row of a weight that is not finite); std::bad_alloc.
 /// Source: Kim et al. (SqueezeLLM), arXiv 2306.07629, section 4.1.
-template <execution_policy P, detail::weight_storage W, storage F, product_result Value>
-std::vector<double> kmeans_codebooks(P const& on, matrix_view<W> w, matrix_view<F> sensitivities,
+template <execution_policy P, detail::weight_storage W, storage D, product_result Value>
+std::vector<double> kmeans_codebooks(P const& on, matrix_view<W> w, matrix_view<D> sensitivities,
                                      codebook_rows<std::uint8_t, Value> const& out) {
   check_policy<host_space>(on);
   check_stride("weights", w);
@@ -69,8 +69,8 @@ std::vector<double> kmeans_codebooks(P const& on, matrix_view<W> w, matrix_view<
   std::vector<double> errors(w.rows);
   parallel_products(on, w.rows, [&](std::size_t j) {
     vector_view<W> const row(w.row(j), w.columns);
-    F* const weights = sensitivities.columns == 0 ? nullptr : sensitivities.row(sensitivities.rows == 1 ? 0 : j);
-    vector_view<F> const f(weights, sensitivities.columns);
+    D* const weights = sensitivities.columns == 0 ? nullptr : sensitivities.row(sensitivities.rows == 1 ? 0 : j);
+    vector_view<D> const f(weights, sensitivities.columns);
     auto const found = weighted_kmeans(row, f, 16);
     Value* const table = out.tables.row(j);
     for (std::size_t k = 0; k < 16; ++k) {

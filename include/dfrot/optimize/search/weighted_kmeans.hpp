@@ -27,8 +27,8 @@ struct weighted_value {
 };
 
 /// The largest weight, or 0 for none.
-template <storage F>
-[[nodiscard]] double largest_weight(vector_view<F> weights) {
+template <storage D>
+[[nodiscard]] double largest_weight(vector_view<D> weights) {
   double largest = 0;
   for (std::size_t i = 0; i < weights.size; ++i) {
     largest = std::max(largest, static_cast<double>(load(weights[i])));
@@ -38,8 +38,8 @@ template <storage F>
 
 /// Numbers in rising order, equal ones as one, with weights f / heaviest, so that no sum of squares overflows. Those of weight 0
 /// are left out; if that is all of them, each has weight 1.
-template <storage W, storage F>
-[[nodiscard]] std::vector<weighted_value> sorted_values(vector_view<W> values, vector_view<F> weights,
+template <storage W, storage D>
+[[nodiscard]] std::vector<weighted_value> sorted_values(vector_view<W> values, vector_view<D> weights,
                                                         double heaviest) {
   std::vector<weighted_value> points;
   for (std::size_t i = 0; i < values.size; ++i) {
@@ -156,8 +156,8 @@ class kmeans_cuts {
 /// Throws: std::invalid_argument on lengths, k, a value that is not finite, a weight that is negative or not finite; std::bad_alloc.
 /// Source: Kim et al. (SqueezeLLM), arXiv 2306.07629, section 4.1; the exact optimum: Wang, Song, "Ckmeans.1d.dp", The R Journal 3,
 /// 2011; Grønlund et al., arXiv 1701.07204.
-template <detail::weight_storage W, storage F>
-[[nodiscard]] kmeans_result weighted_kmeans(vector_view<W> values, vector_view<F> weights, std::size_t most) {
+template <detail::weight_storage W, storage D>
+[[nodiscard]] kmeans_result weighted_kmeans(vector_view<W> values, vector_view<D> weights, std::size_t most) {
   expects(most >= 1, "weighted_kmeans: no centroids; there must be at least 1");
   expects(weights.size == 0 || weights.size == values.size, "weighted_kmeans: ", weights.size, " weights of ",
           values.size, " values");

@@ -14,8 +14,9 @@ namespace dfrot {
 
 /// What rotated tokens are drawn to: target(on, y, b) writes the point b of each value of y, and returns the objective, which a
 /// Procrustes step towards b lowers, or leaves. Tokens have the norm sqrt(n) (zero tokens stay zero), so that values are about 1.
-template <class F, class P>
-concept rotation_target = requires(F const& target, P const& on, matrix_view<double const> y, matrix_view<double> b) {
+template <class Target, class P>
+concept rotation_target = requires(Target const& target, P const& on, matrix_view<double const> y,
+                                   matrix_view<double> b) {
   { target(on, y, b) } -> std::convertible_to<double>;
 };
 
