@@ -24,6 +24,7 @@
 #include "perplexity_command.hpp"
 #include "perplexity_report.hpp"
 #include "quantize_command.hpp"
+#include "ranks.hpp"
 #include "refine_command.hpp"
 #include "support/interrupt.hpp"
 #include "support/standard_output.hpp"
@@ -54,6 +55,9 @@ outcome of(perplexity_options const& chosen) {
   perplexity_run const run = measure_perplexity(chosen);
   return {perplexity_table(run), perplexity_json(run), run.results.empty() ? "" : perplexity_plot(run)};
 }
+
+/// The processes that this one works with.
+ranks const* together = nullptr;
 
 template <class Options>
 int work_and_write(Options const& chosen) {
@@ -130,18 +134,21 @@ int carry_out(refine_request const& chosen) {
 }
 int carry_out(quantize_options const& chosen) {
   watch_for_interrupt();
-  write_standard_output(quantize_model(chosen));
+  write_standard_output(quantize_model(chosen, *together));
   return interrupting_signal() != 0 ? by_signal + interrupting_signal() : int{done};
 }
 int carry_out(int exit_code) { return exit_code; }
 
-}  // namespace
-
-int main(int argument_count, char** arguments) {
-  hold_standard_descriptors();
-  std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of that output
+int work(int argument_count, char** arguments) {
   try {
-    return std::visit([](auto const& chosen) { return carry_out(chosen); }, parse_options(argument_count, arguments));
+    auto const chosen = parse_options(argument_count, arguments);
+    if (together->count() > 1 && !std::holds_alternative<quantize_options>(chosen) &&
+        !std::holds_alternative<int>(chosen)) {
+      return together->is_first()
+                 ? complain("only quantize runs on several ranks: start this without mpirun", wrong_usage)
+                 : int{wrong_usage};
+    }
+    return std::visit([](auto const& each) { return carry_out(each); }, chosen);
   } catch (dfrot::io_error const& error) {
     return complain(error.what(), bad_input);
   } catch (std::invalid_argument const& error) {  // a front door of the library refused the data
@@ -151,4 +158,18 @@ int main(int argument_count, char** arguments) {
   } catch (std::exception const& error) {
     return complain(error.what(), failed);
   }
+}
+
+}  // namespace
+
+int main(int argument_count, char** arguments) {
+  hold_standard_descriptors();
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of that output
+  auto const all = ranks::of_program();
+  together = all.get();
+  int const code = work(argument_count, arguments);
+  if (code != done && code != wrong_usage) {
+    together->end_all(code);
+  }
+  return code;
 }

@@ -56,8 +56,8 @@ void check_expressible(quantize_options const& chosen, model_config const& confi
 
 class quantizer {
  public:
-  explicit quantizer(quantize_options const& chosen)
-      : chosen_(chosen), source_(open_model(chosen.model)), config_(source_->config()) {
+  quantizer(quantize_options const& chosen, ranks const& together)
+      : chosen_(chosen), together_(together), source_(open_model(chosen.model)), config_(source_->config()) {
     expects(!config_.stored.quantized, "the model is quantized already: name the one that it was made of");
     if (chosen_.mlp_block == whole_width) {
       chosen_.mlp_block = config_.intermediate;
@@ -75,17 +75,26 @@ class quantizer {
       calibration_.emplace(calibration_of(chosen_, chosen_.gptq_sequences, *source_, ids_, chosen_.text_name()));
     }
     if (chosen_.dry_run) {
-      return estimate_text(chosen_, *source_, calibration_ ? calibration_->tokens() : 0);
+      return !together_.is_first() ? "" : estimate_text(chosen_, *source_, calibration_ ? calibration_->tokens() : 0);
     }
     make_folder(chosen_.folder);
-    shown_.show("reading the model");
-    quantized_shards shards(chosen_.folder, config_.layers + 1,
-                            made_with(chosen_, calibration_ ? &*calibration_ : nullptr, ids_));
-    shards.remove_leftovers();
-    atomic_file::check_writable(chosen_.folder / "config.json");
+    show("reading the model");
+    safetensors_metadata const with = made_with(chosen_, calibration_ ? &*calibration_ : nullptr, ids_);
+    quantized_shards shards(chosen_.folder, config_.layers + 1, with);
+    expect_same(together_, all_of(with), "has another model, text or option than rank 0: give all the same");
+    expect_same(together_, files_of(shards),
+                message("does not see what rank 0 sees in ", chosen_.folder.string(),
+                        ": name a folder on a file system that all share"));
+    if (together_.is_first()) {
+      shards.remove_leftovers();
+      atomic_file::check_writable(chosen_.folder / "config.json");
+    }
     std::size_t const missing = shards.missing();
     if (missing > 0) {
       write(shards);
+    }
+    if (!together_.is_first()) {
+      return "";
     }
     shards.write_index();
     if (std::filesystem::is_directory(chosen_.model)) {
@@ -96,6 +105,29 @@ class quantizer {
   }
 
  private:
+  /// The first rank speaks for all.
+  void show(std::string const& step) {
+    if (together_.is_first()) {
+      shown_.show(step);
+    }
+  }
+
+  static std::string all_of(safetensors_metadata const& with) {
+    std::string text;
+    for (auto const& [name, value] : with) {
+      text += name + ": " + value + "\n";
+    }
+    return text;
+  }
+
+  [[nodiscard]] std::string files_of(quantized_shards const& shards) const {
+    std::string there;
+    for (std::size_t i = 0; i <= config_.layers; ++i) {
+      there += shards.has(i) ? '1' : '0';
+    }
+    return there;
+  }
+
   static scale_number scales_of(export_type type) {
     return type == export_type::float32   ? scale_number::float32
            : type == export_type::float16 ? scale_number::float16
@@ -106,7 +138,7 @@ class quantizer {
     rotation_request request{chosen_.rotation, config_.hidden, chosen_.seed, chosen_.threads, {}, nullptr, {}};
     request.round_done = [this](int round, int most) {
       stop_if_interrupted();
-      shown_.show(message(chosen_.rotation, ": round ", round, " of ", most, " at most"));
+      show(message(chosen_.rotation, ": round ", round, " of ", most, " at most"));
     };
     matrix<float> rows;
     if (is_fitted(chosen_.rotation)) {
@@ -114,7 +146,7 @@ class quantizer {
       rows = calibration_rows(chosen_.threads, *source_, tokens, calibration_parts(config_, tokens.tokens(), {}),
                               [this](std::size_t layer) {
                                 stop_if_interrupted();
-                                shown_.show(message("calibrating: layer ", layer, " of ", config_.layers));
+                                show(message("calibrating: layer ", layer, " of ", config_.layers));
                               });
       request.rows = &rows;
     }
@@ -126,26 +158,28 @@ class quantizer {
     shown_.expect(static_cast<double>(config_.layers) + 1);
     std::optional<gptq_weights> gptq;
     if (calibration_) {
-      gptq.emplace(chosen_.threads, *source_, *calibration_, rotation);
+      gptq.emplace(chosen_.threads, *source_, *calibration_, rotation, together_);
     }
     for (std::size_t layer = 0; layer < config_.layers; ++layer) {
       stop_if_interrupted();
       std::string const step = message("layer ", layer + 1, " of ", config_.layers);
       if (shards.has(layer)) {
-        shown_.show(step + ", which is there");
+        show(step + ", which is there");
         pass(shards, layer, rotation, gptq);
       } else {
-        shown_.show(step);
+        show(step);
         layer_weights weights = load_layer(chosen_.threads, *source_, layer, rotation);
         round(step, layer, gptq, weights);
-        shards.write(layer, tensors_of_layer(*source_, chosen_, layer),
-                     [&](safetensors_writer& out) { write_layer(out, *source_, chosen_, layer, weights); });
+        if (together_.is_first()) {
+          shards.write(layer, tensors_of_layer(*source_, chosen_, layer),
+                       [&](safetensors_writer& out) { write_layer(out, *source_, chosen_, layer, weights); });
+        }
       }
       shown_.add(1);
     }
     stop_if_interrupted();
-    shown_.show("embedding and head");
-    if (!shards.has(config_.layers)) {
+    show("embedding and head");
+    if (!shards.has(config_.layers) && together_.is_first()) {
       shards.write(config_.layers, tensors_of_ends(*source_, chosen_),
                    [&](safetensors_writer& out) { write_ends(out, rotation.residual); });
     }
@@ -154,8 +188,7 @@ class quantizer {
 
   void round(std::string const& step, std::size_t layer, std::optional<gptq_weights>& gptq, layer_weights& weights) {
     if (gptq) {
-      gptq->round(how_, layer, weights,
-                  [&](std::size_t done) { shown_.show(message(step, ", weight ", done + 1, " of 7")); });
+      gptq->round(how_, layer, weights, [&](std::size_t done) { show(message(step, ", weight ", done + 1, " of 7")); });
     } else {
       round_weights(chosen_.threads, how_, layer, weights);
     }
@@ -185,7 +218,7 @@ class quantizer {
     for (std::size_t first = 0; first < config_.vocabulary; first += vocabulary_at_once) {
       matrix<float> const rows = rows_of(first, std::min(vocabulary_at_once, config_.vocabulary - first));
       out.write_rows(folder_tensor_name({role, 0}), rows.view());
-      shown_.show("embedding and head");
+      show("embedding and head");
     }
   }
 
@@ -221,6 +254,7 @@ class quantizer {
   }
 
   quantize_options chosen_;
+  ranks const& together_;
   std::unique_ptr<model_source> source_;
   model_config const& config_;
   nlohmann::ordered_json document_;
@@ -232,9 +266,9 @@ class quantizer {
 
 }  // namespace
 
-std::string quantize_model(quantize_options const& chosen) {
+std::string quantize_model(quantize_options const& chosen, ranks const& together) {
   try {
-    return quantizer(chosen).run();
+    return quantizer(chosen, together).run();
   } catch (interrupted const&) {  // what is written stays, and is not done again
     return "";
   }

@@ -7,6 +7,7 @@
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/matrix.hpp>
 
+#include "gptq_weights.hpp"
 #include "products.hpp"
 #include "quantized_shards.hpp"
 
@@ -78,11 +79,15 @@ std::string estimate_text(quantize_options const& chosen, model_source const& so
   auto const count = static_cast<double>(tokens);
   auto const mlp = static_cast<double>(config.intermediate);
   double const heads = static_cast<double>(config.q_rows() + 2 * config.kv_rows());
-  // A layer in float, in 4 bits, and its largest weight twice in double; a dense rotation; the residual stream twice, the sites' inputs,
-  // heads; the largest Gram matrix in double, its factor.
+  // A layer in float, in 4 bits, and its largest weight twice in double; a dense rotation; the residual stream; of a segment of the
+  // sequences, the stream once more, the sites' inputs, heads; two Gram matrices of each site; the largest one's factor.
   double memory = 4.6 * sizes.weights + 16 * sizes.largest + 8 * static_cast<double>(config.hidden * config.hidden);
   if (tokens != 0) {
-    memory += 4 * count * (2 * static_cast<double>(config.hidden) + sizes.channels + heads) + 12 * mlp * mlp;
+    auto const hidden = static_cast<double>(config.hidden);
+    auto const q = static_cast<double>(config.q_rows());
+    double const segments = static_cast<double>(gptq_weights::segments_of(chosen.gptq_sequences));
+    memory += 4 * count * hidden + 4 * count / segments * (hidden + sizes.channels + heads) +
+              8 * (2 * hidden * hidden + q * q + mlp * mlp) + 8 * mlp * mlp;
   }
   if (chosen.fits_rotation()) {
     memory = std::max(memory, 4 * 2.0 * static_cast<double>(config.layers * config.hidden) *
