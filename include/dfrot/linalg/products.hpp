@@ -21,15 +21,17 @@ namespace detail {
 inline constexpr std::size_t accumulator_tile = 256;
 inline constexpr std::size_t token_block = 256;
 
-/// c += a^T b for one tile of c in float64, over all tokens in blocks of a fixed size, one after the other.
-inline void accumulate_tile(matrix_view<float const> a, matrix_view<float const> b, matrix_view<double> c) {
-  using row_major = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+/// c += a^T b for one tile of c in float64, over all tokens in blocks of a fixed size, one after the other. A template so that
+/// Eigen's product is compiled where it is called.
+template <std::same_as<double> Sum>
+void accumulate_tile(matrix_view<float const> a, matrix_view<float const> b, matrix_view<Sum> c) {
+  using row_major = Eigen::Matrix<Sum, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   row_major a_block;
   row_major b_block;
   for (std::size_t first = 0; first < a.rows; first += token_block) {
     std::size_t const count = std::min(token_block, a.rows - first);
-    a_block = as_eigen(a.row_block(first, count)).template cast<double>();
-    b_block = as_eigen(b.row_block(first, count)).template cast<double>();
+    a_block = as_eigen(a.row_block(first, count)).template cast<Sum>();
+    b_block = as_eigen(b.row_block(first, count)).template cast<Sum>();
     as_eigen(c).noalias() += a_block.transpose() * b_block;
   }
 }

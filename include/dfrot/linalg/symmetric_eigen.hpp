@@ -1,6 +1,8 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
+#include <type_traits>
 
 #include <dfrot/adapt/eigen.hpp>
 #include <dfrot/adapt/eigen_core.hpp>
@@ -26,7 +28,10 @@ namespace dfrot {
 /// Complexity: about 9 n^3 operations; workspace allocated.   Determinism: bitwise; another instruction set rounds otherwise.
 /// Throws: std::invalid_argument on shape, or for elements that are not finite; std::bad_alloc.
 /// Source: Golub, Van Loan, "Matrix computations", section 8.3 (Eigen's SelfAdjointEigenSolver).
-inline void symmetric_eigen(matrix_view<double const> a, matrix_view<double> vectors, vector_view<double> values) {
+/// A template so that Eigen's solver is compiled where it is called, not wherever this is included.
+template <std::same_as<double> T>
+void symmetric_eigen(matrix_view<std::type_identity_t<T> const> a, matrix_view<T> vectors,
+                     vector_view<std::type_identity_t<T>> values) {
   std::size_t const n = a.rows;
   check_shape("a symmetric matrix", a, n, n);
   check_shape("eigenvectors", vectors, n, n);
@@ -37,7 +42,7 @@ inline void symmetric_eigen(matrix_view<double const> a, matrix_view<double> vec
     return;
   }
   detail::run_serial_eigen([&] {
-    Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> const solver(as_eigen(a));
+    Eigen::SelfAdjointEigenSolver<Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>> const solver(as_eigen(a));
     expects(solver.info() == Eigen::Success, "the eigenvalues of a ", n, " x ", n, " matrix do not converge");
     as_eigen(vectors) = solver.eigenvectors();
     for (std::size_t i = 0; i < n; ++i) {
