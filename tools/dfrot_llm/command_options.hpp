@@ -36,6 +36,11 @@ struct raw_texts {
   std::string code_range = "search";
   std::size_t code_group = 32;
   std::vector<std::string> sites = {"attention", "mlp"};
+  std::vector<std::string> formats = {"int4"};
+  std::string compared_weights = "gptq";
+  std::vector<std::string> compared_schemes = {"4-4-4"};
+  std::string rows;
+  std::string weight;
   std::string report;
   std::string plot;
 };
@@ -69,5 +74,9 @@ void interpret_quantize(CLI::App const& app, raw_texts const& texts, quantize_op
 /// What `perplexity` takes beside a text and outputs, and what it means.   Throws: CLI::ValidationError.
 void add_method(CLI::App& app, perplexity_options& chosen, raw_texts& texts);
 void interpret_method(CLI::App const& app, raw_texts const& texts, perplexity_options& chosen);
+
+/// What `compare` takes beside a text and outputs, and what it means.   Throws: CLI::ValidationError.
+void add_compare(CLI::App& app, compare_options& chosen, raw_texts& texts);
+void interpret_compare(CLI::App const& app, raw_texts const& texts, compare_options& chosen);
 
 }  // namespace dfrot::program

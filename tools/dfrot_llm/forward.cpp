@@ -107,6 +107,7 @@ struct model_run::layer_input {
   std::optional<token_codes> codes;
   std::vector<std::size_t> spared = {};  // rows that are left as they are
   matrix<float> exact = {};              // those
+  matrix<float> branch = {};             // what a low-rank branch has made of the rows
 
   /// Keeps the rows of tokens that are not rounded.
   void spare(simulation const& how, std::size_t layer, site where, std::size_t first) {
@@ -137,6 +138,9 @@ struct model_run::layer_input {
     } else {
       multiply_by_transpose(rows, w.view(), add ? 1.0F : 0.0F, y);
     }
+    if (branch.rows() != 0) {
+      multiply_by_transpose(branch.view(), all.branch_up[static_cast<std::size_t>(name)].view(), 1.0F, y);
+    }
   }
 };
 
@@ -150,7 +154,13 @@ model_run::layer_input model_run::enter(std::size_t layer, layer_weights const& 
     apply_gain(where == site::mlp ? weights.mlp_gain : weights.attention_gain, rows);
   }
   layer_input input{rows, {}};
-  if (options_.rounding.rounds(where, layer)) {
+  if (auto const& method = weights.methods[static_cast<std::size_t>(where)]) {
+    if (method->down.rows() != 0) {
+      input.branch = matrix<float>(rows.rows, method->down.rows());
+      multiply_by_transpose(rows, method->down.view(), 0.0F, input.branch.view());
+    }
+    method->enter(rows);
+  } else if (options_.rounding.rounds(where, layer)) {
     input.spare(options_.rounding, layer, where, first);
     bool const as_codes = options_.rounding.activations.bits == 4 && weights.codes[place];
     if (as_codes) {

@@ -5,6 +5,7 @@
 
 #include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/core/expects.hpp>
+#include <dfrot/transform/hadamard_order.hpp>
 #include <dfrot/transform/norm_fusion.hpp>
 
 namespace dfrot::program {
@@ -97,6 +98,15 @@ model_rotation::model_rotation(model_config const& config, residual_rotation str
   }
 }
 
+void model_rotation::turn_keys_only(model_config const& config) {
+  if (hadamard_order::is_constructible(config.head_dim)) {
+    online = true;
+    folds_heads = false;
+    queries.emplace(config.q_rows(), config.head_dim);
+    keys.emplace(config.kv_rows(), config.head_dim);
+  }
+}
+
 void prepare_codes(int threads, code_product way, layer_weights& weights) {
   for (std::size_t k = 0; k < weights.packed.size(); ++k) {
     if (auto const& packed = weights.packed[k]) {
@@ -139,13 +149,16 @@ layer_weights load_layer(int threads, model_source const& source, std::size_t la
   if (source.config().stored.quantized) {
     return load_packed_layer(threads, source, layer);
   }
+  auto const of_heads = [&rotation](std::optional<run_hadamard> const& heads) {
+    return rotation.folds_heads ? pointer(heads) : nullptr;
+  };
   layer_reader const read{threads, source, layer, rotation};
   layer_weights result;
   std::vector<float> const attention_gain = read.row(tensor_role::attention_gain);
   result.q = read.after_norm(tensor_role::q, attention_gain);
   result.k = read.after_norm(tensor_role::k, attention_gain);
-  result.v = read.after_norm(tensor_role::v, attention_gain, pointer(rotation.keys));
-  result.o = read.into_stream(tensor_role::o, pointer(rotation.queries));
+  result.v = read.after_norm(tensor_role::v, attention_gain, of_heads(rotation.keys));
+  result.o = read.into_stream(tensor_role::o, of_heads(rotation.queries));
   std::vector<float> const mlp_gain = read.row(tensor_role::mlp_gain);
   result.gate = read.after_norm(tensor_role::gate, mlp_gain);
   result.up = read.after_norm(tensor_role::up, mlp_gain);
@@ -153,7 +166,7 @@ layer_weights load_layer(int threads, model_source const& source, std::size_t la
   result.q_bias = read.row(tensor_role::q_bias);
   result.k_bias = read.row(tensor_role::k_bias);
   result.v_bias = read.row(tensor_role::v_bias);
-  if (rotation.keys) {
+  if (rotation.keys && rotation.folds_heads) {
     result.v_bias = turn_bias(*rotation.keys, result.v_bias);
   }
   result.o_bias = turn_bias(rotation.residual, read.row(tensor_role::o_bias));

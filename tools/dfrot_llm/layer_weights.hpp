@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -28,11 +29,21 @@ struct model_rotation {
   /// @param mlp_block channels of a Hadamard matrix before down, whose inverse is folded into it; 0: none
   model_rotation(model_config const& config, residual_rotation residual, std::size_t mlp_block);
 
+  /// R3 alone: queries and keys behind their positions, where a head's width has a Hadamard matrix.
+  void turn_keys_only(model_config const& config);
+
   residual_rotation residual;
   bool online = false;                  ///< whether there is R3
+  bool folds_heads = true;              ///< whether v and o hold R2
   std::optional<run_hadamard> queries;  ///< R2 and R3 of all heads in a row; none: unrotated
   std::optional<run_hadamard> keys;
   std::optional<run_hadamard> mlp;  ///< R4
+};
+
+/// What a method does to the input of linear layers, in place of rounding.
+struct input_method {
+  std::function<void(matrix_view<float>)> enter;  ///< in place, by several threads at a time
+  matrix<float> down;  ///< (r x n) of a low-rank branch, which reads what comes in; none: no rows
 };
 
 /// The weights of a layer, with gains and rotations folded in: its norms have no gain. (Weights that are stored in 4 bits have
@@ -53,6 +64,8 @@ struct layer_weights {
   std::vector<float> mlp_gain;
   std::array<std::optional<packed_weight>, 7> packed;  ///< of those in 4 bits, in the order of weight_name
   std::array<std::optional<weight_codes>, 7> codes;    ///< the same as products read them: see prepare_codes()
+  std::array<std::optional<input_method>, 4> methods;  ///< by site, attention to down
+  std::array<matrix<float>, 7> branch_up;              ///< (outputs x r), where the method of the input has a branch
 };
 
 /// A weight's place among the seven.

@@ -18,6 +18,8 @@
 #include <dfrot/io/npy.hpp>
 
 #include "calibrate_command.hpp"
+#include "compare_command.hpp"
+#include "compare_report.hpp"
 #include "export_command.hpp"
 #include "inspection.hpp"
 #include "options.hpp"
@@ -56,6 +58,11 @@ outcome of(perplexity_options const& chosen) {
   return {perplexity_table(run), perplexity_json(run), run.results.empty() ? "" : perplexity_plot(run)};
 }
 
+outcome of(compare_options const& chosen) {
+  compare_run const run = compare_methods(chosen);
+  return {compare_table(run), compare_json(run), run.results.empty() ? "" : compare_plot(run)};
+}
+
 /// The processes that this one works with.
 ranks const* together = nullptr;
 
@@ -88,6 +95,7 @@ int work_and_write(Options const& chosen) {
 
 int carry_out(inspect_options const& chosen) { return work_and_write(chosen); }
 int carry_out(perplexity_options const& chosen) { return work_and_write(chosen); }
+int carry_out(compare_options const& chosen) { return work_and_write(chosen); }
 int carry_out(calibrate_options const& chosen) {
   watch_for_interrupt();
   std::size_t const layers = write_calibration(chosen);

@@ -42,6 +42,8 @@ constexpr char const* examples =
     "  dfrot-llm perplexity model.gguf --ids ids.npy --bos 1 --sequences 8 --schemes 4-4-4 \\\n"
     "    --rotations hadamard,short,refined,R.npy --report r.json\n"
     "      rotations refined for the model, and one from dfrot-refine\n"
+    "  dfrot-llm compare model.gguf --ids ids.npy --bos 1 --sequences 8 --formats int4,mxfp4,nvfp4 --plot all.svg\n"
+    "      SmoothQuant, QuaRot, DuQuant, RRS, WUSH, SVDQuant and others on the model's own layers\n"
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad input or unwritable output, 130 interrupted with Ctrl-C, 143 "
     "by\n"
     "SIGTERM, 129 by SIGHUP (what was measured so far is written; a second signal stops at once).\n";
@@ -178,9 +180,10 @@ command parse_options(int argument_count, char** arguments) {
   refine.sequences.count = 4;
   quantize_options quantized;
   perplexity_options measure;
+  compare_options compared;
   raw_texts texts;  // of whichever command is named
   inspect.threads = calibrate.threads = folded.threads = refine.threads = quantized.threads = measure.threads =
-      usable_processors();
+      compared.threads = usable_processors();
   CLI::App app(description, "dfrot-llm");
   app.footer(examples);
   app.get_formatter()->column_width(42);
@@ -213,6 +216,12 @@ command parse_options(int argument_count, char** arguments) {
   add_stride(measuring, measure);
   add_method(measuring, measure, texts);
   add_output(measuring, texts);
+  CLI::App& comparing =
+      add_command(app, "compare", "Methods of the field side by side: errors, perplexity, KL and cost");
+  add_input(comparing, compared, texts, from_beginning);
+  comparing.get_option("MODEL")->required(false);
+  add_compare(comparing, compared, texts);
+  add_output(comparing, texts);
   try {
     app.parse(argument_count, arguments);
     if (inspecting.parsed()) {
@@ -244,6 +253,17 @@ command parse_options(int argument_count, char** arguments) {
     if (quantizing.parsed()) {
       interpret_quantize(quantizing, texts, quantized);
       return quantized;
+    }
+    if (comparing.parsed()) {
+      interpret_compare(comparing, texts, compared);
+      std::vector<std::filesystem::path> of_comparison;
+      for (auto const& path : {compared.rows, compared.weight, compared.calibration_ids}) {
+        if (path) {
+          of_comparison.push_back(*path);
+        }
+      }
+      interpret_outputs(comparing, texts, std::move(of_comparison), compared);
+      return compared;
     }
     interpret_texts(measuring, texts, measure);
     interpret_method(measuring, texts, measure);

@@ -12,6 +12,7 @@
 #include "bit_scheme.hpp"
 #include "calibration.hpp"
 #include "fit_settings.hpp"
+#include "product_rounding.hpp"
 #include "quantization_document.hpp"
 #include "rotation_names.hpp"
 #include "simulation.hpp"
@@ -64,6 +65,22 @@ struct perplexity_options : text_request {
   std::size_t position_block = 0;  ///< positions whose mean scores the report shows together; 0: none
 };
 
+/// The command line of `dfrot-llm compare`: a model and a text, or tokens of one layer.
+struct compare_options : text_request {
+  std::optional<std::filesystem::path> rows;    ///< tokens in place of a model
+  std::optional<std::filesystem::path> weight;  ///< that reads them; none: normal numbers
+  std::vector<std::string> methods;             ///< empty: all
+  std::vector<number_format> formats = {number_format::int4};
+  std::vector<bit_scheme> schemes = {{4, 4, 4}};
+  weight_method weights = weight_method::gptq;
+  scale_range range = scale_range::largest;
+  std::size_t weight_group = 0;
+  std::optional<std::filesystem::path> calibration_ids;  ///< none: the end of the text
+  std::size_t calibration_sequences = 16;
+  std::size_t sample = 1024;  ///< calibration tokens that maps are made from, and tokens that errors are measured with
+  std::uint64_t seed = 0;
+};
+
 /// What an exported model is: a Hugging Face folder, or a GGUF file.
 enum class export_format : std::uint8_t { folder, gguf };
 
@@ -106,7 +123,7 @@ struct quantize_options : text_request {
 
 /// What is to be done; or, where there is nothing left to do, the exit code.
 using command = std::variant<inspect_options, calibrate_options, export_options, refine_request, quantize_options,
-                             perplexity_options, int>;
+                             perplexity_options, compare_options, int>;
 
 /// Reads the command line. Returns the options, or the exit code where there is nothing left to do (--help, --version, a mistake),
 /// after it has printed what the user should read.
