@@ -32,7 +32,6 @@ class ranks {
   void end_all(int exit_code) const;
 
  private:
-  bool ends_ = false;  // whether MPI ends with this
   std::size_t own_ = 0;
   std::size_t count_ = 1;
 };

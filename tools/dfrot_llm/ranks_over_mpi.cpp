@@ -21,10 +21,13 @@ void in_parts(Byte* bytes, std::size_t size, Use const& use) {
   }
 }
 
+/// Those of the program, with which MPI ends.
+ranks const* of_all = nullptr;
+
 }  // namespace
 
 ranks::~ranks() {
-  if (ends_) {
+  if (this == of_all) {
     MPI_Finalize();
   }
 }
@@ -37,7 +40,7 @@ std::unique_ptr<ranks> ranks::of_program() {
   MPI_Comm_rank(MPI_COMM_WORLD, &own);
   MPI_Comm_size(MPI_COMM_WORLD, &count);
   auto result = std::make_unique<ranks>();
-  result->ends_ = true;
+  of_all = result.get();
   result->own_ = static_cast<std::size_t>(own);
   result->count_ = static_cast<std::size_t>(count);
   return result;
