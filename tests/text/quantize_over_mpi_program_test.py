@@ -36,9 +36,10 @@ def main():
         ids, others = folder / "ids.npy", folder / "others.npy"
         for path, seed in ((ids, 5), (others, 6)):
             numpy.save(path, numpy.random.default_rng(seed).integers(3, 512, 1500).astype(numpy.int32))
-        for sequences in (5, 29):  # fewer than there are segments, and more
+        # Fewer sequences than there are segments, and more; a rotation whose rounds are shared (29 x 48 rows behind ten norms).
+        for sequences, rotation in ((5, "hadamard"), (29, "refined")):
             command = ["quantize", model, "--ids", ids, "--bos", 1, "--context", 48, "--weights", "gptq", "--gptq-sequences", sequences,
-                       "--rotation", "hadamard", "--format", "dfrot", "--threads", 1, "-o"]
+                       "--calibration-sequences", sequences, "--rotation", rotation, "--format", "dfrot", "--threads", 1, "-o"]
             alone = folder / f"alone-{sequences}"
             done = run(*command, alone)
             check(done.returncode == 0, f"alone: {done.stderr[-300:]}")
@@ -53,6 +54,8 @@ def main():
         for lost in ("model-00002-of-00006.safetensors", "model-00006-of-00006.safetensors", "config.json"):
             (shared / lost).unlink()
         command[command.index("--gptq-sequences") + 1] = 5
+        command[command.index("--calibration-sequences") + 1] = 5
+        command[command.index("--rotation") + 1] = "hadamard"
         done = run_on(2, *command, shared)
         check(done.returncode == 0 and "2 of 6 files" in done.stdout, f"goes on: {done.stdout}{done.stderr[-500:]}")
         check(contents(shared) == contents(folder / "alone-5"), "goes on: other files")

@@ -142,6 +142,53 @@ def check_usage(model, folder):
     check(sorted(path.name for path in folder.iterdir()) == before, "nothing is written")
 
 
+def check_heads(model, folder):
+    """Rotations of heads leave the model what it is, wherever they are folded; and errors of heads are less than the Hadamard's."""
+    heads, report = folder / "H.npy", folder / "h.json"
+    line = command(model, folder, "--of", "heads", "--seed", 3, "--sequences", 3, "--output", heads, "--report", report)
+    done = run(*line, "--dry-run")
+    check(done.returncode == 0 and "memory: about" in done.stdout and not heads.exists(), f"heads, --dry-run: {done}")
+    done = run(*line)
+    check(done.returncode == 0, f"heads: exit status {done.returncode}: {done.stderr[-300:]}")
+    config = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    width = config["hidden_size"] // config["num_attention_heads"]
+    count = config["num_hidden_layers"] * config["num_key_value_heads"]
+    rotations = numpy.load(heads)
+    check(rotations.shape == (count * width, width), f"heads: {rotations.shape}")
+    blocks = rotations.reshape(count, width, width)
+    check(max(map(orthogonality, blocks)) < 1e-6, "heads: no rotations")
+    check(len({block.tobytes() for block in blocks}) == count, "heads: one rotation for several")
+    found = json.loads(report.read_text(encoding="utf-8"))["heads"]
+    places = [(each["layer"], each["head"]) for each in found]
+    check(places == sorted(set(places)) and len(places) == count, f"heads: {places}")
+    check(all(each["refined"]["weighted_loss"] < each["hadamard"]["weighted_loss"] for each in found), f"heads: {found}")
+
+    def kl(at, *options):
+        results = perplexity(at, folder / "ids.npy", folder, "--context", "128", "--sequences", "2", "--seed", 3, *options)["results"]
+        return {each["scheme"]: each for each in results}
+
+    turned = kl(model, "--rotations", "hadamard", "--heads", heads, "--schemes", "16-16-16,16-4-16", "--only", "output")
+    plain = kl(model, "--rotations", "hadamard", "--schemes", "16-16-16,16-4-16", "--only", "output")
+    check(abs(turned["16-16-16"]["perplexity"] / plain["16-16-16"]["perplexity"] - 1) < 1e-4, f"heads change the model: {turned}")
+    check(turned["16-4-16"]["kl"] != plain["16-4-16"]["kl"], f"heads change nothing that is rounded: {turned}")
+    done = run("export", model, "--heads", heads, "--seed", 3, "--type", "float32", "--output", folder / "exported")
+    check(done.returncode == 0, f"heads, export: {done.stderr[-300:]}")
+    exported = kl(folder / "exported", "--rotations", "none", "--schemes", "16-16-16")
+    check(abs(exported["16-16-16"]["perplexity"] / plain["16-16-16"]["perplexity"] - 1) < 1e-4, f"exported: {exported}")
+    shutil.rmtree(folder / "exported")
+
+    numpy.save(folder / "wrong.npy", rotations[:width])
+    numpy.save(folder / "skewed.npy", numpy.concatenate([rotations[:width], 2 * rotations[width:]]))
+    for path, word in (("wrong.npy", f"{count * width} x {width}"), ("skewed.npy", "layer 0, head 1"), ("none.npy", "none.npy")):
+        for into in (["perplexity", model, "--ids", folder / "ids.npy"], ["export", model, "--output", folder / "exported"],
+                     ["quantize", model, "--format", "dfrot", "--output", folder / "exported"]):
+            done = run(*into, "--heads", folder / path)
+            check(done.returncode == 3 and word in done.stderr, f"{path}, {into[0]}: {done.returncode}: {done.stderr}")
+    done = run(*command(model, folder, "--of", "heads", "--output", folder / "new.npy", "--layers", "0-1"))
+    check(done.returncode == 2 and "--layers" in done.stderr, f"heads of some layers: {done.returncode}: {done.stderr}")
+    check(not (folder / "exported").exists() and not (folder / "new.npy").exists(), "heads: nothing is written")
+
+
 def main():
     model = data_folder() / "stories260k"
     with tempfile.TemporaryDirectory() as name:
@@ -149,6 +196,7 @@ def main():
         numpy.save(folder / "ids.npy", numpy.random.default_rng(5).integers(3, 512, 1000).astype(numpy.int32))
         check_usage(model, folder)
         check_methods(model, folder)
+        check_heads(model, folder)
         check_interruptions(model, folder)
     finish()
 

@@ -39,6 +39,8 @@ struct raw_texts {
   std::vector<std::string> formats = {"int4"};
   std::string compared_weights = "gptq";
   std::vector<std::string> compared_schemes = {"4-4-4"};
+  std::string heads;
+  std::string refined = "residual";
   std::string rows;
   std::string weight;
   std::string report;
@@ -51,6 +53,9 @@ void interpret_texts(CLI::App const& app, raw_texts const& texts, text_request& 
 
 /// The same, and how many sequences.   @param which of the text's sequences are taken, a sentence
 void add_input(CLI::App& app, text_request& chosen, raw_texts& texts, std::string const& which);
+
+/// Where rotations of heads (R2) come from.
+void add_heads(CLI::App& app, raw_texts& texts, std::string const& group);
 
 /// Sites by name.   @param known what may be named   @param option for the message   Throws: CLI::ValidationError.
 [[nodiscard]] std::set<site> interpret_sites(std::vector<std::string> const& names, std::vector<site> const& known,

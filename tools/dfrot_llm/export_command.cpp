@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <dfrot/core/expects.hpp>
@@ -45,15 +46,21 @@ std::unique_ptr<model_source> open_exact(std::filesystem::path const& path) {
 
 matrix_view<float const> row_of(std::vector<float> const& values) { return {values.data(), 1, values.size()}; }
 
+model_rotation rotation_of(export_options const& chosen, model_config const& config) {
+  auto heads = read_head_rotations(chosen.heads, config, chosen.threads);
+  model_rotation rotation(
+      config, make_rotation({chosen.rotation, config.hidden, chosen.seed, chosen.threads, {}, nullptr, {}}), false);
+  rotation.turn_heads_by(std::move(heads));
+  return rotation;
+}
+
 class exporter {
  public:
   explicit exporter(export_options const& chosen)
       : chosen_(chosen),
         source_(open_exact(chosen.model)),
         config_(source_->config()),
-        rotation_(config_,
-                  make_rotation({chosen.rotation, config_.hidden, chosen.seed, chosen.threads, {}, nullptr, {}}),
-                  false),
+        rotation_(rotation_of(chosen, config_)),
         out_(chosen.format == export_format::gguf ? make_gguf_sink(chosen, *source_)
                                                   : make_folder_sink(chosen, *source_)) {
     if (chosen.weights == weight_method::gptq) {

@@ -50,6 +50,7 @@ void add_export(CLI::App& app, export_options& chosen, raw_texts& texts) {
          "PATH: an .npy of dfrot-refine, channels x channels")
       ->capture_default_str()
       ->type_name("none|orthogonal|hadamard|PATH");
+  add_heads(app, texts, "");
   add_integer(app, "--seed", chosen.seed, std::uint64_t{0}, std::numeric_limits<std::uint64_t>::max(),
               "Seed of a random rotation")
       ->capture_default_str();
@@ -123,6 +124,7 @@ void interpret_export(CLI::App const& app, raw_texts const& texts, export_option
   }
   chosen.model = texts.model;
   chosen.output = *path_of(app, "--output", texts.output);
+  chosen.heads = path_of(app, "--heads", texts.heads);
   if (same_file(chosen.output, chosen.model)) {
     refuse(message("--output names the model itself, which would be overwritten: ", chosen.output.string()));
   }
@@ -132,6 +134,9 @@ void interpret_export(CLI::App const& app, raw_texts const& texts, export_option
   }
   if (chosen.rotation.empty()) {
     refuse("--rotation: the name is empty");
+  }
+  if (chosen.heads && chosen.rotation == "none") {
+    refuse("--heads: with --rotation none heads stay as they are, too");
   }
   if (app.count("--down-hadamard") != 0 && texts.down_hadamard != "none") {
     refuse(

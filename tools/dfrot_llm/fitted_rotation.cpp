@@ -11,14 +11,20 @@
 #include <dfrot/loss/rotated_token_error.hpp>
 #include <dfrot/loss/token_error.hpp>
 #include <dfrot/optimize/refine/refinement.hpp>
-#include <dfrot/optimize/refine/token_source.hpp>
 #include <dfrot/transform/randomized_hadamard.hpp>
+
+#include "shared_rounds.hpp"
 
 namespace dfrot::program {
 
 matrix<float> start_of(fit_settings const& settings, std::size_t channels) {
+  std::size_t const width = settings.refinement.block == 0 ? channels : settings.refinement.block;
+  matrix<float> block(width, width);
+  randomized_hadamard(width, settings.seed).to_dense(block.view());
   matrix<float> start(channels, channels);
-  randomized_hadamard(channels, settings.seed).to_dense(start.view());
+  for (std::size_t i = 0; i < channels; ++i) {
+    std::copy_n(block.view().row(i % width), width, start.view().row(i) + i / width * width);
+  }
   return start;
 }
 
@@ -57,7 +63,7 @@ massive_tokens find_massive(fit_settings const& settings, matrix_view<float cons
 
 refined_rotation<float> refine_fully(fit_settings const& settings, matrix_view<float const> rows,
                                      massive_tokens const& massive, refinement_checkpoint const& kept,
-                                     std::function<bool(refine_round const&)> const& watch) {
+                                     std::function<bool(refine_round const&)> const& watch, ranks const& together) {
   cpu::policy const on{settings.threads};
   std::size_t const ordinary = rows.rows - massive.count;
   auto state = kept.load(on);
@@ -71,7 +77,8 @@ refined_rotation<float> refine_fully(fit_settings const& settings, matrix_view<f
   token_flags const flags{{massive.is_massive.data(), rows.rows}, {}};
   round_sums sums = work.empty_sums();
   while (!work.finished() && go_on) {
-    accumulate_tokens(on, settings.scheme, memory_tokens(rows), flags, work.rotation(), work.request(), sums);
+    add_round(settings.threads, settings.scheme, rows, flags, work.rotation(), work.request(), together,
+              work.empty_sums(), sums);
     refine_round const round = work.step(on, sums);
     kept.save(work.state());
     go_on = watch(round);

@@ -12,6 +12,7 @@
 #include <dfrot/optimize/refine/refine_options.hpp>
 
 #include "fit_settings.hpp"
+#include "ranks.hpp"
 #include "support/refinement_checkpoint.hpp"
 
 namespace dfrot::program {
@@ -22,10 +23,12 @@ namespace dfrot::program {
 /// Refines a Hadamard for all rows, as refine_rotation() does, by `refined` or `paper`.
 /// @param kept where the state is after every round, and where it may come from   @param watch called after every round, those of
 /// a former run included; false ends the work
+/// @param together those who share the rounds, all with the same rows: see add_round()
 /// @post stopped: watch ended the work before its end   Throws: io_error as the checkpoint; std::invalid_argument as refine_rotation().
 [[nodiscard]] refined_rotation<float> refine_fully(fit_settings const& settings, matrix_view<float const> rows,
                                                    massive_tokens const& massive, refinement_checkpoint const& kept,
-                                                   std::function<bool(refine_round const&)> const& watch);
+                                                   std::function<bool(refine_round const&)> const& watch,
+                                                   ranks const& together = alone());
 
 /// Refines a short rotation for the massive rows.   @param watch called after every round; false ends the work
 [[nodiscard]] refined_short refine_shortly(fit_settings const& settings, matrix_view<float const> rows,
@@ -39,7 +42,7 @@ namespace dfrot::program {
 /// As a matrix.
 [[nodiscard]] matrix<float> dense_of(int threads, short_rotation const& rotation);
 
-/// The Hadamard that a fit begins with, dense.
+/// The Hadamard that a fit begins with, dense; where it refines blocks, the same one in each.
 [[nodiscard]] matrix<float> start_of(fit_settings const& settings, std::size_t channels);
 
 }  // namespace dfrot::program

@@ -48,8 +48,9 @@ struct layer_reader {
   [[nodiscard]] std::vector<float> row(tensor_role role) const { return source.read_row({role, layer}); }
 
   /// A weight that reads what a norm writes. @param heads its outputs' rotation, or none
+  template <class Heads = run_hadamard>
   [[nodiscard]] matrix<float> after_norm(tensor_role role, std::vector<float> const& gain,
-                                         run_hadamard const* heads = nullptr) const {
+                                         Heads const* heads = nullptr) const {
     matrix<double> w = widen(source.read_all({role, layer}));
     fuse_norm_gain(cpu::policy{threads}, vector_view<float const>(gain.data(), gain.size()), w.view());
     turn_inputs(threads, rotation.residual, w.view());
@@ -60,7 +61,8 @@ struct layer_reader {
   }
 
   /// A weight that writes into the residual stream. @param inner its inputs' rotation, or none
-  [[nodiscard]] matrix<float> into_stream(tensor_role role, run_hadamard const* inner) const {
+  template <class Inner>
+  [[nodiscard]] matrix<float> into_stream(tensor_role role, Inner const* inner) const {
     matrix<double> w = widen(source.read_all({role, layer}));
     turn_outputs(threads, rotation.residual, w.view());
     if (inner != nullptr) {
@@ -96,6 +98,10 @@ model_rotation::model_rotation(model_config const& config, residual_rotation str
   if (online && !config.stored.quantized) {
     mlp.emplace(config.intermediate, config.intermediate);
   }
+}
+
+void model_rotation::turn_heads_by(std::shared_ptr<head_rotations const> own) {
+  heads = residual.rotates() ? std::move(own) : nullptr;
 }
 
 void model_rotation::turn_keys_only(model_config const& config) {
@@ -149,26 +155,32 @@ layer_weights load_layer(int threads, model_source const& source, std::size_t la
   if (source.config().stored.quantized) {
     return load_packed_layer(threads, source, layer);
   }
-  auto const of_heads = [&rotation](std::optional<run_hadamard> const& heads) {
-    return rotation.folds_heads ? pointer(heads) : nullptr;
-  };
   layer_reader const read{threads, source, layer, rotation};
   layer_weights result;
   std::vector<float> const attention_gain = read.row(tensor_role::attention_gain);
   result.q = read.after_norm(tensor_role::q, attention_gain);
   result.k = read.after_norm(tensor_role::k, attention_gain);
-  result.v = read.after_norm(tensor_role::v, attention_gain, of_heads(rotation.keys));
-  result.o = read.into_stream(tensor_role::o, of_heads(rotation.queries));
+  result.v_bias = read.row(tensor_role::v_bias);
+  auto const fold_heads = [&](auto const* of_values, auto const* of_outputs) {  // R2
+    result.v = read.after_norm(tensor_role::v, attention_gain, of_values);
+    result.o = read.into_stream(tensor_role::o, of_outputs);
+    if (of_values != nullptr) {
+      result.v_bias = turn_bias(*of_values, result.v_bias);
+    }
+  };
+  if (rotation.heads) {
+    layer_heads const heads = rotation.heads->of_layer(layer);
+    fold_heads(&heads, &heads);
+  } else {
+    fold_heads(rotation.folds_heads ? pointer(rotation.keys) : nullptr,
+               rotation.folds_heads ? pointer(rotation.queries) : nullptr);
+  }
   std::vector<float> const mlp_gain = read.row(tensor_role::mlp_gain);
   result.gate = read.after_norm(tensor_role::gate, mlp_gain);
   result.up = read.after_norm(tensor_role::up, mlp_gain);
   result.down = read.into_stream(tensor_role::down, pointer(rotation.mlp));
   result.q_bias = read.row(tensor_role::q_bias);
   result.k_bias = read.row(tensor_role::k_bias);
-  result.v_bias = read.row(tensor_role::v_bias);
-  if (rotation.keys && rotation.folds_heads) {
-    result.v_bias = turn_bias(*rotation.keys, result.v_bias);
-  }
   result.o_bias = turn_bias(rotation.residual, read.row(tensor_role::o_bias));
   return result;
 }

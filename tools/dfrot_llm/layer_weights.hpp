@@ -4,12 +4,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include <dfrot/core/matrix.hpp>
 
 #include "code_products.hpp"
+#include "head_rotations.hpp"
 #include "model_source.hpp"
 #include "packed_weight.hpp"
 #include "residual_rotation.hpp"
@@ -29,6 +31,9 @@ struct model_rotation {
   /// @param mlp_block channels of a Hadamard matrix before down, whose inverse is folded into it; 0: none
   model_rotation(model_config const& config, residual_rotation residual, std::size_t mlp_block);
 
+  /// Heads have rotations of their own, where R1 rotates: else they stay as they are.   @param own none: Hadamard matrices
+  void turn_heads_by(std::shared_ptr<head_rotations const> own);
+
   /// R3 alone: queries and keys behind their positions, where a head's width has a Hadamard matrix.
   void turn_keys_only(model_config const& config);
 
@@ -37,7 +42,8 @@ struct model_rotation {
   bool folds_heads = true;              ///< whether v and o hold R2
   std::optional<run_hadamard> queries;  ///< R2 and R3 of all heads in a row; none: unrotated
   std::optional<run_hadamard> keys;
-  std::optional<run_hadamard> mlp;  ///< R4
+  std::optional<run_hadamard> mlp;              ///< R4
+  std::shared_ptr<head_rotations const> heads;  ///< R2 where it is not the Hadamard matrix of a head; none: it is
 };
 
 /// What a method does to the input of linear layers, in place of rounding.

@@ -73,6 +73,7 @@ safetensors_metadata made_with(quantize_options const& chosen, batch const* cali
   safetensors_metadata with = {
       {"model", hash_of_model(chosen.model)},
       {"rotation", from_file ? hash_of(std::filesystem::path(chosen.rotation)) : chosen.rotation},
+      {"--heads", chosen.heads ? hash_of(*chosen.heads) : "none"},
       {"--seed", message(chosen.seed)},
       {"--down-hadamard", message(chosen.mlp_block)},
       {"--weights", name_of(chosen.weights)},

@@ -28,6 +28,7 @@
 #include "quantize_command.hpp"
 #include "ranks.hpp"
 #include "refine_command.hpp"
+#include "refine_heads.hpp"
 #include "support/interrupt.hpp"
 #include "support/standard_output.hpp"
 #include "support/visible_text.hpp"
@@ -108,7 +109,36 @@ int carry_out(export_options const& chosen) {
   export_model(chosen);
   return interrupting_signal() != 0 ? by_signal + interrupting_signal() : int{done};
 }
+int refine_all_heads(refine_request const& chosen) {
+  for (auto const& path : {std::optional(chosen.output), chosen.report}) {
+    if (path) {
+      dfrot::atomic_file::check_writable(*path);
+    }
+  }
+  if (chosen.dry_run) {
+    write_standard_output(estimate_heads(chosen));
+    return done;
+  }
+  watch_for_interrupt();
+  std::optional<heads_outcome> const found = refine_heads(chosen);
+  if (!found) {
+    return complain("interrupted: nothing was written", by_signal + interrupting_signal());
+  }
+  std::vector<dfrot::atomic_file> files;
+  dfrot::write_npy(files.emplace_back(chosen.output), found->rotations.view());
+  if (chosen.report) {
+    files.emplace_back(*chosen.report).write(heads_json(chosen, *found));
+  }
+  for (dfrot::atomic_file& file : files) {
+    file.commit();
+  }
+  write_standard_output(heads_table(chosen, *found));
+  return done;
+}
 int carry_out(refine_request const& chosen) {
+  if (chosen.of_heads) {
+    return refine_all_heads(chosen);
+  }
   for (auto const& path : {std::optional(chosen.output), chosen.report, chosen.plot, checkpoint_beside(chosen)}) {
     if (path) {
       dfrot::atomic_file::check_writable(*path);

@@ -32,7 +32,7 @@ constexpr char const* examples =
     "  dfrot-llm refine model.gguf --text wiki.txt --bos 1 --output R.npy\n"
     "      a rotation of the residual stream, refined for the norms' outputs of all layers; a run that was "
     "interrupted\n"
-    "      goes on where the same line is given again\n"
+    "      goes on where the same line is given again (--of heads: rotations of heads)\n"
     "  dfrot-llm export model.gguf --rotation R.npy --output rotated\n"
     "      the same model, rotated, as a Hugging Face folder (--output rotated.gguf: a GGUF file)\n"
     "  dfrot-llm quantize model.gguf --text wiki.txt --bos 1 --weights gptq --output w4\n"
@@ -47,18 +47,6 @@ constexpr char const* examples =
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad input or unwritable output, 130 interrupted with Ctrl-C, 143 "
     "by\n"
     "SIGTERM, 129 by SIGHUP (what was measured so far is written; a second signal stops at once).\n";
-
-}  // namespace
-
-void add_input(CLI::App& app, text_request& chosen, raw_texts& texts, std::string const& which) {
-  std::string const group = "Input";
-  add_text(app, chosen, texts);
-  add_integer(app, "--sequences", chosen.sequences.count, std::size_t{0}, std::size_t{1} << 24U, which)
-      ->capture_default_str()
-      ->group(group);
-}
-
-namespace {
 
 /// Calibration sequences never overlap.
 void add_stride(CLI::App& app, text_request& chosen) {
@@ -129,46 +117,6 @@ CLI::App& add_command(CLI::App& app, std::string const& name, std::string const&
 }
 
 }  // namespace
-
-void add_text(CLI::App& app, text_request& chosen, raw_texts& texts) {
-  std::string const group = "Input";
-  app.add_option("MODEL", texts.model, "A GGUF file, or a folder of config.json and safetensors")->required();
-  auto* const text = app.add_option("--text", texts.text, "Text, UTF-8")->type_name("FILE")->group(group);
-  app.add_option("--ids", texts.ids, "Token ids instead of a text, one dimension, int32 or int64")
-      ->type_name("IDS.npy")
-      ->excludes(text)
-      ->group(group);
-  add_integer(app, "--context", chosen.sequences.context, std::size_t{2}, std::size_t{1} << 24U, "Tokens of a sequence")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--bos", texts.bos, "The token that every sequence begins with")
-      ->capture_default_str()
-      ->type_name("ID|none")
-      ->group(group);
-  add_integer(app, "--threads", chosen.threads, 1, 4096, "Threads; the result does not depend on them")
-      ->capture_default_str()
-      ->group(group);
-}
-
-void interpret_texts(CLI::App const& app, raw_texts const& texts, text_request& chosen, bool needed) {
-  if (texts.model.empty()) {
-    refuse("MODEL: the name is empty");
-  }
-  chosen.model = texts.model;
-  chosen.text = path_of(app, "--text", texts.text);
-  chosen.ids = path_of(app, "--ids", texts.ids);
-  if (needed && !chosen.text && !chosen.ids) {
-    refuse("a text is needed: --text FILE, or --ids IDS.npy");
-  }
-  auto const bos = parse_bos(texts.bos);
-  if (!bos) {
-    refuse(message("--bos: '", texts.bos, "' is neither none nor a token id"));
-  }
-  chosen.sequences.bos = *bos;
-  if (std::string const mistake = mistake_in(chosen.sequences); !mistake.empty()) {
-    refuse(mistake);
-  }
-}
 
 command parse_options(int argument_count, char** arguments) {
   inspect_options inspect;
@@ -268,8 +216,10 @@ command parse_options(int argument_count, char** arguments) {
     interpret_texts(measuring, texts, measure);
     interpret_method(measuring, texts, measure);
     std::vector<std::filesystem::path> read(measure.rotations.begin(), measure.rotations.end());
-    if (measure.calibration_ids) {
-      read.push_back(*measure.calibration_ids);
+    for (auto const& path : {measure.calibration_ids, measure.heads}) {
+      if (path) {
+        read.push_back(*path);
+      }
     }
     interpret_outputs(measuring, texts, std::move(read), measure);
     return measure;

@@ -43,7 +43,8 @@ struct refine_request : text_request {
   std::filesystem::path output;
   fit_settings fit;
   calibration_places places;
-  bool dry_run = false;  ///< say what would be done, and what it takes
+  bool of_heads = false;  ///< R2 of all layers in place of R1
+  bool dry_run = false;   ///< say what would be done, and what it takes
 
   /// The file beside the output that the state is kept in.
   [[nodiscard]] std::filesystem::path checkpoint() const { return output.string() + ".checkpoint"; }
@@ -52,6 +53,7 @@ struct refine_request : text_request {
 /// The command line of `dfrot-llm perplexity`.
 struct perplexity_options : text_request {
   std::vector<std::string> rotations = {"none", "hadamard"};  ///< or a file
+  std::optional<std::filesystem::path> heads;                 ///< R2; none: Hadamard matrices
   std::vector<bit_scheme> schemes = {{16, 16, 16}, {16, 4, 16}};
   weight_method weights = weight_method::nearest;
   scale_range range = scale_range::largest;
@@ -91,7 +93,8 @@ enum class export_type : std::uint8_t { float32, float16, bfloat16, q4_0 };
 struct export_options : text_request {
   std::filesystem::path output;  ///< the folder, or the file
   export_format format = export_format::folder;
-  std::string rotation = "hadamard";  ///< or a file
+  std::string rotation = "hadamard";           ///< or a file
+  std::optional<std::filesystem::path> heads;  ///< R2; none: Hadamard matrices
   std::uint64_t seed = 0;
   export_type type = export_type::float16;
   std::uint64_t most_bytes = 5'000'000'000;        ///< of a file in a folder
@@ -106,8 +109,9 @@ inline constexpr std::size_t whole_width = ~std::size_t{0};
 struct quantize_options : text_request {
   std::filesystem::path folder;
   quantized_format format = quantized_format::compressed_tensors;
-  std::string rotation = "hadamard";  ///< or a file
-  std::size_t mlp_block = 0;          ///< channels of the Hadamard matrices before down; 0: none
+  std::string rotation = "hadamard";           ///< or a file
+  std::optional<std::filesystem::path> heads;  ///< R2; none: Hadamard matrices
+  std::size_t mlp_block = 0;                   ///< channels of the Hadamard matrices before down; 0: none
   weight_method weights = weight_method::nearest;
   std::size_t weight_group = 0;  ///< input channels of a weight that share a scale; 0: all
   export_type type = export_type::float16;

@@ -20,11 +20,11 @@
 #include "gptq_weights.hpp"
 #include "interrupted.hpp"
 #include "model_source.hpp"
+#include "perplexity_work.hpp"
 #include "progress.hpp"
 #include "rotations.hpp"
 #include "scores.hpp"
 #include "spared_tokens.hpp"
-#include "support/work_estimate.hpp"
 #include "text_request.hpp"
 #include "token_ids.hpp"
 
@@ -43,7 +43,8 @@ class measurement {
       : chosen_(chosen),
         source_(open_model(chosen.model)),
         ids_(ids_of(chosen)),
-        tokens_(sequences_of(chosen, *source_, ids_)) {
+        tokens_(sequences_of(chosen, *source_, ids_)),
+        work_(chosen, source_->config(), tokens_.tokens(), tokens_.count()) {
     model_config const& config = source_->config();
     if (chosen.where.first_layer >= config.layers) {
       throw io_error(message("--layers begins with ", chosen.where.first_layer, ", but the model has the layers 0 to ",
@@ -52,19 +53,18 @@ class measurement {
     if (config.stored.quantized) {
       check_stored();
     }
-    double const hidden = static_cast<double>(config.hidden);
-    layer_work_ = 2 * hidden * static_cast<double>(config.q_rows() + config.kv_rows()) +
-                  3 * hidden * static_cast<double>(config.intermediate);
-    head_work_ = 2 * hidden * static_cast<double>(config.vocabulary);
+    heads_ = read_head_rotations(chosen.heads, config, chosen.threads);
   }
 
   perplexity_run run() {
     result_ = {chosen_.model.string(), tokens_.count(), count_predictions_of(), {}};
-    expect_work();
+    shown_.expect(work_.whole());
     try {
       run_exact_model();
       for (std::string const& name : chosen_.rotations) {
-        measure(name, model_rotation(source_->config(), rotation_named(without_fp16(name).value_or(name))));
+        model_rotation rotation(source_->config(), rotation_named(without_fp16(name).value_or(name)));
+        rotation.turn_heads_by(heads_);
+        measure(name, rotation);
       }
     } catch (interrupted const&) {  // what there is, is reported
     }
@@ -82,50 +82,13 @@ class measurement {
       expects(bits.weights != 8, "the model's weights are stored in 4 bits: --schemes ", name_of(bits),
               " would need them in 8; quantize, or measure, the model that it was made of");
     }
+    expects(!chosen_.heads, "the model is quantized, and its codes hold their rotations: leave --heads out");
     expects(chosen_.weights == weight_method::nearest && chosen_.weight_group == 0,
             "the model's weights are stored in 4 bits: leave --weights and --group out");
   }
 
   [[nodiscard]] char const* name_of_weights() const {
     return source_->config().stored.quantized ? "stored" : name_of(chosen_.weights);
-  }
-
-  /// In products of a number and a weight for each token that is judged.
-  void expect_work() {
-    auto const runs = static_cast<double>(chosen_.rotations.size() * chosen_.schemes.size());
-    shown_.expect(runs * (layer_work() + head_work_) + layer_work());
-    if (takes_gptq()) {
-      shown_.expect(static_cast<double>(chosen_.rotations.size()) * gptq_work() *
-                    static_cast<double>(source_->config().layers));
-    }
-    bool any = false;
-    for (std::string const& name : chosen_.rotations) {
-      std::string const rotation = without_fp16(name).value_or(name);
-      if (is_fitted(rotation)) {
-        any = true;
-        shown_.expect(round_work(rotation) * settings_of(rotation, scheme()).refinement.rounds);
-      }
-    }
-    shown_.expect(any ? layer_work() * calibration_share() : 0);
-  }
-
-  /// Calibration tokens for each that is judged, about.
-  [[nodiscard]] double calibration_share() const {
-    return static_cast<double>(chosen_.calibration_sequences) / static_cast<double>(tokens_.count());
-  }
-
-  /// A round of a fit; those of short rotations take a moment.
-  [[nodiscard]] double round_work(std::string const& name) const {
-    auto const tokens = static_cast<double>(tokens_.tokens());
-    double const rows = 2 * static_cast<double>(source_->config().layers) * calibration_share() * tokens;
-    return name == "short" ? 0 : round_operations(rows, static_cast<double>(source_->config().hidden)) / 2 / tokens;
-  }
-
-  [[nodiscard]] int4_scheme scheme() const {
-    int4_scheme of;
-    of.symmetric = !chosen_.asymmetric;
-    of.scale = chosen_.range == scale_range::searched ? scale_rule::search : scale_rule::max;
-    return of;
   }
 
   /// Also finds the massive tokens, where some are to be spared.
@@ -148,8 +111,6 @@ class measurement {
     }
   }
 
-  [[nodiscard]] double layer_work() const { return layer_work_ * static_cast<double>(source_->config().layers); }
-
   [[nodiscard]] std::size_t count_predictions_of() const {
     std::size_t count = 0;
     for (std::size_t s = 0; s < tokens_.count(); ++s) {
@@ -159,12 +120,12 @@ class measurement {
   }
 
   residual_rotation rotation_named(std::string const& name) {
-    rotation_request request{name, source_->config().hidden, chosen_.seed, chosen_.threads, scheme(), &calibration_,
-                             {}};
+    rotation_request request{
+        name, source_->config().hidden, chosen_.seed, chosen_.threads, fitted_scheme(chosen_), &calibration_, {}};
     int rounds_left = is_fitted(name) ? settings_of(name, request.scheme).refinement.rounds : 0;
     request.round_done = [&](int round, int most) {
       stop_if_interrupted();
-      shown_.add(round == 0 ? 0 : round_work(name));
+      shown_.add(round == 0 ? 0 : work_.round(name));
       rounds_left = most - round;
       shown_.show(message(name, ": round ", round, " of ", most, " at most"));
     };
@@ -173,12 +134,12 @@ class measurement {
       auto const parts = calibration_parts(source_->config(), tokens.tokens(), {});
       calibration_ = calibration_rows(chosen_.threads, *source_, tokens, parts, [this](std::size_t layer) {
         stop_if_interrupted();
-        shown_.add(layer_work_ * calibration_share());
+        shown_.add(work_.calibrated_layer());
         shown_.show(message("calibrating: layer ", layer, " of ", source_->config().layers));
       });
     }
     residual_rotation rotation = make_rotation(request);
-    shown_.add(round_work(name) * rounds_left);  // that it did not take
+    shown_.add(work_.round(name) * rounds_left);  // that it did not take
     return rotation;
   }
 
@@ -192,19 +153,8 @@ class measurement {
 
   void layer_done(std::string const& what, std::size_t layers) {
     stop_if_interrupted();
-    shown_.add(layer_work_);
+    shown_.add(work_.layer());
     shown_.show(message(what, ": layer ", layers, " of ", source_->config().layers));
-  }
-
-  [[nodiscard]] bool takes_gptq() const {
-    return chosen_.weights == weight_method::gptq &&
-           std::any_of(chosen_.schemes.begin(), chosen_.schemes.end(),
-                       [](bit_scheme const& each) { return each.weights == 4; });
-  }
-
-  /// A layer of calibration sequences, in units of layer_work_: they pass it twice, and Gram matrices cost as much as a pass.
-  [[nodiscard]] double gptq_work() const {
-    return 3 * layer_work_ * static_cast<double>(chosen_.gptq_sequences) / static_cast<double>(tokens_.count());
   }
 
   /// Of the calibration's own text, or the end of the one that is judged.
@@ -244,7 +194,7 @@ class measurement {
     }
     std::optional<batch> calibration;
     std::optional<gptq_weights> gptq;
-    if (takes_gptq()) {
+    if (takes_gptq(chosen_)) {
       calibration.emplace(calibration_sequences(chosen_.gptq_sequences));
       gptq.emplace(chosen_.threads, *source_, *calibration, rotation);
     }
@@ -257,7 +207,7 @@ class measurement {
           stop_if_interrupted();
           shown_.show(message(name, ", GPTQ: layer ", layer + 1, " of ", source_->config().layers));
           gptq->round(how, layer, weights);
-          shown_.add(gptq_work());
+          shown_.add(work_.gptq());
         } else {
           round_weights(chosen_.threads, how, layer, weights);
         }
@@ -285,7 +235,7 @@ class measurement {
     auto const scores = score_tokens(chosen_.threads, *source_, tokens_, rotation.residual, run.model.result(), &exact_,
                                      [&](double share) {
                                        stop_if_interrupted();
-                                       shown_.add((share - counted) * head_work_);
+                                       shown_.add((share - counted) * work_.head());
                                        counted = share;
                                        shown_.show(name + ", " + name_of(run.bits) + ": scores");
                                      });
@@ -315,12 +265,12 @@ class measurement {
   std::unique_ptr<model_source> source_;
   std::vector<std::int32_t> ids_;
   batch tokens_;
-  double layer_work_ = 0;
-  double head_work_ = 0;
+  perplexity_work work_;
   progress shown_;
   matrix<float> exact_;
   matrix<float> calibration_;
   std::shared_ptr<spared_tokens const> spared_;
+  std::shared_ptr<head_rotations const> heads_;
   perplexity_run result_;
 };
 

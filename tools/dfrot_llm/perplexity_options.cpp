@@ -42,6 +42,16 @@ std::set<site> interpret_sites(std::vector<std::string> const& names, std::vecto
   return chosen;
 }
 
+void add_heads(CLI::App& app, raw_texts& texts, std::string const& group) {
+  auto* const heads = app.add_option("--heads", texts.heads,
+                                     "Rotations of heads, of dfrot-llm refine --of heads, in place of Hadamard "
+                                     "matrices; where\nthe residual stream is rotated");
+  heads->type_name("H.npy");
+  if (!group.empty()) {
+    heads->group(group);
+  }
+}
+
 void add_method(CLI::App& app, perplexity_options& chosen, raw_texts& texts) {
   std::string const group = "Method";
   app.add_option(
@@ -53,6 +63,7 @@ void add_method(CLI::App& app, perplexity_options& chosen, raw_texts& texts) {
       ->capture_default_str()
       ->type_name("none|orthogonal|hadamard|short|refined|paper|PATH,...")
       ->group(group);
+  add_heads(app, texts, group);
   app.add_option(
          "--schemes", texts.schemes,
          "Bits of weights, activations and KV cache, each 4, 8 or 16; paper: the columns of the\npaper's table, "
@@ -123,6 +134,7 @@ void add_method(CLI::App& app, perplexity_options& chosen, raw_texts& texts) {
 
 void interpret_method(CLI::App const& app, raw_texts const& texts, perplexity_options& chosen) {
   chosen.calibration_ids = path_of(app, "--calibration-ids", texts.calibration_ids);
+  chosen.heads = path_of(app, "--heads", texts.heads);
   chosen.schemes.clear();
   for (std::string const& scheme : texts.schemes) {
     if (scheme == "paper") {

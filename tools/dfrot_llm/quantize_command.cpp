@@ -63,6 +63,7 @@ class quantizer {
       chosen_.mlp_block = config_.intermediate;
     }
     check_expressible(chosen_, config_);
+    heads_ = read_head_rotations(chosen_.heads, config_, chosen_.threads);
     document_ = config_document(*source_, chosen_.model);
     if (chosen_.reads_text()) {
       ids_ = ids_of(chosen_);
@@ -149,12 +150,14 @@ class quantizer {
                                 show(message("calibrating: layer ", layer, " of ", config_.layers));
                               });
       request.rows = &rows;
+      request.together = &together_;
     }
     return make_rotation(request);
   }
 
   void write(quantized_shards& shards) {
-    model_rotation const rotation(config_, residual(), chosen_.mlp_block);
+    model_rotation rotation(config_, residual(), chosen_.mlp_block);
+    rotation.turn_heads_by(heads_);
     shown_.expect(static_cast<double>(config_.layers) + 1);
     std::optional<gptq_weights> gptq;
     if (calibration_) {
@@ -260,6 +263,7 @@ class quantizer {
   nlohmann::ordered_json document_;
   std::vector<std::int32_t> ids_;
   std::optional<batch> calibration_;
+  std::shared_ptr<head_rotations const> heads_;
   simulation how_;
   progress shown_;
 };

@@ -21,6 +21,7 @@ void add_weights(CLI::App& app, quantize_options& chosen, raw_texts& texts) {
       ->capture_default_str()
       ->type_name("none|orthogonal|hadamard|short|refined|paper|PATH")
       ->group(group);
+  add_heads(app, texts, group);
   app.add_option("--down-hadamard", texts.down_hadamard,
                  "A Hadamard matrix that has to be computed before down: of its whole width, or of\nblocks of so many "
                  "channels. Without it, full for --format dfrot and a rotation,\nelse none")
@@ -127,6 +128,10 @@ void interpret_quantize(CLI::App const& app, raw_texts const& texts, quantize_op
   interpret_bits(texts, chosen);
   interpret_down_hadamard(app, texts, chosen);
   chosen.folder = *path_of(app, "--output", texts.output);
+  chosen.heads = path_of(app, "--heads", texts.heads);
+  if (chosen.heads && chosen.rotation == "none") {
+    refuse("--heads: with --rotation none heads stay as they are, too");
+  }
   if (same_file(chosen.folder, chosen.model)) {
     refuse(message("--output names the model itself, which would be overwritten: ", chosen.folder.string()));
   }

@@ -215,10 +215,10 @@ std::string estimate_refinement(refine_request const& chosen) {
   auto const tokens = static_cast<double>(run.tokens().tokens());
   bool const full = chosen.fit.method != "short";
   // The rows and three sets of errors; then the residual stream, heads and a layer, in float and double, or the refinement: three
-  // rotations and the two matrices of a polar factor, or C in double, and blocks of rows.
+  // rotations and the two matrices of a polar factor, or C in double twice, and blocks of rows.
   double const heads = static_cast<double>(run.config().q_rows() + 2 * run.config().kv_rows());
   double const model = 4 * tokens * (n + heads) + 12 * layer_work(run.config());
-  double const fit = 4 * n * 3584.0 + (full ? n * n * (3 * 4 + 3 * 8) : n * n * 12);
+  double const fit = 4 * n * 3584.0 + (full ? n * n * (3 * 4 + 4 * 8) : n * n * 12);
   std::string text = message(run.tokens().count(), " sequences, ", run.tokens().tokens(), " tokens, behind ",
                              run.rows() / run.tokens().tokens(), " norms: ", run.rows(), " rows x ",
                              run.config().hidden, " channels\n");

@@ -14,11 +14,19 @@ void add_refine(CLI::App& app, refine_request& chosen, raw_texts& texts) {
   std::string const group = "Method";
   app.add_option(
          "-o,--output", texts.output,
-         "Where the rotation goes (float32, channels x channels). Beside it, R.npy.checkpoint is\nkept from round "
-         "to round until the work is done")
+         "Where the rotation goes (float32, channels x channels; of heads: layers x KV heads x\nhead x head, the first "
+         "three as rows). Beside that of the residual stream,\nR.npy.checkpoint is kept from round to round until the "
+         "work is done")
       ->type_name("R.npy")
       ->required()
       ->group("Output");
+  app.add_option("--of", texts.refined,
+                 "What is refined: the rotation of the residual stream (R1), or one for each key-value head\nof each "
+                 "layer (R2), for --heads")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"residual", "heads"}).description(""))
+      ->type_name("residual|heads")
+      ->group(group);
   app.add_option(
          "--method", texts.method,
          "All directions by the library's method, those of massive tokens alone, or all by the\npaper's iteration")
@@ -62,6 +70,15 @@ void add_refine(CLI::App& app, refine_request& chosen, raw_texts& texts) {
 
 void interpret_refine(CLI::App const& app, raw_texts const& texts, refine_request& chosen) {
   chosen.output = *path_of(app, "--output", texts.output);
+  chosen.of_heads = texts.refined == "heads";
+  for (char const* const option : {"--sites", "--layers", "--plot"}) {
+    if (chosen.of_heads && app.count(option) != 0) {
+      refuse(message(option, ": goes with --of residual; heads are refined for what o reads, in all layers"));
+    }
+  }
+  if (chosen.of_heads && texts.method == "short") {
+    refuse("--method short: short rotations are of the residual stream; choose refined or paper");
+  }
   int4_scheme scheme;
   scheme.symmetric = !texts.asymmetric;
   scheme.scale = texts.scale == "search" ? scale_rule::search : scale_rule::max;

@@ -8,51 +8,21 @@
 #include <dfrot/backend/reference/hadamard.hpp>
 #include <dfrot/backend/reference/low_rank.hpp>
 #include <dfrot/backend/reference/transform_rows.hpp>
-#include <dfrot/core/ceil_div.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/transform/apply.hpp>
 #include <dfrot/transform/block_hadamard.hpp>
 
 #include "products.hpp"
+#include "turn_blocks.hpp"
 
 namespace dfrot::program {
 
 namespace {
 
-constexpr std::size_t rows_at_once = 64;
-
 void copy_rows(matrix_view<double const> from, matrix_view<double> to) {
   for (std::size_t i = 0; i < from.rows; ++i) {
     std::copy_n(from.row(i), from.columns, to.row(i));
   }
-}
-
-template <class Rotation>
-void turn_blocks_of_inputs(int threads, Rotation const& rotation, matrix_view<double> w) {
-  for_each_block(threads, ceil_div(w.rows, rows_at_once), [&](std::size_t block) {
-    std::size_t const first = block * rows_at_once;
-    rotation.turn(w.row_block(first, std::min(rows_at_once, w.rows - first)));
-  });
-}
-
-/// The columns of a weight are rows of outputs.
-template <class Rotation>
-void turn_blocks_of_outputs(int threads, Rotation const& rotation, matrix_view<double> w) {
-  for_each_block(threads, ceil_div(w.columns, rows_at_once), [&](std::size_t block) {
-    std::size_t const first = block * rows_at_once;
-    matrix<double> columns(std::min(rows_at_once, w.columns - first), w.rows);
-    for (std::size_t i = 0; i < w.rows; ++i) {
-      for (std::size_t j = 0; j < columns.rows(); ++j) {
-        columns(j, i) = w(i, first + j);
-      }
-    }
-    rotation.turn(columns.view());
-    for (std::size_t i = 0; i < w.rows; ++i) {
-      for (std::size_t j = 0; j < columns.rows(); ++j) {
-        w(i, first + j) = columns(j, i);
-      }
-    }
-  });
 }
 
 }  // namespace

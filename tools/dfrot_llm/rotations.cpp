@@ -51,7 +51,7 @@ residual_rotation fitted(rotation_request const& request) {
     return residual_rotation(refine_shortly(settings, rows, massive, watch).rotation);
   }
   refinement_checkpoint const none({}, false, "", settings.refinement, request.channels, {});
-  return dense(refine_fully(settings, rows, massive, none, watch).rotation);
+  return dense(refine_fully(settings, rows, massive, none, watch, *request.together).rotation);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/quantize/int4_scheme.hpp>
 
+#include "ranks.hpp"
 #include "residual_rotation.hpp"
 
 namespace dfrot::program {
@@ -22,6 +23,7 @@ struct rotation_request {
   matrix<float> const* rows = nullptr;  ///< calibration_rows(), where it is fitted
   /// Called after each round of a fit, with its number and that of the last one at most; may throw to stop.
   std::function<void(int, int)> round_done;
+  ranks const* together = &alone();  ///< those who make it together, each with all rows
 };
 
 /// Throws: io_error for a file that is no orthogonal matrix of so many channels; std::invalid_argument where there is no Hadamard
