@@ -26,7 +26,7 @@
 #include <dfrot/quantize/fake_quantize.hpp>
 #include <dfrot/quantize/gemm.hpp>
 #include <dfrot/quantize/int4_scheme.hpp>
-#include <dfrot/quantize/kv_cache.hpp>
+#include <dfrot/quantize/fake_quantize_heads.hpp>
 #include <dfrot/quantize/mxfp4.hpp>
 #include <dfrot/quantize/nf4.hpp>
 #include <dfrot/quantize/nvfp4.hpp>

@@ -1,0 +1,121 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include <dfrot/config.hpp>
+#include <dfrot/core/ceil_div.hpp>
+
+namespace dfrot {
+
+/// Slots whose values stand together: one sum of a weighted sum of values is taken over as many.
+inline constexpr std::size_t kv_block = 64;
+
+/// How the codes of one head lie: panels of outputs, which are summed at once, each over all inputs.
+///   stored = code + bias, in 0 … 15 or 0 … 255.   Four neighbouring inputs are a quad: 2 lanes bytes a panel, of which each output has
+///   four.   4 bits: outputs 0 … lanes / 2 - 1 of a panel in the low, lanes / 2 … lanes - 1 in the high nibbles.   8 bits: lanes / 2
+///   outputs, whose bytes are whole, so that their low and high nibbles are two outputs of 4 bits, and kernels are the same
+/// It is the layout of repacked weights (backend/cpu/gemm/gemm_tile.hpp).
+struct kv_panels {
+  std::size_t lanes = 2;  ///< what a policy's kernels sum at once; even
+  std::size_t bits = 4;   ///< 4 or 8
+  std::size_t outputs = 0;
+  std::size_t inputs = 0;  ///< a multiple of 4
+
+  /// Outputs of a panel.
+  [[nodiscard]] DFROT_PER_ISA constexpr std::size_t width() const { return 4 * lanes / bits; }
+  [[nodiscard]] DFROT_PER_ISA constexpr std::size_t count() const { return ceil_div(outputs, width()); }
+  [[nodiscard]] DFROT_PER_ISA constexpr std::size_t quad_bytes() const { return 2 * lanes; }
+  [[nodiscard]] DFROT_PER_ISA constexpr std::size_t panel_bytes() const { return inputs / 4 * quad_bytes(); }
+  [[nodiscard]] DFROT_PER_ISA constexpr std::size_t bytes() const { return count() * panel_bytes(); }
+
+  /// Writes all inputs of one output. @param row (inputs) codes
+  DFROT_PER_ISA void put_output(std::uint8_t* codes, std::size_t output, std::int8_t const* row, int bias) const {
+    place const to = place_of(output);
+    for (std::size_t quad = 0; quad < inputs / 4; ++quad) {
+      std::uint8_t* const bytes = codes + to.byte + quad * quad_bytes();
+      for (std::size_t b = 0; b < 4; ++b) {
+        bytes[b] = to.with(bytes[b], row[4 * quad + b] + bias);
+      }
+    }
+  }
+
+  /// Writes one input of all outputs. @param column (outputs) codes
+  DFROT_PER_ISA void put_input(std::uint8_t* codes, std::size_t input, std::int8_t const* column, int bias) const {
+    std::size_t const in_panel = input / 4 * quad_bytes() + input % 4;
+    for (std::size_t first = 0; first < outputs; first += lanes / 2) {
+      place const to = place_of(first);
+      std::uint8_t* const bytes = codes + to.byte + in_panel;
+      for (std::size_t c = 0; c < std::min(lanes / 2, outputs - first); ++c) {
+        bytes[4 * c] = to.with(bytes[4 * c], column[first + c] + bias);
+      }
+    }
+  }
+
+  /// What is stored for one code.
+  [[nodiscard]] DFROT_PER_ISA int get(std::uint8_t const* codes, std::size_t output, std::size_t input) const {
+    place const from = place_of(output);
+    return (codes[from.byte + input / 4 * quad_bytes() + input % 4] & from.mask) >> from.shift;
+  }
+
+ private:
+  struct place {
+    std::size_t byte;  ///< of the first input
+    int shift;
+    int mask;
+
+    [[nodiscard]] DFROT_PER_ISA std::uint8_t with(std::uint8_t byte_before, int stored) const {
+      return static_cast<std::uint8_t>((byte_before & ~mask) | ((stored << shift) & mask));
+    }
+  };
+
+  [[nodiscard]] DFROT_PER_ISA place place_of(std::size_t output) const {
+    std::size_t const in_panel = output % width();
+    int const shift = in_panel < lanes / 2 ? 0 : 4;
+    return {output / width() * panel_bytes() + 4 * (in_panel % (lanes / 2)), shift,
+            bits == 8 ? 255 : 15 << shift};
+  }
+};
+
+/// One side of a cache, keys or values, of one head, for kernels to read. A view.
+///   x = scale (stored - zero),   scale = scales[g slots + slot], zero = zero_points[g slots + slot], or bias without zero points
+struct kv_codes {
+  kv_panels panels;       ///< keys: an output a slot; values: an output a channel, and one after the other for every kv_block slots
+  std::size_t group = 0;  ///< channels that share a scale
+  std::size_t slots = 0;  ///< a multiple of kv_block
+  int bias = 0;
+  std::uint8_t const* codes = nullptr;
+  float const* scales = nullptr;
+  std::int8_t const* zero_points = nullptr;
+};
+
+/// Where tokens stand in a ring: the oldest one in slot `oldest`, the others behind it, and from slot 0 on.
+struct kv_ring {
+  std::size_t capacity = 0;
+  std::size_t size = 0;
+  std::size_t oldest = 0;
+
+  /// The slot of a token by its age, the oldest 0. @pre token < size
+  [[nodiscard]] DFROT_PER_ISA std::size_t slot(std::size_t token) const {
+    std::size_t const at = oldest + token;
+    return at < capacity ? at : at - capacity;
+  }
+
+  /// Calls body(slot, token, count) for each run of tokens in slots first … first + count - 1; there are at most two.
+  template <class Body>
+  void for_each_run(std::size_t first, std::size_t count, Body const& body) const {
+    std::size_t const before_end = std::min(size, capacity - oldest);
+    auto const overlap = [&](std::size_t from, std::size_t length, std::size_t token) {
+      std::size_t const begin = std::max(first, from);
+      std::size_t const end = std::min(first + count, from + length);
+      if (begin < end) {
+        body(begin, token + (begin - from), end - begin);
+      }
+    };
+    overlap(oldest, before_end, 0);
+    overlap(0, size - before_end, before_end);
+  }
+};
+
+}  // namespace dfrot
