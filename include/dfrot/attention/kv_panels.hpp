@@ -9,8 +9,9 @@
 
 namespace dfrot {
 
-/// Slots whose values stand together: one sum of a weighted sum of values is taken over as many.
-inline constexpr std::size_t kv_block = 64;
+/// Slots whose values stand together, and are summed at once. Sums of 8-bit codes times weights of 15 bits would not stay within int32 for
+/// twice as many.   "p V"
+inline constexpr std::size_t kv_block = 256;
 
 /// How the codes of one head lie: panels of outputs, which are summed at once, each over all inputs.
 ///   stored = code + bias, in 0 … 15 or 0 … 255.   Four neighbouring inputs are a quad: 2 lanes bytes a panel, of which each output has

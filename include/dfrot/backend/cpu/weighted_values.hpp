@@ -20,6 +20,20 @@ inline namespace DFROT_CPU_ISA {
 
 namespace detail {
 
+/// The largest lane.
+template <class Arch>
+[[nodiscard]] float largest_of(float_lanes<Arch> a) noexcept {
+  constexpr std::size_t width = float_lanes<Arch>::width;
+  float lane[width];
+  a.store(lane);
+  for (std::size_t half_width = width / 2; half_width > 0; half_width /= 2) {
+    for (std::size_t i = 0; i < half_width; ++i) {
+      lane[i] = std::max(lane[i], lane[i + half_width]);
+    }
+  }
+  return lane[0];
+}
+
 /// Weights of a block times scales of a group, as integers n: a = unit n, |n| <= 16256 = 127 128.
 ///   n = 128 high + low,   high in -127 ... 127, low in -64 ... 63
 struct split_weights {
@@ -40,11 +54,7 @@ struct split_weights {
       most = max(most, a);
       a.store(scaled + t);
     }
-    float ends[2 * lanes::width];
-    (lanes::zero() - least).store(ends);
-    most.store(ends + lanes::width);
-    float const largest = *std::max_element(ends, ends + 2 * lanes::width);
-    unit = std::max(largest / 16256, std::numeric_limits<float>::min());
+    unit = std::max(largest_of(max(most, lanes::zero() - least)) / 16256, std::numeric_limits<float>::min());
     lanes const inverse = lanes::broadcast(1 / unit);
     lanes const magic = lanes::broadcast(rounding_magic);
     for (std::size_t t = 0; t < kv_block; t += lanes::width) {
@@ -56,19 +66,15 @@ struct split_weights {
  private:
   /// @param placed rounding_magic + n
   void split_integers(float const* placed, std::int8_t const* zero_points, int bias) noexcept {
-    std::int32_t integers[kv_block];
     std::int32_t sum = 0;
     for (std::size_t t = 0; t < kv_block; ++t) {
       std::int32_t const n = std::bit_cast<std::int32_t>(placed[t]) - rounding_magic_bits;
-      integers[t] = n;
       std::int32_t const up = (n + 64) >> 7;
       high[t] = static_cast<std::int8_t>(up);
       low[t] = static_cast<std::int8_t>(n - 128 * up);
+      sum += n * (zero_points == nullptr ? 1 : zero_points[t]);
     }
-    for (std::size_t t = 0; t < kv_block; ++t) {
-      sum += integers[t] * (zero_points == nullptr ? bias : zero_points[t]);
-    }
-    zeros = sum;
+    zeros = zero_points == nullptr ? bias * sum : sum;
   }
 };
 
@@ -106,16 +112,31 @@ struct weight_tile {
                                 values.zero_points == nullptr ? nullptr : values.zero_points + at, values.bias);
       units[r] = both.unit;
       zeros[r] = both.zeros;
-      put(both.high, 2 * r, in_tile);
-      put(both.low, 2 * r + 1, in_tile);
+      if (in_tile > 1) {
+        put_tile_rows(both.high, both.low, kv_block / 4, in_tile, 2 * r, quads);
+      } else {
+        std::copy_n(both.high, kv_block, quads);
+        std::copy_n(both.low, kv_block, quads + kv_block);
+      }
     }
   }
-
- private:
-  void put(std::int8_t const* bytes, std::size_t row, std::size_t in_tile) noexcept {
-    put_tile_row(bytes, kv_block / 4, in_tile, row % in_tile, quads + row / in_tile * in_tile * kv_block);
-  }
 };
+
+/// to[c] += unit (128 high[c] + low[c] - zeros)
+template <std::size_t Width>
+void add_split(std::int32_t const* high, std::int32_t const* low, std::int32_t zeros, float unit, std::size_t count,
+               float* to) noexcept {
+  auto const add = [=](std::size_t c) { to[c] += unit * static_cast<float>(128 * high[c] + low[c] - zeros); };
+  if (count >= Width) {  // a loop of constant length
+    for (std::size_t c = 0; c < Width; ++c) {
+      add(c);
+    }
+  } else {
+    for (std::size_t c = 0; c < count; ++c) {
+      add(c);
+    }
+  }
+}
 
 /// Adds the sums of one block and one group to the output.
 template <class Arch, int Bits>
@@ -132,12 +153,7 @@ void add_group(kv_codes const& values, std::uint8_t const* block, std::size_t be
     }
     for (std::size_t r = 0; r < tile.rows; ++r) {
       std::int32_t const* const high = sums + 2 * r * columns;
-      float* const to = out.row(r) + first;
-      std::int32_t const zeros = tile.zeros[r];
-      float const unit = tile.units[r];
-      for (std::size_t c = 0; c < std::min(width, end - first); ++c) {
-        to[c] += unit * static_cast<float>(128 * high[c] + high[c + columns] - zeros);
-      }
+      add_split<width>(high, high + columns, tile.zeros[r], tile.units[r], end - first, out.row(r) + first);
     }
   }
 }

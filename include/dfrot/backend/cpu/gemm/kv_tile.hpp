@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <dfrot/backend/cpu/gemm/byte_tile.hpp>
 #include <dfrot/backend/cpu/gemm/dot_rows.hpp>
 #include <dfrot/backend/cpu/gemm/gemm_plan.hpp>
 #include <dfrot/backend/cpu/gemm/tile_codes.hpp>
@@ -38,23 +39,27 @@ inline void put_tile_row(std::int8_t const* bytes, std::size_t quads, std::size_
   }
 }
 
-/// sums[r columns + c] = sum over quads of stored x, as gemm_tile has it. For codes of 8 bits, whose nibbles are two outputs, the first half of
-/// the columns become those of whole bytes.
+/// Writes two rows of bytes as rows r and r + 1.
+inline void put_tile_rows(std::int8_t const* first, std::int8_t const* second, std::size_t quads, std::size_t rows,
+                          std::size_t r, std::int8_t* tile) noexcept {
+  for (std::size_t q = 0; q < quads; ++q) {
+    std::int32_t const both[2] = {load_quad(first + 4 * q), load_quad(second + 4 * q)};
+    std::memcpy(tile + 4 * (q * rows + r), both, 8);
+  }
+}
+
+/// sums[r columns + c] = sum over quads of stored x, as gemm_tile has it. @tparam Bits of the codes: 8 has half the columns
 template <class Arch, int Bits>
 void kv_dot(std::size_t rows, std::uint8_t const* panel, std::int8_t const* tile, std::size_t quads,
             std::int32_t* sums) noexcept {
-  using row_counts =
-      std::conditional_t<kv_tile_rows<Arch> == 8, std::index_sequence<0, 1, 3, 7>,
-                         std::conditional_t<kv_tile_rows<Arch> == 4, std::index_sequence<0, 1, 3>, std::index_sequence<0>>>;
-  static constexpr std::array<std::int32_t, kv_tile_rows<Arch>> starts{};
-  dot_rows<Arch, tile_codes<plain_nibbles, 128>>(row_counts{}, rows, panel, tile, quads, starts.data(), sums);
+  using row_counts = std::conditional_t<
+      kv_tile_rows<Arch> == 8, std::index_sequence<0, 1, 3, 7>,
+      std::conditional_t<kv_tile_rows<Arch> == 4, std::index_sequence<0, 1, 3>, std::index_sequence<0>>>;
   if constexpr (Bits == 8) {
-    constexpr std::size_t half_panel = gemm_tile<Arch>::columns / 2;
-    for (std::size_t r = 0; r < rows; ++r, sums += 2 * half_panel) {
-      for (std::size_t c = 0; c < half_panel; ++c) {
-        sums[c] += 16 * sums[c + half_panel];
-      }
-    }
+    byte_tile<Arch>::dot(row_counts{}, rows, panel, tile, quads, sums);
+  } else {
+    static constexpr std::array<std::int32_t, kv_tile_rows<Arch>> starts{};
+    dot_rows<Arch, tile_codes<plain_nibbles, 128>>(row_counts{}, rows, panel, tile, quads, starts.data(), sums);
   }
 }
 
