@@ -9,6 +9,7 @@
 #include <dfrot/attention/key_scores.hpp>
 #include <dfrot/attention/weighted_values.hpp>
 #include <dfrot/cpu.hpp>
+#include <dfrot/io/ggml_codes.hpp>
 #include <dfrot/io/gguf.hpp>
 #include <dfrot/io/gguf_codes.hpp>
 #include <dfrot/io/gguf_writer.hpp>

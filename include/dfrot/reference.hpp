@@ -55,6 +55,7 @@
 #include <dfrot/transform/permutation.hpp>
 #include <dfrot/transform/randomized_hadamard.hpp>
 #include <dfrot/transform/rms_norm.hpp>
+#include <dfrot/transform/rotate_heads.hpp>
 #include <dfrot/transform/short_rotation.hpp>
 #include <dfrot/transform/signs.hpp>
 #include <dfrot/transform/to.hpp>

@@ -33,7 +33,8 @@ template <class T, class V>
 
 /// Some of the rows of a source.
 template <class T>
-[[nodiscard]] matrix_view<std::remove_const_t<T> const> part_of(matrix_view<T> x, std::size_t first, std::size_t count) {
+[[nodiscard]] matrix_view<std::remove_const_t<T> const> part_of(matrix_view<T> x, std::size_t first,
+                                                                std::size_t count) {
   return x.row_block(first, count);
 }
 template <class T, class V>
@@ -130,7 +131,8 @@ void append_codes(P const& on, kv_cache<P, K, V>& cache,
   std::size_t const columns = cache.kv_heads() * cache.head_dim();
   detail::check_quantized(cache.key_scheme(), keys, tokens, columns);
   detail::check_quantized(cache.value_scheme(), values, tokens, columns);
-  for (auto const& [operand, scales] : {std::pair{"scales of keys", keys.scales}, {"scales of values", values.scales}}) {
+  for (auto const& [operand, scales] :
+       {std::pair{"scales of keys", keys.scales}, {"scales of values", values.scales}}) {
     if (std::size_t const bad = first_non_finite_row(scales); bad != all_finite) {
       detail::reject_token(operand, scales, bad);
     }

@@ -25,9 +25,9 @@ namespace dfrot {
 /// Throws: std::invalid_argument on shape, for a head that is not there, or a query that is not finite (naming its row; its scores are
 /// not written).   Source: Ashkboos et al. (QuaRot), arXiv 2404.00456, section 4.   Example: examples/07_kv_cache.cpp
 template <execution_policy P, kv_scheme K, kv_scheme V, storage T>
-requires std::is_same_v<arithmetic_t<T>, float>
-void key_scores(P const& on, kv_cache<P, K, V> const& cache, std::size_t head, matrix_view<T> queries,
-                matrix_view<float> scores, float factor = 1) {
+requires std::is_same_v < arithmetic_t<T>,
+float > void key_scores(P const& on, kv_cache<P, K, V> const& cache, std::size_t head, matrix_view<T> queries,
+                        matrix_view<float> scores, float factor = 1) {
   check_policy<host_space>(on);
   expects(head < cache.kv_heads(), "head ", head, " of a cache of ", cache.kv_heads(), ", counted from 0");
   check_shape("queries", queries, queries.rows, cache.head_dim());

@@ -25,9 +25,9 @@ namespace dfrot {
 
 /// What a cache is made for.
 struct kv_cache_shape {
-  std::size_t kv_heads = 1;  ///< heads of keys and values
+  std::size_t kv_heads = 1;   ///< heads of keys and values
   std::size_t head_dim = 64;  ///< channels of each: a multiple of 4, at most 1024
-  std::size_t capacity = 1;  ///< tokens; beyond, each new one takes the place of the oldest
+  std::size_t capacity = 1;   ///< tokens; beyond, each new one takes the place of the oldest
 };
 
 /// A scheme of a cache: integer codes, of 4 or 8 bits.
@@ -45,7 +45,7 @@ concept can_cache = requires(P const& on) {
 /// under per_head(scheme, head_dim). Tokens stand in a ring; the oldest are dropped where there is no room. Keys and values may have
 /// schemes of their own, INT4 symmetric, INT4 with zero points, or INT8.
 /// Memory for a token and head: bits / 8 head_dim bytes a side, a scale (4 bytes) for each group, and a zero point (1) where there are any;
-/// values whose head_dim is no multiple of a panel (at most 32 channels) take more, as does a capacity that is no multiple of 64. All is
+/// values whose head_dim is no multiple of a panel (at most 32 channels) take more, as does a capacity that is no multiple of 256. All is
 /// allocated by the constructor.
 /// Codes lie as the kernels of P read them fastest: a cache of one policy is not for another's doors.
 /// Doors: append(), append_codes(), key_scores(), weighted_values().   Example: examples/07_kv_cache.cpp
@@ -137,7 +137,8 @@ class kv_cache {
   }
 
   template <kv_scheme S>
-  void read(S const& scheme, kv_side const& side, std::size_t head, quantized_rows<std::int8_t, float> const& out) const {
+  void read(S const& scheme, kv_side const& side, std::size_t head,
+            quantized_rows<std::int8_t, float> const& out) const {
     expects(head < shape_.kv_heads, "head ", head, " of a cache of ", shape_.kv_heads, ", counted from 0");
     detail::check_quantized(scheme, out, ring_.size, shape_.head_dim);
     for (std::size_t token = 0; token < ring_.size; ++token) {

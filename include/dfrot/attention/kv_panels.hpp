@@ -74,15 +74,15 @@ struct kv_panels {
   [[nodiscard]] DFROT_PER_ISA place place_of(std::size_t output) const {
     std::size_t const in_panel = output % width();
     int const shift = in_panel < lanes / 2 ? 0 : 4;
-    return {output / width() * panel_bytes() + 4 * (in_panel % (lanes / 2)), shift,
-            bits == 8 ? 255 : 15 << shift};
+    return {output / width() * panel_bytes() + 4 * (in_panel % (lanes / 2)), shift, bits == 8 ? 255 : 15 << shift};
   }
 };
 
 /// One side of a cache, keys or values, of one head, for kernels to read. A view.
 ///   x = scale (stored - zero),   scale = scales[g slots + slot], zero = zero_points[g slots + slot], or bias without zero points
 struct kv_codes {
-  kv_panels panels;       ///< keys: an output a slot; values: an output a channel, and one after the other for every kv_block slots
+  kv_panels
+      panels;  ///< keys: an output a slot; values: an output a channel, and one after the other for every kv_block slots
   std::size_t group = 0;  ///< channels that share a scale
   std::size_t slots = 0;  ///< a multiple of kv_block
   int bias = 0;

@@ -13,10 +13,11 @@ namespace dfrot {
 
 /// Adds up the values of one head, each times its token's weight, on the codes: what an attention puts out.
 ///   out(i, j) = sum_t w(i, t) scale(t, g) (code(t, j) - zero(t, g)),   g the group of channel j
-/// Products of weights and scales, a = w scale, become integers of 15 bits for every 64 slots, a = u n with u = max|a| / 16256 (at least
-/// 2^-126), of which the kernels multiply both bytes; their sums are exact. The `reference` backend leaves a as it is.
-/// Error: at most sum_t u_t / 2 |code(t, j) - zero(t, g)| for the u of its 64 slots: 1/32512 of the largest a among them; rounding of
-/// float beside it, of as many operations as there are 64 slots.
+/// Kernels make integers of 15 bits of the products of weights and scales, for every 256 slots and group: a = w scale is about u n, u the
+/// largest |a| / 16256, at least 2^-126. They multiply both bytes of n; sums over the slots are exact. The `reference` backend leaves a
+/// as it is.
+/// Error: at most (1/2 + 2^-8) sum_t u |code(t, j) - zero(t, g)|, with the u of t's slots; rounding of float beside it, of as many
+/// operations as there are 256 slots.
 /// @param on where to run: on the calling thread, so that heads may be shared out among threads   @param head of values, from 0
 /// @param weights (m x cache.size()), oldest token first: probabilities as a rule, such as clipped_softmax() makes; any finite ones
 /// @param out (m x head_dim)

@@ -8,12 +8,9 @@
 #include <dfrot/backend/cpu/gemm/dot_rows.hpp>
 #include <dfrot/backend/cpu/gemm/gemm_plan.hpp>
 #include <dfrot/backend/cpu/gemm/tile_codes.hpp>
+#include <dfrot/backend/cpu/isa/intrinsics.hpp>
 #include <dfrot/backend/cpu/isa/isa.hpp>
 #include <dfrot/backend/cpu/isa/unroll.hpp>
-
-#if DFROT_CPU_AVX512_VNNI
-#include <immintrin.h>
-#endif
 
 namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {
