@@ -69,9 +69,11 @@ template <class Scheme>
 coded quantized_head(Scheme const& scheme, matrix<float> const& x, std::size_t head, std::size_t head_dim,
                      std::size_t count) {
   coded result(scheme, count, head_dim);
-  matrix_view<float const> const rows{x.data() + (x.rows() - count) * x.columns() + head * head_dim, count, head_dim,
-                                      x.columns()};
-  quantize(reference::policy{}, scheme, rows, result.view());
+  matrix_view<float const> const last = x.view().row_block(x.rows() - count, count);
+  if (count > 0) {
+    quantize(reference::policy{}, scheme,
+             matrix_view<float const>(last.data + head * head_dim, count, head_dim, x.columns()), result.view());
+  }
   return result;
 }
 
