@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 
 #include <dfrot/attention/kv_cache.hpp>
 #include <dfrot/config.hpp>
@@ -23,22 +24,23 @@ namespace detail {
 
 /// The rows of a source, before any transform.
 template <class T>
-[[nodiscard]] matrix_view<std::remove_const_t<T> const> rows_before(matrix_view<T> x) {
+[[nodiscard]] DFROT_PER_ISA matrix_view<std::remove_const_t<T> const> rows_before(matrix_view<T> x) {
   return x;
 }
 template <class T, class V>
-[[nodiscard]] matrix_view<T const> rows_before(transformed_rows<T, V> const& rows) {
+[[nodiscard]] DFROT_PER_ISA matrix_view<T const> rows_before(transformed_rows<T, V> const& rows) {
   return rows.x;
 }
 
 /// Some of the rows of a source.
 template <class T>
-[[nodiscard]] matrix_view<std::remove_const_t<T> const> part_of(matrix_view<T> x, std::size_t first,
-                                                                std::size_t count) {
+[[nodiscard]] DFROT_PER_ISA matrix_view<std::remove_const_t<T> const> part_of(matrix_view<T> x, std::size_t first,
+                                                                              std::size_t count) {
   return x.row_block(first, count);
 }
 template <class T, class V>
-[[nodiscard]] transformed_rows<T, V> part_of(transformed_rows<T, V> const& rows, std::size_t first, std::size_t count) {
+[[nodiscard]] DFROT_PER_ISA transformed_rows<T, V> part_of(transformed_rows<T, V> const& rows, std::size_t first,
+                                                           std::size_t count) {
   return {rows.x.row_block(first, count), rows.transform, rows.workspace};
 }
 

@@ -79,12 +79,12 @@ struct kv_panels {
 };
 
 /// One side of a cache, keys or values, of one head, for kernels to read. A view.
-///   x = scale (stored - zero),   scale = scales[g slots + slot], zero = zero_points[g slots + slot], or bias without zero points
+///   x = scale (stored - zero),   scale = scales[g slot_count + slot], zero = zero_points[g slot_count + slot], or bias without zero points
 struct kv_codes {
   kv_panels
       panels;  ///< keys: an output a slot; values: an output a channel, and one after the other for every kv_block slots
-  std::size_t group = 0;  ///< channels that share a scale
-  std::size_t slots = 0;  ///< a multiple of kv_block
+  std::size_t group = 0;       ///< channels that share a scale
+  std::size_t slot_count = 0;  ///< a multiple of kv_block
   int bias = 0;
   std::uint8_t const* codes = nullptr;
   float const* scales = nullptr;

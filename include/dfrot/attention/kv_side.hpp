@@ -38,15 +38,15 @@ class kv_side {
   DFROT_PER_ISA kv_side(kv_side_format const& format, kv_order order, std::size_t heads, std::size_t staged_tokens)
       : order_(order), heads_(heads), groups_(format.head_dim / format.group), staged_(staged_tokens) {
     std::size_t const d = format.head_dim;
-    expects(format.capacity <= static_cast<std::size_t>(-1) / 64 / d / heads, "a cache of ", format.capacity,
+    expects(format.capacity <= static_cast<std::size_t>(-1) / 4096 / d / heads, "a cache of ", format.capacity,
             " tokens of ", heads, " heads of ", d, " channels does not fit into memory");
-    head_.slots = ceil_div(format.capacity, kv_block) * kv_block;
+    head_.slot_count = ceil_div(format.capacity, kv_block) * kv_block;
     head_.group = format.group;
     head_.bias = format.bias;
-    head_.panels = order == kv_order::by_token ? kv_panels{format.lanes, format.bits, head_.slots, d}
+    head_.panels = order == kv_order::by_token ? kv_panels{format.lanes, format.bits, head_.slot_count, d}
                                                : kv_panels{format.lanes, format.bits, d, kv_block};
     codes_.resize(heads * head_bytes());
-    scales_.resize(heads * groups_ * head_.slots);
+    scales_.resize(heads * groups_ * head_.slot_count);
     zero_points_.resize(format.with_zero_points ? scales_.size() : 0);
     staged_codes_.resize(staged_ * heads * d);
     staged_scales_.resize(staged_ * heads * groups_);
@@ -60,8 +60,8 @@ class kv_side {
   [[nodiscard]] DFROT_PER_ISA kv_codes of_head(std::size_t head) const {
     kv_codes view = head_;
     view.codes = codes_.data() + head * head_bytes();
-    view.scales = scales_.data() + head * groups_ * head_.slots;
-    view.zero_points = zero_points_.empty() ? nullptr : zero_points_.data() + head * groups_ * head_.slots;
+    view.scales = scales_.data() + head * groups_ * head_.slot_count;
+    view.zero_points = zero_points_.empty() ? nullptr : zero_points_.data() + head * groups_ * head_.slot_count;
     return view;
   }
 
@@ -89,9 +89,9 @@ class kv_side {
         head_.panels.put_input(codes + slot / kv_block * head_.panels.bytes(), slot % kv_block, row, head_.bias);
       }
       for (std::size_t g = head * groups_; g < (head + 1) * groups_; ++g) {
-        scales_[g * head_.slots + slot] = token.scales(0, g);
+        scales_[g * head_.slot_count + slot] = token.scales(0, g);
         if (!zero_points_.empty()) {
-          zero_points_[g * head_.slots + slot] = token.zero_points(0, g);
+          zero_points_[g * head_.slot_count + slot] = token.zero_points(0, g);
         }
       }
     }
@@ -107,16 +107,16 @@ class kv_side {
       token.codes(0, j) = static_cast<std::int8_t>(stored - from.bias);
     }
     for (std::size_t g = 0; g < groups_; ++g) {
-      token.scales(0, g) = from.scales[g * from.slots + slot];
+      token.scales(0, g) = from.scales[g * from.slot_count + slot];
       if (from.zero_points != nullptr) {
-        token.zero_points(0, g) = from.zero_points[g * from.slots + slot];
+        token.zero_points(0, g) = from.zero_points[g * from.slot_count + slot];
       }
     }
   }
 
  private:
   [[nodiscard]] DFROT_PER_ISA std::size_t head_bytes() const {
-    return head_.panels.bytes() * (order_ == kv_order::by_token ? 1 : head_.slots / kv_block);
+    return head_.panels.bytes() * (order_ == kv_order::by_token ? 1 : head_.slot_count / kv_block);
   }
 
   kv_order order_;

@@ -80,7 +80,7 @@ void score_tile(kv_codes const& keys, kv_ring const& ring, query_tile<Arch> cons
     for (std::size_t g = 0; g < groups; ++g) {
       kv_dot<Arch, Bits>(queries.rows, panel + g * group_quads * keys.panels.quad_bytes(),
                          queries.quads + 4 * queries.rows * g * group_quads, group_quads, sums);
-      std::size_t const at = g * keys.slots + first;
+      std::size_t const at = g * keys.slot_count + first;
       for (std::size_t r = 0; r < queries.rows; ++r) {
         add_scaled<width>(sums + r * columns, keys.scales + at,
                           keys.zero_points == nullptr ? nullptr : keys.zero_points + at, keys.bias, queries.sums[r][g],

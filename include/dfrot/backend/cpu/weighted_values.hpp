@@ -171,7 +171,7 @@ void weigh_tile(kv_codes const& values, kv_ring const& ring, matrix_view<float c
     std::uint8_t const* const block = values.codes + first / kv_block * values.panels.bytes();
     tile.gather(ring, first, weights);
     for (std::size_t g = 0; g * values.group < out.columns; ++g) {
-      tile.split(values, g * values.slots + first);
+      tile.split(values, g * values.slot_count + first);
       add_group<Arch, Bits>(values, block, g * values.group, (g + 1) * values.group, tile, out);
     }
   }

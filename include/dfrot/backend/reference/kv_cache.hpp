@@ -22,7 +22,7 @@ namespace dfrot::reference {
 
 /// What is stored for a token and a group, less its zero point.
 [[nodiscard]] DFROT_PER_ISA inline int zero_of(kv_codes const& side, std::size_t slot, std::size_t group) {
-  return side.zero_points == nullptr ? side.bias : side.zero_points[group * side.slots + slot];
+  return side.zero_points == nullptr ? side.bias : side.zero_points[group * side.slot_count + slot];
 }
 
 /// Hook of key_scores(). Returns the first query that is not finite, or all_finite; its scores are not written.
@@ -45,7 +45,7 @@ std::size_t score_keys(policy const& on, kv_codes const& keys, kv_ring const& ri
       for (std::size_t j = 0; j < d; ++j) {
         std::size_t const g = j / keys.group;
         int const code = keys.panels.get(keys.codes, slot, j) - zero_of(keys, slot, g);
-        sum += static_cast<double>(keys.scales[g * keys.slots + slot]) * (code * query[j]);
+        sum += static_cast<double>(keys.scales[g * keys.slot_count + slot]) * (code * query[j]);
       }
       scores(i, t) = static_cast<float>(static_cast<double>(factor) * static_cast<double>(scale) * sum);
     }
@@ -69,7 +69,8 @@ DFROT_PER_ISA inline std::size_t weigh_values(policy const& /*on*/, kv_codes con
         std::size_t const slot = ring.slot(t);
         std::uint8_t const* const block = values.codes + slot / kv_block * values.panels.bytes();
         int const code = values.panels.get(block, j, slot % kv_block) - zero_of(values, slot, g);
-        sum += static_cast<double>(weights(i, t)) * static_cast<double>(values.scales[g * values.slots + slot]) * code;
+        sum += static_cast<double>(weights(i, t)) * static_cast<double>(values.scales[g * values.slot_count + slot]) *
+               code;
       }
       out(i, j) = static_cast<float>(sum);
     }
