@@ -1,8 +1,10 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include <dfrot/config.hpp>
 #include <dfrot/core/ceil_div.hpp>
@@ -31,25 +33,30 @@ struct kv_panels {
   [[nodiscard]] DFROT_PER_ISA constexpr std::size_t panel_bytes() const { return inputs / 4 * quad_bytes(); }
   [[nodiscard]] DFROT_PER_ISA constexpr std::size_t bytes() const { return count() * panel_bytes(); }
 
-  /// Writes all inputs of one output. @param row (inputs) codes
+  /// Writes all inputs of one output. @param row (inputs) codes   @param bias 0, or the upper bit of what is stored
   DFROT_PER_ISA void put_output(std::uint8_t* codes, std::size_t output, std::int8_t const* row, int bias) const {
     place const to = place_of(output);
+    std::uint32_t const mask = to.mask * all_bytes;
+    std::uint32_t const flip = static_cast<std::uint32_t>(bias) * all_bytes;
     for (std::size_t quad = 0; quad < inputs / 4; ++quad) {
-      std::uint8_t* const bytes = codes + to.byte + quad * quad_bytes();
-      for (std::size_t b = 0; b < 4; ++b) {
-        bytes[b] = to.with(bytes[b], row[4 * quad + b] + bias);
-      }
+      std::uint32_t four_codes = 0;
+      std::memcpy(&four_codes, row + 4 * quad, 4);
+      replace(codes + to.byte + quad * quad_bytes(), mask, (four_codes ^ flip) << to.shift);
     }
   }
 
   /// Writes one input of all outputs. @param column (outputs) codes
   DFROT_PER_ISA void put_input(std::uint8_t* codes, std::size_t input, std::int8_t const* column, int bias) const {
-    std::size_t const in_panel = input / 4 * quad_bytes() + input % 4;
+    bool const little = std::endian::native == std::endian::little;
+    auto const byte_shift = static_cast<unsigned>(8 * (little ? input % 4 : 3 - input % 4));
     for (std::size_t first = 0; first < outputs; first += lanes / 2) {
       place const to = place_of(first);
-      std::uint8_t* const bytes = codes + to.byte + in_panel;
-      for (std::size_t c = 0; c < std::min(lanes / 2, outputs - first); ++c) {
-        bytes[4 * c] = to.with(bytes[4 * c], column[first + c] + bias);
+      std::uint32_t const mask = to.mask << byte_shift;
+      unsigned const shift = to.shift + byte_shift;
+      std::uint8_t* const quads = codes + to.byte + input / 4 * quad_bytes();
+      std::size_t const count = std::min(lanes / 2, outputs - first);
+      for (std::size_t c = 0; c < count; ++c) {
+        replace(quads + 4 * c, mask, static_cast<std::uint32_t>(column[first + c] ^ bias) << shift);
       }
     }
   }
@@ -57,24 +64,30 @@ struct kv_panels {
   /// What is stored for one code.
   [[nodiscard]] DFROT_PER_ISA int get(std::uint8_t const* codes, std::size_t output, std::size_t input) const {
     place const from = place_of(output);
-    return (codes[from.byte + input / 4 * quad_bytes() + input % 4] & from.mask) >> from.shift;
+    return static_cast<int>((codes[from.byte + input / 4 * quad_bytes() + input % 4] & from.mask) >> from.shift);
   }
 
  private:
-  struct place {
-    std::size_t byte;  ///< of the first input
-    int shift;
-    int mask;
+  static constexpr std::uint32_t all_bytes = 0x01010101;
 
-    [[nodiscard]] DFROT_PER_ISA std::uint8_t with(std::uint8_t byte_before, int stored) const {
-      return static_cast<std::uint8_t>((byte_before & ~mask) | ((stored << shift) & mask));
-    }
+  struct place {
+    std::size_t byte;    ///< of the first input
+    unsigned shift;      ///< of a code in its byte
+    std::uint32_t mask;  ///< the bits that it takes there
   };
+
+  /// Replaces some bits of the four bytes of an output's quad.
+  DFROT_PER_ISA static void replace(std::uint8_t* quad, std::uint32_t mask, std::uint32_t bits) {
+    std::uint32_t word = 0;
+    std::memcpy(&word, quad, 4);
+    word = (word & ~mask) | (bits & mask);
+    std::memcpy(quad, &word, 4);
+  }
 
   [[nodiscard]] DFROT_PER_ISA place place_of(std::size_t output) const {
     std::size_t const in_panel = output % width();
-    int const shift = in_panel < lanes / 2 ? 0 : 4;
-    return {output / width() * panel_bytes() + 4 * (in_panel % (lanes / 2)), shift, bits == 8 ? 255 : 15 << shift};
+    unsigned const shift = in_panel < lanes / 2 ? 0 : 4;
+    return {output / width() * panel_bytes() + 4 * (in_panel % (lanes / 2)), shift, bits == 8 ? 255U : 15U << shift};
   }
 };
 
