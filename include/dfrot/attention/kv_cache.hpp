@@ -4,22 +4,17 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <type_traits>
 
 #include <dfrot/attention/kv_panels.hpp>
+#include <dfrot/attention/kv_ring.hpp>
 #include <dfrot/attention/kv_side.hpp>
-#include <dfrot/config.hpp>
-#include <dfrot/core/checks.hpp>
 #include <dfrot/core/expects.hpp>
-#include <dfrot/core/numeric.hpp>
 #include <dfrot/core/policy.hpp>
 #include <dfrot/core/view.hpp>
-#include <dfrot/quantize/can_quantize.hpp>
 #include <dfrot/quantize/fake_quantize_heads.hpp>
 #include <dfrot/quantize/int4_scheme.hpp>
 #include <dfrot/quantize/int8_scheme.hpp>
 #include <dfrot/quantize/quantized_rows.hpp>
-#include <dfrot/quantize/transformed_rows.hpp>
 
 namespace dfrot {
 

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include <dfrot/attention/kv_panels.hpp>
+#include <dfrot/attention/kv_ring.hpp>
 #include <dfrot/backend/cpu/codes/code_registers.hpp>
 #include <dfrot/backend/cpu/codes/find_grid.hpp>
 #include <dfrot/backend/cpu/gemm/kv_tile.hpp>

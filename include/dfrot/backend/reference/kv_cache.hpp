@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include <dfrot/attention/kv_panels.hpp>
+#include <dfrot/attention/kv_ring.hpp>
 #include <dfrot/attention/kv_side.hpp>
 #include <dfrot/backend/reference/policy.hpp>
 #include <dfrot/backend/reference/quantize.hpp>
