@@ -17,7 +17,7 @@
 #include <dfrot/core/gaussian.hpp>
 #include <dfrot/core/matrix.hpp>
 #include <dfrot/quantize/block_scheme.hpp>
-#include <dfrot/quantize/kv_cache.hpp>
+#include <dfrot/quantize/fake_quantize_heads.hpp>
 #include <dfrot/transform/head_transforms.hpp>
 #include <dfrot/transform/norm_fusion.hpp>
 #include <dfrot/transform/randomized_hadamard.hpp>

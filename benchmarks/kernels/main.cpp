@@ -53,7 +53,7 @@ struct peer_files {
 [[nodiscard]] std::vector<named_problem> all_problems(environment const& with) {
   std::vector<named_problem> all;
   for (auto* const room : {hadamard_problems, memory_problems, quantize_problems, rotate_quantize_problems,
-                           loss_problems, gemm_problems}) {
+                           loss_problems, gemm_problems, kv_cache_problems}) {
     auto const some = room(with);
     all.insert(all.end(), some.begin(), some.end());
   }

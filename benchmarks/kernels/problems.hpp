@@ -24,6 +24,7 @@ namespace dfrot::bench {
 [[nodiscard]] std::vector<named_problem> rotate_quantize_problems(environment const& with);
 [[nodiscard]] std::vector<named_problem> loss_problems(environment const& with);
 [[nodiscard]] std::vector<named_problem> gemm_problems(environment const& with);
+[[nodiscard]] std::vector<named_problem> kv_cache_problems(environment const& with);
 
 inline unit const nanoseconds_a_row{"ns/row", 1e9, true};
 inline unit const picoseconds_a_value{"ps/value", 1e12, true};

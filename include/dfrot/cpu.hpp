@@ -7,6 +7,7 @@
 #include <dfrot/backend/cpu/gemm.hpp>
 #include <dfrot/backend/cpu/hadamard.hpp>
 #include <dfrot/backend/cpu/isa/float_lanes.hpp>
+#include <dfrot/backend/cpu/kv_cache.hpp>
 #include <dfrot/backend/cpu/low_rank.hpp>
 #include <dfrot/backend/cpu/massive_candidates.hpp>
 #include <dfrot/backend/cpu/pack.hpp>
@@ -31,6 +32,7 @@
 #include <dfrot/quantize/fake_quantize.hpp>
 #include <dfrot/quantize/gemm.hpp>
 #include <dfrot/quantize/int4_scheme.hpp>
+#include <dfrot/quantize/int8_scheme.hpp>
 #include <dfrot/quantize/mxfp4.hpp>
 #include <dfrot/quantize/nf4.hpp>
 #include <dfrot/quantize/nvfp4.hpp>
@@ -57,6 +59,7 @@
 #include <dfrot/transform/permutation.hpp>
 #include <dfrot/transform/randomized_hadamard.hpp>
 #include <dfrot/transform/rms_norm.hpp>
+#include <dfrot/transform/rotate_heads.hpp>
 #include <dfrot/transform/short_rotation.hpp>
 #include <dfrot/transform/signs.hpp>
 #include <dfrot/transform/to.hpp>

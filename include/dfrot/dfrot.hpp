@@ -2,10 +2,14 @@
 
 /// The whole library for the host: both backends, the dense linear algebra (Eigen), the optimizers, and files: .npy, GGUF.
 #include <dfrot/adapt/eigen.hpp>
+#include <dfrot/attention/append.hpp>
 #include <dfrot/attention/clipped_softmax.hpp>
 #include <dfrot/attention/head_gate.hpp>
 #include <dfrot/attention/integer_softmax.hpp>
+#include <dfrot/attention/key_scores.hpp>
+#include <dfrot/attention/weighted_values.hpp>
 #include <dfrot/cpu.hpp>
+#include <dfrot/io/ggml_codes.hpp>
 #include <dfrot/io/gguf.hpp>
 #include <dfrot/io/gguf_codes.hpp>
 #include <dfrot/io/gguf_writer.hpp>

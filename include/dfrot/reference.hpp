@@ -4,6 +4,7 @@
 #include <dfrot/backend/reference/channel_maps.hpp>
 #include <dfrot/backend/reference/gemm.hpp>
 #include <dfrot/backend/reference/hadamard.hpp>
+#include <dfrot/backend/reference/kv_cache.hpp>
 #include <dfrot/backend/reference/low_rank.hpp>
 #include <dfrot/backend/reference/massive_candidates.hpp>
 #include <dfrot/backend/reference/pack.hpp>
@@ -24,9 +25,10 @@
 #include <dfrot/quantize/block_scheme.hpp>
 #include <dfrot/quantize/dequantize.hpp>
 #include <dfrot/quantize/fake_quantize.hpp>
+#include <dfrot/quantize/fake_quantize_heads.hpp>
 #include <dfrot/quantize/gemm.hpp>
 #include <dfrot/quantize/int4_scheme.hpp>
-#include <dfrot/quantize/kv_cache.hpp>
+#include <dfrot/quantize/int8_scheme.hpp>
 #include <dfrot/quantize/mxfp4.hpp>
 #include <dfrot/quantize/nf4.hpp>
 #include <dfrot/quantize/nvfp4.hpp>
@@ -53,6 +55,7 @@
 #include <dfrot/transform/permutation.hpp>
 #include <dfrot/transform/randomized_hadamard.hpp>
 #include <dfrot/transform/rms_norm.hpp>
+#include <dfrot/transform/rotate_heads.hpp>
 #include <dfrot/transform/short_rotation.hpp>
 #include <dfrot/transform/signs.hpp>
 #include <dfrot/transform/to.hpp>

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <dfrot/backend/reference/channel_maps.hpp>
 #include <dfrot/backend/reference/gemm.hpp>
 #include <dfrot/backend/reference/hadamard.hpp>
@@ -16,58 +15,21 @@
 #include <dfrot/quantize/reorder_codes.hpp>
 #include <dfrot/quantize/runtime_smooth.hpp>
 #include <limits>
-#include <new>
 #include <numeric>
 #include <vector>
 
 #include "support/catch.hpp"
 #include "support/compare.hpp"
+#include "support/counted_allocations.hpp"
 #include "support/gaussian_matrix.hpp"
 #include "support/layer_law.hpp"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define DFROT_TEST_ADDRESS_SANITIZER 1
-#endif
-#endif
-
 using namespace dfrot;
+using dfrot::test::allocations;
 using dfrot::test::change_of_layer;
 using dfrot::test::contains_text;
 using dfrot::test::gaussian_matrix;
 using dfrot::test::same_bytes;
-
-namespace {
-
-std::size_t allocations = 0;
-
-}  // namespace
-
-// Counts what this program allocates. (Inlined, g++ takes them for a mismatch.) Not under AddressSanitizer, which has operators of its
-// own: there, nothing is counted.
-#if !defined(__SANITIZE_ADDRESS__) && !defined(DFROT_TEST_ADDRESS_SANITIZER)
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* const memory = std::malloc(size == 0 ? 1 : size)) {
-    return memory;
-  }
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t /*size*/) noexcept { std::free(memory); }
-[[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment) {
-  ++allocations;
-  auto const step = static_cast<std::size_t>(alignment);
-  if (void* const memory = std::aligned_alloc(step, (size / step + 1) * step)) {
-    return memory;
-  }
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* memory, std::align_val_t /*alignment*/) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t /*size*/, std::align_val_t /*alignment*/) noexcept {
-  std::free(memory);
-}
-#endif
 
 namespace {
 
@@ -267,7 +229,7 @@ TEST_CASE("runtime smooth allocates nothing after it was made, and takes tokens 
   std::size_t const before = allocations;
   one.multiply(x.view(), y.view());
   CHECK(allocations == before);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(DFROT_TEST_ADDRESS_SANITIZER)
+#if DFROT_TEST_COUNTS_ALLOCATIONS
   matrix<float> const counted(2, 2);
   CHECK(allocations > before);
 #endif

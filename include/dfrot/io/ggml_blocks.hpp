@@ -19,8 +19,8 @@ namespace detail {
 }
 
 /// 4-bit codes of a block of 32: value j is the low nibble of byte j, value j + 16 the high one.
-template <class Value>
-void decode_ggml_nibbles(std::uint8_t const* nibbles, float* to, Value const& value) {
+template <class Out, class Value>
+void decode_ggml_nibbles(std::uint8_t const* nibbles, Out* to, Value const& value) {
   for (std::size_t j = 0; j < 16; ++j) {
     to[j] = value(nibbles[j] & 15, j);
     to[j + 16] = value(nibbles[j] >> 4, j + 16);

@@ -9,27 +9,13 @@
 #include <dfrot/core/expects.hpp>
 #include <dfrot/core/numeric.hpp>
 #include <dfrot/format/e8m0.hpp>
-#include <dfrot/format/int4.hpp>
+#include <dfrot/io/ggml_codes.hpp>
 #include <dfrot/io/ggml_encode.hpp>
 #include <dfrot/io/ggml_type.hpp>
 #include <dfrot/io/gguf_writer.hpp>
 #include <dfrot/quantize/quantized_rows.hpp>
 
 namespace dfrot {
-
-namespace detail {
-
-/// The nibble of column j, as the code's type keeps it.
-template <class Code>
-[[nodiscard]] int stored_nibble(Code const* row, std::size_t j) {
-  if constexpr (std::is_same_v<std::remove_const_t<Code>, std::uint8_t>) {
-    return unpack_uint4(row[j / 2], static_cast<unsigned>(j % 2));
-  } else {
-    return row[j] & 15;
-  }
-}
-
-}  // namespace detail
 
 /// Writes the next rows of a tensor from codes, exactly: what a reader decodes is what dequantize() gives.
 ///   Q4_0    signed codes (s4) in groups of 32, without zero points; scales that half holds. q = code + 8, d = scale
@@ -52,20 +38,18 @@ void write_gguf_codes(gguf_writer& file, std::string_view name, quantized_rows<C
   std::size_t const block_bytes = layout_of(tensor.type).bytes;
   file.write_encoded_rows(name, q.codes.rows, [&](std::size_t i, std::uint8_t* to) {
     for (std::size_t g = 0; g < groups; ++g, to += block_bytes) {
-      auto const nibble = [&](std::size_t j) { return detail::stored_nibble(q.codes.row(i), g * 32 + j); };
       if constexpr (is_mx) {
         expects(q.scales(i, g).bits != 255, "tensor ", name, ", row ", i, ", group ", g,
                 " of these rows (counted from 0) has a scale that is NaN");
         to[0] = q.scales(i, g).bits;
-        detail::encode_ggml_nibbles(to + 1, nibble);
+        detail::encode_ggml_nibbles(to + 1,
+                                    [&](std::size_t j) { return detail::stored_nibble(q.codes.row(i), g * 32 + j); });
       } else {
         auto const scale = load(q.scales(i, g));
-        half const stored(static_cast<float>(scale));
-        expects(is_finite(stored) && static_cast<decltype(scale)>(static_cast<float>(stored)) == scale, "tensor ", name,
-                ", row ", i, ", group ", g, " of these rows (counted from 0): half does not hold the scale ", scale,
+        expects(detail::is_half(scale), "tensor ", name, ", row ", i, ", group ", g,
+                " of these rows (counted from 0): half does not hold the scale ", scale,
                 ": quantize with scales that are rounded to it");
-        detail::put_ggml_half(to, static_cast<float>(stored));
-        detail::encode_ggml_nibbles(to + 2, [&](std::size_t j) { return nibble(j) ^ 8; });
+        detail::put_q4_0_codes(q.codes.row(i), g * 32, static_cast<float>(scale), to);
       }
     }
   });

@@ -99,6 +99,8 @@ namespace detail {
 template <quantization_scheme Scheme, class Code, class Scale, class Space>
 DFROT_PER_ISA void check_quantized(Scheme const& scheme, quantized_rows<Code, Scale, Space> const& q, std::size_t rows,
                                    std::size_t columns) {
+  static_assert(code_bits<Scheme> == 4 || code_bytes<Code>(2) == 2,
+                "codes of this scheme take a byte each: give std::int8_t, not packed codes");
   scheme.check();
   check_shape(code_bytes<Code>(2) == 1 ? "packed codes" : "codes", q.codes, rows, code_bytes<Code>(columns));
   check_shape("scales", q.scales, rows, group_count(scheme, columns));

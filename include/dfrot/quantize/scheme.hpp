@@ -57,6 +57,13 @@ float,
   scheme.check();
 };
 
+/// Bits of a scheme's codes: its code_bits, or 4. Codes of 8 stand one a byte only.
+template <class Scheme>
+inline constexpr int code_bits = 4;
+template <class Scheme>
+requires requires { Scheme::code_bits; }
+inline constexpr int code_bits<Scheme> = Scheme::code_bits;
+
 /// Columns that share a scale in rows of the given length.
 template <quantization_scheme Scheme>
 [[nodiscard]] DFROT_PER_ISA constexpr std::size_t group_size(Scheme const& scheme, std::size_t columns) {

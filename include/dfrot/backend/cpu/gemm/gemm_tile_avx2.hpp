@@ -5,11 +5,11 @@
 #include <cstdint>
 
 #include <dfrot/backend/cpu/gemm/gemm_tile.hpp>
+#include <dfrot/backend/cpu/isa/intrinsics.hpp>
 #include <dfrot/backend/cpu/isa/isa.hpp>
 #include <dfrot/backend/cpu/isa/unroll.hpp>
 
 #if DFROT_CPU_AVX2
-#include <immintrin.h>
 
 namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {

@@ -3,12 +3,9 @@
 #include <cstddef>
 
 #include <dfrot/backend/cpu/gemm/gemm_plan.hpp>
+#include <dfrot/backend/cpu/isa/intrinsics.hpp>
 #include <dfrot/backend/cpu/isa/isa.hpp>
 #include <dfrot/core/view.hpp>
-
-#if DFROT_CPU_AVX2
-#include <immintrin.h>
-#endif
 
 namespace dfrot::cpu {
 inline namespace DFROT_CPU_ISA {

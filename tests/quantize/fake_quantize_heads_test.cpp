@@ -3,7 +3,7 @@
 #include <dfrot/backend/reference/hadamard.hpp>
 #include <dfrot/backend/reference/quantize.hpp>
 #include <dfrot/core/matrix.hpp>
-#include <dfrot/quantize/kv_cache.hpp>
+#include <dfrot/quantize/fake_quantize_heads.hpp>
 #include <dfrot/quantize/mxfp4.hpp>
 
 #include "support/catch.hpp"

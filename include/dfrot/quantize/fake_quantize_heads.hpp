@@ -7,9 +7,8 @@
 #include <dfrot/core/view.hpp>
 #include <dfrot/quantize/fake_quantize.hpp>
 #include <dfrot/quantize/scheme.hpp>
-#include <dfrot/transform/apply.hpp>
-#include <dfrot/transform/block_hadamard.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
+#include <dfrot/transform/rotate_heads.hpp>
 
 namespace dfrot {
 
@@ -45,11 +44,11 @@ void fake_quantize_heads(P const& on, Scheme const& scheme, matrix_view<T, Space
 }
 
 /// The same for keys after their position embedding: each head is rotated by the Hadamard matrix of its size, then rounded. What
-/// is left is rotated: queries take the same rotation (apply() with block_hadamard), so that their products stay.
+/// is left is rotated: queries take the same rotation (rotate_heads()), so that their products stay.
 /// @param hadamard of a head; kept by the caller
 template <execution_policy P, quantization_scheme Scheme, class T, class Space>
 void fake_quantize_keys(P const& on, Scheme const& scheme, matrix_view<T, Space> keys, hadamard_order const& hadamard) {
-  apply(on, blocks_of_channels(hadamard, keys.columns), keys);
+  rotate_heads(on, hadamard, keys);
   fake_quantize_heads(on, scheme, keys, hadamard.size());
 }
 
