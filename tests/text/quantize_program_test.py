@@ -289,7 +289,7 @@ def main(arguments):
         schemes = "4-16-16,4-4-4"
         expected = perplexities(program, model, judged, folder, schemes, "--rotations", "hadamard", "--calibration-ids", text, *method)
         for way in ("simulated", "codes"):
-            found = perplexities(program, folder / "exact", judged, folder, schemes, "--rotations", "none", "--compute", way)
+            found = perplexities(program, folder / "exact", judged, folder, schemes, "--compute", way)
             check(found == expected, f"--compute {way}: the folder runs as measured in one go: {found}, {expected}")
         for arguments_of_it, named in (("--rotations hadamard", "--rotations has to be none"), ("--rotations none --weights gptq", "stored"),
                                        ("--rotations none --schemes 8-16-16", "stored")):

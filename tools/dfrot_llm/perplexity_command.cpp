@@ -36,15 +36,26 @@ char const* name_of(scale_range range) {
   return range == scale_range::largest ? "max" : range == scale_range::signed_range ? "signed" : "search";
 }
 
+/// A quantized model's codes hold their rotations.
+perplexity_options with_rotations(perplexity_options chosen, model_config const& config) {
+  if (chosen.rotations.empty()) {
+    chosen.rotations = {"none"};
+    if (!config.stored.quantized) {
+      chosen.rotations.emplace_back("hadamard");
+    }
+  }
+  return chosen;
+}
+
 /// One run: the model, its text, and the figures of the exact model, which all others are compared with.
 class measurement {
  public:
   explicit measurement(perplexity_options const& chosen)
-      : chosen_(chosen),
-        source_(open_model(chosen.model)),
+      : source_(open_model(chosen.model)),
+        chosen_(with_rotations(chosen, source_->config())),
         ids_(ids_of(chosen)),
         tokens_(sequences_of(chosen, *source_, ids_)),
-        work_(chosen, source_->config(), tokens_.tokens(), tokens_.count()) {
+        work_(chosen_, source_->config(), tokens_.tokens(), tokens_.count()) {
     model_config const& config = source_->config();
     if (chosen.where.first_layer >= config.layers) {
       throw io_error(message("--layers begins with ", chosen.where.first_layer, ", but the model has the layers 0 to ",
@@ -261,8 +272,8 @@ class measurement {
     result_.results.push_back(std::move(result));
   }
 
-  perplexity_options const& chosen_;
   std::unique_ptr<model_source> source_;
+  perplexity_options chosen_;
   std::vector<std::int32_t> ids_;
   batch tokens_;
   perplexity_work work_;

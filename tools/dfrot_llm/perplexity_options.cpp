@@ -60,7 +60,7 @@ void add_method(CLI::App& app, perplexity_options& chosen, raw_texts& texts) {
          "Hadamard matrices, too. PATH: an .npy, channels x channels. NAME-fp16, such as\nhadamard-fp16: massive "
          "tokens stay in 16 bits at the inputs of q, k, v, gate and up")
       ->delimiter(',')
-      ->capture_default_str()
+      ->default_str("none,hadamard, of a quantized model none")
       ->type_name("none|orthogonal|hadamard|short|refined|paper|PATH,...")
       ->group(group);
   add_heads(app, texts, group);
