@@ -186,7 +186,7 @@ std::vector<linear_method> channel_map_methods() {
 std::vector<linear_method> const& linear_methods() {
   static std::vector<linear_method> const all = [] {
     std::vector<linear_method> list = channel_map_methods();
-    for (auto const& part : {searched_map_methods(), weight_methods()}) {
+    for (auto const& part : {searched_map_methods(), static_range_methods(), weight_methods()}) {
       list.insert(list.end(), part.begin(), part.end());
     }
     return list;

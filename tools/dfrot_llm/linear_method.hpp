@@ -60,6 +60,7 @@ struct linear_method {
 /// The parts of the list.
 [[nodiscard]] std::vector<linear_method> channel_map_methods();
 [[nodiscard]] std::vector<linear_method> searched_map_methods();
+[[nodiscard]] std::vector<linear_method> static_range_methods();
 [[nodiscard]] std::vector<linear_method> weight_methods();
 
 }  // namespace dfrot::program

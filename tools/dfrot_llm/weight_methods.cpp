@@ -11,7 +11,6 @@
 #include <dfrot/quantize/codebook_gemm.hpp>
 #include <dfrot/quantize/nf4.hpp>
 #include <dfrot/quantize/sparse_outliers.hpp>
-#include <dfrot/quantize/static_range.hpp>
 #include <dfrot/transform/channel_scale.hpp>
 #include <dfrot/transform/randomized_hadamard.hpp>
 
@@ -226,18 +225,6 @@ prepared_linear with_best_fp4(linear_case const& of) {
   return made;
 }
 
-/// Static scales for the channels of tokens: none is read for its range.
-prepared_linear with_static_scales(linear_case const& of) {
-  std::vector<double> const ones(of.weight.columns, 1.0);
-  channel_scale const scale = smoothing(view_of(of.token_maxima), view_of(ones), 1);
-  prepared_linear made = through_map(of, scale, static_cast<double>(of.weight.columns));
-  made.round = [](matrix_view<float> rows) {
-    matrix_view<float const> const read = rows;
-    fake_quantize(cpu::policy{1}, int4_static{.range = {1.0F / 7}}, read, rows);
-  };
-  return made;
-}
-
 }  // namespace
 
 std::vector<linear_method> weight_methods() {
@@ -261,11 +248,6 @@ std::vector<linear_method> weight_methods() {
        [](product_rounding const& how) {
          return how.format == number_format::int4 ? std::string()
                                                   : std::string("its format is its own: see the table of int4");
-       }},
-      {"outliertune", "x diag(1 / s), static scales", "OutlierTune, arXiv 2406.18832", with_static_scales,
-       [](product_rounding const& how) {
-         return how.format == number_format::int4 && how.token_bits == 4 ? std::string()
-                                                                         : std::string("it is for tokens in int4");
        }},
       {"squeezellm", "16 values a row by weighted k-means, 0.45 % outliers in 16 bits", "SqueezeLLM, arXiv 2306.07629",
        [](linear_case const& of) { return with_codebooks(of, true); }, weights_only},
