@@ -65,20 +65,18 @@ template <class Arch>
 /// The largest base whose columns fit the stack beside their table, one register of each.
 inline constexpr std::size_t largest_register_base = 256;
 
-/// Calls body(multiply) with multiply(registers), H_K across K registers in memory, in place. What is read of the order is read
-/// once for all of them. @pre K <= largest_register_base
+/// Calls body(multiply) with multiply(values, columns), H_K across K runs of a multiple of the registers' width, in place. What is
+/// read of the order is read once for all of them. @pre K <= largest_register_base
 template <class Arch, class Body>
-void with_base_matrix_of_registers(hadamard_order const& order, bool transpose, float scale, Body const& body) {
-  constexpr std::size_t width = float_lanes<Arch>::width;
-  auto const by_table = [&](auto& table) { body([&](float* registers) { table(registers, width); }); };
+void with_base_matrix(hadamard_order const& order, bool transpose, float scale, Body const& body) {
   if (auto const kernel = find_kernel<Arch>(order); kernel != nullptr) {
-    body([=](float* registers) { kernel(registers, width, scale); });
+    body([=](float* values, std::size_t columns) { kernel(values, columns, scale); });
   } else if (!has_table(order)) {
-    body([&](float* registers) { plain_base_matrix(order, transpose, registers, width, scale); });
+    body([&](float* values, std::size_t columns) { plain_base_matrix(order, transpose, values, columns, scale); });
   } else if (order.construction() == hadamard_construction::paley_2) {
-    with_table<base_matrix_by_table<Arch, 2, true>, largest_register_base>(order, transpose, scale, by_table);
+    with_table<base_matrix_by_table<Arch, 2, true>, largest_register_base>(order, transpose, scale, body);
   } else {
-    with_table<base_matrix_by_table<Arch, 1, false>, largest_register_base>(order, transpose, scale, by_table);
+    with_table<base_matrix_by_table<Arch, 1, false>, largest_register_base>(order, transpose, scale, body);
   }
 }
 
@@ -86,7 +84,7 @@ void with_base_matrix_of_registers(hadamard_order const& order, bool transpose, 
 
 /// The base matrix H_K, or its transpose, across K runs of `columns` values, in place:
 ///   values[c][d] <- scale sum_a values[a][d] H_K(a, c)      (transpose: H_K(c, a))
-/// @param order n = K 2^m, K > 1   @param values K runs, one after the other, at any alignment   @param columns a power of two
+/// @param order n = K 2^m, K > 1   @param values K runs, one after the other, at any alignment   @param columns of each
 /// Complexity, in additions a value: K / 8 + 2.5 by unrolled kernels for K = 12, 20, 28, 36, 52, 76, 100, 108, 148; K / 8 + 8
 /// by tables for other orders of Paley's second construction up to 1024, K / 4 + 5 for his first and Williamson's; K
 /// multiply-adds in plain loops for Kronecker products, K above 1024, double, and portable code.

@@ -29,21 +29,31 @@ template <class Arch, class T, class U>
 DFROT_CPU_APART void hadamard_of_short_runs(hadamard_order const& order, bool transpose, run_list<T const> const& from,
                                             run_list<U> const& to, std::size_t count) {
   constexpr std::size_t width = float_lanes<Arch>::width;
-  alignas(64) float registers[largest_register_base * width];
-  void (*read)(run_list<T const> const&, std::size_t, std::size_t, float*) = nullptr;
-  void (*write)(float const*, std::size_t, run_list<U> const&, std::size_t) = nullptr;
+  alignas(64) float values[largest_register_base * width];
+  void (*read)(run_list<T const> const&, std::size_t, std::size_t, float*, std::size_t) = nullptr;
+  void (*write)(float const*, std::size_t, std::size_t, run_list<U> const&, std::size_t) = nullptr;
   with_constant<0, walsh_plan<Arch>::log2_width - 1>(order.log2_rest(), [&](auto levels) {
     using runs = interleaved_runs<Arch, (std::size_t{1} << decltype(levels)::value)>;
     read = runs::template read<T>;
     write = runs::template write<U>;
   });
   std::size_t const together = width >> order.log2_rest();
-  with_base_matrix_of_registers<Arch>(order, transpose, hadamard_scale<float>(order), [&](auto const& multiply) {
-    for (std::size_t first = 0; first < count; first += together) {
-      std::size_t const runs = std::min(together, count - first);
-      read(from.from(first), runs, order.size(), registers);
-      multiply(registers);
-      write(registers, order.size(), to.from(first), runs);
+  // Several registers of columns at a time: for small bases, a call costs as much as a register.
+  std::size_t const most =
+      std::min<std::size_t>(4, largest_register_base / ((order.base() + width - 1) / width * width));
+  with_base_matrix<Arch>(order, transpose, hadamard_scale<float>(order), [&](auto&& multiply) {
+    for (std::size_t first = 0; first < count; first += most * together) {
+      std::size_t const runs = std::min(most * together, count - first);
+      std::size_t const columns = (runs + together - 1) / together * width;
+      for (std::size_t i = 0; i < runs; i += together) {
+        read(from.from(first + i), std::min(together, runs - i), order.size(), values + (i << order.log2_rest()),
+             columns);
+      }
+      multiply(values, columns);
+      for (std::size_t i = 0; i < runs; i += together) {
+        write(values + (i << order.log2_rest()), columns, order.size(), to.from(first + i),
+              std::min(together, runs - i));
+      }
     }
   });
 }

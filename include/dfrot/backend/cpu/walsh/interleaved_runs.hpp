@@ -38,61 +38,97 @@ struct interleaved_runs {
   static constexpr std::size_t together = width / Group;  ///< R
 
   /// Reads `count` runs of n values, 1 <= count <= R, does the Walsh-Hadamard levels within each part, and writes n / Group
-  /// registers, rounded up to a multiple of R.
+  /// registers, rounded up to a multiple of R, `step` values from one to the next.
   template <class T>
   [[gnu::flatten]] DFROT_CPU_APART static void read(run_list<T const> const& runs, std::size_t count, std::size_t n,
-                                                    float* registers) {
-    T const* run[together];
-    find(runs, count, run);
+                                                    float* registers, std::size_t step) {
+    places const place(runs.step, count);
     lane_signs<Arch> const level_signs;
-    for (std::size_t i = 0; i < n; i += width) {
+    T const* from = runs.data;
+    std::size_t i = 0;
+    for (; i + width <= n; i += width, from += width, registers += together * step) {
       lanes part[together];
-      for (std::size_t k = 0; k < together; ++k) {
-        signed_run<Arch, T const, true> const from{run[k], runs.signs};
-        part[k] = i + width <= n ? from(i) : from(i, n - i);
-      }
-      transpose<Group>(part);
       DFROT_CPU_UNROLL
       for (std::size_t k = 0; k < together; ++k) {
-        group_levels<Group>(part[k], level_signs).store(registers + (i / Group + k) * width);
+        part[k] = lanes::load(from + place.of[k]);
       }
+      if (runs.signs != nullptr) {
+        multiply(part, runs.signs + i, width);
+      }
+      put(part, level_signs, registers, step);
+    }
+    if (i < n) {
+      lanes part[together];
+      for (std::size_t k = 0; k < together; ++k) {
+        part[k] = lanes::load(from + place.of[k], n - i);
+      }
+      if (runs.signs != nullptr) {
+        multiply(part, runs.signs + i, n - i);
+      }
+      put(part, level_signs, registers, step);
     }
   }
 
   /// Writes them back.
   template <class T>
-  [[gnu::flatten]] DFROT_CPU_APART static void write(float const* registers, std::size_t n, run_list<T> const& runs,
-                                                     std::size_t count) {
-    T* run[together];
-    find(runs, count, run);
-    for (std::size_t i = 0; i < n; i += width) {
+  [[gnu::flatten]] DFROT_CPU_APART static void write(float const* registers, std::size_t step, std::size_t n,
+                                                     run_list<T> const& runs, std::size_t count) {
+    places const place(runs.step, count);
+    T* to = runs.data;
+    for (std::size_t i = 0; i < n; i += width, to += width, registers += together * step) {
       lanes part[together];
       DFROT_CPU_UNROLL
       for (std::size_t k = 0; k < together; ++k) {
-        part[k] = lanes::load(registers + (i / Group + k) * width);
+        part[k] = lanes::load(registers + k * step);
       }
       transpose<Group>(part);
       std::size_t const values = std::min(n - i, width);
       if (runs.signs != nullptr) {
-        std::int8_t signs[width] = {};
-        std::copy_n(runs.signs + i, values, signs);
+        multiply(part, runs.signs + i, values);
+      }
+      if (values == width) {
         DFROT_CPU_UNROLL
         for (std::size_t k = 0; k < together; ++k) {
-          part[k] = with_signs(part[k], signs);
+          part[k].store(to + place.of[k]);
         }
-      }
-      for (std::size_t k = 0; k < together; ++k) {
-        values == width ? part[k].store(run[k] + i) : part[k].store(run[k] + i, values);
+      } else {
+        for (std::size_t k = 0; k < together; ++k) {
+          part[k].store(to + place.of[k], values);
+        }
       }
     }
   }
 
  private:
-  /// The addresses of R runs. The last one stands for those that are missing: it is read again, and the same is written again.
-  template <class T>
-  static void find(run_list<T> const& runs, std::size_t count, T* (&run)[together]) {
+  /// Where R runs stand. The last one stands for those that are missing: it is read again, and the same is written again.
+  struct places {
+    std::size_t of[together];
+
+    places(std::size_t step, std::size_t count) {
+      std::size_t place = 0;
+      for (std::size_t k = 0; k < together; ++k) {
+        of[k] = place;
+        place += k + 1 < count ? step : 0;
+      }
+    }
+  };
+
+  DFROT_CPU_FLAT static void put(lanes (&part)[together], lane_signs<Arch> const& level_signs, float* registers,
+                                 std::size_t step) {
+    transpose<Group>(part);
+    DFROT_CPU_UNROLL
     for (std::size_t k = 0; k < together; ++k) {
-      run[k] = runs.data + std::min(k, count - 1) * runs.step;
+      group_levels<Group>(part[k], level_signs).store(registers + k * step);
+    }
+  }
+
+  /// Multiplies each by the signs of these values, and reads no byte beyond them.
+  DFROT_CPU_FLAT static void multiply(lanes (&part)[together], std::int8_t const* signs, std::size_t count) {
+    std::int8_t padded[width] = {};
+    std::copy_n(signs, count, padded);
+    DFROT_CPU_UNROLL
+    for (std::size_t k = 0; k < together; ++k) {
+      part[k] = with_signs(part[k], padded);
     }
   }
 
