@@ -9,6 +9,7 @@
 #include <dfrot/backend/cpu/walsh/base_matrix_plain.hpp>
 #include <dfrot/backend/cpu/walsh/paley_2_cyclic.hpp>
 #include <dfrot/backend/cpu/walsh/paley_2_kernel.hpp>
+#include <dfrot/backend/cpu/walsh/williamson_kernel.hpp>
 #include <dfrot/transform/hadamard_order.hpp>
 
 namespace dfrot::cpu {
@@ -29,7 +30,10 @@ using base_matrix_kernel = void (*)(float* values, std::size_t columns, float sc
 /// The kernel of an order, or null. Each costs every program a fifth of a second of compilation and 1 to 8 KB, so that
 /// there are only those for the sizes of published models.
 template <class Arch>
-[[nodiscard]] base_matrix_kernel find_kernel(hadamard_order const& order) {
+[[nodiscard]] base_matrix_kernel find_kernel(hadamard_order const& order, bool transpose) {
+  if (order.base() == 172 && !transpose) {
+    return base_matrix_by_kernel<williamson_kernel<Arch, 43, has<Arch, avx2> && !has<Arch, avx512> ? 3 : 4>>;
+  }
   if (order.construction() != hadamard_construction::paley_2) {  // symmetric
     return nullptr;
   }
@@ -69,7 +73,7 @@ inline constexpr std::size_t largest_register_base = 256;
 /// read of the order is read once for all of them. @pre K <= largest_register_base
 template <class Arch, class Body>
 void with_base_matrix(hadamard_order const& order, bool transpose, float scale, Body const& body) {
-  if (auto const kernel = find_kernel<Arch>(order); kernel != nullptr) {
+  if (auto const kernel = find_kernel<Arch>(order, transpose); kernel != nullptr) {
     body([=](float* values, std::size_t columns) { kernel(values, columns, scale); });
   } else if (!has_table(order)) {
     body([&](float* values, std::size_t columns) { plain_base_matrix(order, transpose, values, columns, scale); });
@@ -92,7 +96,7 @@ void with_base_matrix(hadamard_order const& order, bool transpose, float scale, 
 template <class Arch, class T>
 void base_matrix(hadamard_order const& order, bool transpose, T* values, std::size_t columns, T scale) noexcept {
   if constexpr (std::is_same_v<T, float> && !std::is_same_v<Arch, portable>) {
-    auto const kernel = detail::find_kernel<Arch>(order);
+    auto const kernel = detail::find_kernel<Arch>(order, transpose);
     if (kernel != nullptr && columns >= float_lanes<Arch>::width) {
       kernel(values, columns, scale);
       return;
