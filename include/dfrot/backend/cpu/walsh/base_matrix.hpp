@@ -89,7 +89,8 @@ void with_base_matrix(hadamard_order const& order, bool transpose, float scale, 
 /// The base matrix H_K, or its transpose, across K runs of `columns` values, in place:
 ///   values[c][d] <- scale sum_a values[a][d] H_K(a, c)      (transpose: H_K(c, a))
 /// @param order n = K 2^m, K > 1   @param values K runs, one after the other, at any alignment   @param columns of each
-/// Complexity, in additions a value: K / 8 + 2.5 by unrolled kernels for K = 12, 20, 28, 36, 52, 76, 100, 108, 148; K / 8 + 8
+/// Complexity, in additions a value: K / 8 + 2.5 by unrolled kernels for K = 12, 20, 28, 36, 52, 76, 100, 108, 148, K / 4 + 4 by
+/// one for H of K = 172; K / 8 + 8
 /// by tables for other orders of Paley's second construction up to 1024, K / 4 + 5 for his first and Williamson's; K
 /// multiply-adds in plain loops for Kronecker products, K above 1024, double, and portable code.
 /// Sums are taken in blocks, so that their rounding grows as that of 32 + K / 32 terms at most.

@@ -36,6 +36,8 @@ struct interleaved_runs {
   using lanes = float_lanes<Arch>;
   static constexpr std::size_t width = lanes::width;
   static constexpr std::size_t together = width / Group;  ///< R
+  /// Whether runs may end within a register: K is a multiple of 4.
+  static constexpr bool has_rest = 4 * Group % width != 0;
 
   /// Reads `count` runs of n values, 1 <= count <= R, does the Walsh-Hadamard levels within each part, and writes n / Group
   /// registers, rounded up to a multiple of R, `step` values from one to the next.
@@ -57,15 +59,17 @@ struct interleaved_runs {
       }
       put(part, level_signs, registers, step);
     }
-    if (i < n) {
-      lanes part[together];
-      for (std::size_t k = 0; k < together; ++k) {
-        part[k] = lanes::load(from + place.of[k], n - i);
+    if constexpr (has_rest) {
+      if (i < n) {
+        lanes part[together];
+        for (std::size_t k = 0; k < together; ++k) {
+          part[k] = lanes::load(from + place.of[k], n - i);
+        }
+        if (runs.signs != nullptr) {
+          multiply(part, runs.signs + i, n - i);
+        }
+        put(part, level_signs, registers, step);
       }
-      if (runs.signs != nullptr) {
-        multiply(part, runs.signs + i, n - i);
-      }
-      put(part, level_signs, registers, step);
     }
   }
 
@@ -86,7 +90,7 @@ struct interleaved_runs {
       if (runs.signs != nullptr) {
         multiply(part, runs.signs + i, values);
       }
-      if (values == width) {
+      if (!has_rest || values == width) {
         DFROT_CPU_UNROLL
         for (std::size_t k = 0; k < together; ++k) {
           part[k].store(to + place.of[k]);
