@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <initializer_list>
 #include <iterator>
 
 #include <dfrot/backend/cpu/hadamard.hpp>
@@ -100,10 +101,10 @@ problem heads(environment const& with, std::string const& name) {
   return made;
 }
 
-/// What a value costs in rows of other lengths than 8192.
-problem lengths(std::string const& name) {
+/// What a value costs in rows of other lengths than the first.
+problem lengths(std::string const& name, std::initializer_list<std::size_t> sizes) {
   problem made{name, picoseconds_a_value, {}};
-  for (std::size_t const n : {8192U, 5120U, 11008U, 14336U}) {
+  for (std::size_t const n : sizes) {
     std::size_t const rows = rows_in_cache(n);
     made.contenders.push_back(transform("dfrot n = " + std::to_string(n), cpu::policy{},
                                         std::make_shared<hadamard_order const>(n), gaussian_rows<float>(rows, n),
@@ -160,7 +161,12 @@ std::vector<named_problem> hadamard_problems(environment const& with) {
     add("Walsh-Hadamard, n = " + std::to_string(n),
         [=](environment const& in, std::string const& name) { return rows_of<float>(in, name, n); });
   }
-  add("Walsh-Hadamard, a value by length", [](environment const&, std::string const& name) { return lengths(name); });
+  add("Walsh-Hadamard, a value by length", [](environment const&, std::string const& name) {
+    return lengths(name, {8192, 5120, 11008, 14336});
+  });
+  add("Walsh-Hadamard, a value by length of heads", [](environment const&, std::string const& name) {
+    return lengths(name, {128, 64, 80, 96, 112, 256, 172, 344, 688});
+  });
   add("Walsh-Hadamard with signs, n = 4096",
       [](environment const& in, std::string const& name) { return randomized(in, name, 4096); });
   add("Walsh-Hadamard of half, n = 4096",

@@ -38,7 +38,7 @@ double distance_from_dense_product(hadamard_order const& order, bool transpose) 
   std::vector<T> const start = guarded_row<T>(n);
   std::vector<T> row = start;
   T const scale = static_cast<T>(0.37);
-  cpu::base_matrix<Arch>(order, transpose, row.data() + margin, scale);
+  cpu::base_matrix<Arch>(order, transpose, row.data() + margin, rest, scale);
   if (std::memcmp(row.data(), start.data(), margin * sizeof(T)) != 0 ||
       std::memcmp(row.data() + margin + n, start.data() + margin + n, margin * sizeof(T)) != 0) {
     return 1;

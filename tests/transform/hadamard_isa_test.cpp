@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <dfrot/backend/cpu/hadamard.hpp>
 #include <dfrot/backend/reference/hadamard.hpp>
 #include <dfrot/core/aligned_vector.hpp>
@@ -165,6 +166,45 @@ TEMPLATE_TEST_CASE("every order up to 300 on every instruction set", "", float, 
     if (hadamard_order::is_constructible(n)) {
       check_order<TestType>(n, n <= 64 ? 3 : 1);
     }
+  }
+}
+
+TEMPLATE_TEST_CASE("a row has the same bits alone and among others, at any stride and for any number of threads", "",
+                   float, half, bfloat16) {
+  constexpr std::size_t rows = 35;  // no multiple of what registers take at once
+  for (std::size_t const n :
+       std::initializer_list<std::size_t>{8, 12, 20, 24, 44, 60, 80, 92, 96, 112, 156, 160, 172, 240, 284, 344, 688}) {
+    randomized_hadamard const rotation(n, n);
+    auto const x = gaussian_matrix<TestType>(rows, n, n);
+    for_each_isa([&](auto const& on) {
+      auto const with_threads = [](auto policy, int threads) {
+        policy.threads = threads;
+        return policy;
+      };
+      auto const check = [&](auto const& transform) {
+        guarded_rows<TestType> alone(x, 5);
+        for (std::size_t i = 0; i < rows; ++i) {
+          apply(on, transform, alone.view().row_block(i, 1));
+        }
+        for (std::size_t const gap : {0U, 3U}) {
+          for (int const threads : {1, 3}) {
+            guarded_rows<TestType> together(x, gap);
+            apply(with_threads(on, threads), transform, together.view());
+            CAPTURE(n, gap, threads, std::remove_cvref_t<decltype(on)>::arch::name);
+            std::size_t different = 0;
+            for (std::size_t i = 0; i < rows; ++i) {
+              different +=
+                  std::memcmp(together.view().row(i), alone.view().row(i), n * sizeof(TestType)) != 0 ? 1U : 0U;
+            }
+            CHECK(different == 0);
+            CHECK(together.untouched());
+          }
+        }
+      };
+      check(rotation);
+      check(transposed(rotation));
+      check(rotation.order());
+    });
   }
 }
 

@@ -31,11 +31,11 @@ void hadamard_on_rows(basic_policy<Arch> const& on, hadamard_task const& task, m
   bool const gapless = x.row_stride == x.columns || x.rows == 1;
   matrix_view<T> const rows = gapless ? matrix_view<T>{x.data, x.rows * (x.columns / n), n} : x;
   for_row_ranges(on, rows.rows, rows.columns, n, workspace, [&](std::size_t first, std::size_t last, auto* own) {
-    if (gapless) {
-      hadamard_runs<float_isa<Arch>>(task, rows.row(first), last - first, own);
+    if (rows.columns == n) {
+      hadamard_runs<float_isa<Arch>>(task, rows.row(first), rows.row_stride, last - first, own);
     } else {
       for (std::size_t row = first; row < last; ++row) {
-        hadamard_runs<float_isa<Arch>>(task, rows.row(row), rows.columns / n, own);
+        hadamard_runs<float_isa<Arch>>(task, rows.row(row), n, rows.columns / n, own);
       }
     }
   });
@@ -51,7 +51,8 @@ void hadamard_on_rows(basic_policy<Arch> const& on, hadamard_task const& task, m
 template <class Arch, class Real>
 void transform_row(basic_policy<Arch> const& /*on*/, hadamard_view const& h, Real* row, Real* /*scratch*/) {
   detail::hadamard_task const task{*h.order, h.transpose, nullptr};
-  detail::hadamard_runs<float_isa<Arch>>(task, row, h.columns / h.order->size(), static_cast<Real*>(nullptr));
+  std::size_t const n = h.order->size();
+  detail::hadamard_runs<float_isa<Arch>>(task, row, n, h.columns / n, static_cast<Real*>(nullptr));
 }
 
 /// Signs without a Hadamard beside them.

@@ -60,7 +60,7 @@ void short_rotation_row(low_rank_view<Real> const& g, hadamard_task const& task,
   if (g.rank() > 0) {
     low_rank_row<Arch>(g, x);
   }
-  hadamard_runs<Arch>(task, x, 1, static_cast<Real*>(nullptr));
+  hadamard_runs<Arch>(task, x, task.order.size(), 1, static_cast<Real*>(nullptr));
 }
 
 }  // namespace detail

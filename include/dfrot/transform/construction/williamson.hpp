@@ -44,6 +44,12 @@ inline constexpr williamson_rows known_williamson_rows[] = {
   return {};
 }
 
+/// The sign of block (i, j) of Williamson's array; the block is circulant i ^ j. @pre i, j < 4
+[[nodiscard]] constexpr int williamson_sign(std::size_t i, std::size_t j) {
+  constexpr int sign_of[4][4] = {{1, 1, 1, 1}, {-1, 1, -1, 1}, {-1, 1, 1, -1}, {-1, -1, 1, 1}};
+  return sign_of[i][j];
+}
+
 /// A Hadamard matrix of order 4 n by Williamson's array of circulants (entry (i, j) of a circulant is its row's j - i
 /// mod n):
 ///   [ A  B  C  D
@@ -54,15 +60,12 @@ inline constexpr williamson_rows known_williamson_rows[] = {
 /// Complexity: O(n^2).   Errors: std::invalid_argument on length 0.
 /// Source: Williamson, "Hadamard's determinant theorem and the sum of four squares", 1944.
 [[nodiscard]] DFROT_PER_ISA inline sign_matrix williamson(williamson_rows const& rows) {
-  constexpr int block_of[4][4] = {{0, 1, 2, 3}, {1, 0, 3, 2}, {2, 3, 0, 1}, {3, 2, 1, 0}};
-  constexpr int sign_of[4][4] = {{1, 1, 1, 1}, {-1, 1, -1, 1}, {-1, 1, 1, -1}, {-1, -1, 1, 1}};
   std::size_t const n = rows.length;
   expects(n > 0, "Williamson's array needs four rows of a length above 0");
   sign_matrix result(4 * n);
   for (std::size_t i = 0; i < 4 * n; ++i) {
     for (std::size_t j = 0; j < 4 * n; ++j) {
-      auto const block = static_cast<std::size_t>(block_of[i / n][j / n]);
-      result.set(i, j, sign_of[i / n][j / n] * rows.sign(block, (j % n + n - i % n) % n));
+      result.set(i, j, williamson_sign(i / n, j / n) * rows.sign((i / n) ^ (j / n), (j % n + n - i % n) % n));
     }
   }
   return result;

@@ -43,6 +43,27 @@ struct float_registers<avx2> {
       return _mm256_permute2f128_ps(a, a, 1);
     }
   }
+  template <std::size_t Distance>
+  static reg even_groups(reg a, reg b) {
+    static_assert(Distance == 1 || Distance == 2 || Distance == 4);
+    if constexpr (Distance == 1) {
+      return _mm256_blend_ps(a, _mm256_moveldup_ps(b), 0xAA);
+    } else if constexpr (Distance == 2) {
+      return _mm256_castpd_ps(_mm256_unpacklo_pd(_mm256_castps_pd(a), _mm256_castps_pd(b)));
+    } else {
+      return _mm256_permute2f128_ps(a, b, 0x20);
+    }
+  }
+  template <std::size_t Distance>
+  static reg odd_groups(reg a, reg b) {
+    if constexpr (Distance == 1) {
+      return _mm256_blend_ps(_mm256_movehdup_ps(a), b, 0xAA);
+    } else if constexpr (Distance == 2) {
+      return _mm256_castpd_ps(_mm256_unpackhi_pd(_mm256_castps_pd(a), _mm256_castps_pd(b)));
+    } else {
+      return _mm256_permute2f128_ps(a, b, 0x31);
+    }
+  }
   static reg with_signs(reg a, std::int8_t const* signs) {
     __m256i const wide = _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<__m128i const*>(signs)));
     return _mm256_xor_ps(a, _mm256_and_ps(_mm256_castsi256_ps(wide), _mm256_set1_ps(-0.0F)));

@@ -47,6 +47,31 @@ struct float_registers<avx512> {
       return _mm512_shuffle_f32x4(a, a, 0x4E);
     }
   }
+  template <std::size_t Distance>
+  static reg even_groups(reg a, reg b) {
+    static_assert(Distance == 1 || Distance == 2 || Distance == 4 || Distance == 8);
+    if constexpr (Distance == 1) {
+      return _mm512_mask_permute_ps(a, 0xAAAA, b, 0xB1);
+    } else if constexpr (Distance == 2) {
+      return _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
+    } else if constexpr (Distance == 4) {
+      return _mm512_mask_shuffle_f32x4(a, 0xF0F0, b, b, 0xB1);
+    } else {
+      return _mm512_shuffle_f32x4(a, b, 0x44);
+    }
+  }
+  template <std::size_t Distance>
+  static reg odd_groups(reg a, reg b) {
+    if constexpr (Distance == 1) {
+      return _mm512_mask_permute_ps(b, 0x5555, a, 0xB1);
+    } else if constexpr (Distance == 2) {
+      return _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
+    } else if constexpr (Distance == 4) {
+      return _mm512_mask_shuffle_f32x4(b, 0x0F0F, a, a, 0xB1);
+    } else {
+      return _mm512_shuffle_f32x4(a, b, 0xEE);
+    }
+  }
   static reg with_signs(reg a, std::int8_t const* signs) {
     __m512i const wide = _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<__m128i const*>(signs)));
     return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(a), wide,

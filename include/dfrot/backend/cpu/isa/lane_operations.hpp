@@ -27,6 +27,30 @@ template <std::size_t Distance, class Arch>
   }
 }
 
+/// Transposes, in two registers seen as rows of groups of Distance lanes, each block of two by two: of a remain the groups with
+/// even numbers, each followed by the same of b; in b come those with odd numbers.
+template <std::size_t Distance, class Arch>
+void transpose_groups(float_lanes<Arch>& a, float_lanes<Arch>& b) {
+  constexpr std::size_t width = float_lanes<Arch>::width;
+  static_assert(Distance < width && (Distance & (Distance - 1)) == 0);
+  using registers = float_registers<Arch>;
+  if constexpr (requires { registers::template even_groups<Distance>(a.raw(), b.raw()); }) {
+    auto const even = registers::template even_groups<Distance>(a.raw(), b.raw());
+    b.value = registers::template odd_groups<Distance>(a.raw(), b.raw());
+    a.value = even;
+  } else {
+    float upper[width];
+    float lower[width];
+    a.store(upper);
+    b.store(lower);
+    for (std::size_t i = 0; i < width; i += 2 * Distance) {
+      std::swap_ranges(upper + i + Distance, upper + i + 2 * Distance, lower + i);
+    }
+    a = float_lanes<Arch>::load(upper);
+    b = float_lanes<Arch>::load(lower);
+  }
+}
+
 /// +1 in the lanes whose index lacks the bit Distance, -1 in the others.
 template <std::size_t Distance, class Arch>
 [[nodiscard]] float_lanes<Arch> alternating() {

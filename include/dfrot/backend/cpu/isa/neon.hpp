@@ -40,6 +40,23 @@ struct float_registers<neon> {
       return vextq_f32(a, a, 2);
     }
   }
+  template <std::size_t Distance>
+  static reg even_groups(reg a, reg b) {
+    static_assert(Distance == 1 || Distance == 2);
+    if constexpr (Distance == 1) {
+      return vtrn1q_f32(a, b);
+    } else {
+      return vreinterpretq_f32_f64(vtrn1q_f64(vreinterpretq_f64_f32(a), vreinterpretq_f64_f32(b)));
+    }
+  }
+  template <std::size_t Distance>
+  static reg odd_groups(reg a, reg b) {
+    if constexpr (Distance == 1) {
+      return vtrn2q_f32(a, b);
+    } else {
+      return vreinterpretq_f32_f64(vtrn2q_f64(vreinterpretq_f64_f32(a), vreinterpretq_f64_f32(b)));
+    }
+  }
   static reg with_signs(reg a, std::int8_t const* signs) {
     float sign[width];
     std::copy_n(signs, width, sign);

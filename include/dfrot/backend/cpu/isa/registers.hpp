@@ -23,6 +23,7 @@ inline namespace DFROT_CPU_ISA {
 ///   load, store of half and bfloat16  as the conversions of core/numeric.hpp, but a signalling NaN may come out quiet
 ///   masked = true                     load(from, count) and store(a, to, count) of the first lanes, which touch no other memory
 ///   exchange<Distance>(a)             lanes i and i ^ Distance swapped
+///   even_groups<Distance>(a, b)       groups 0, 2 … of Distance lanes of a, each followed by the same of b; odd_groups: 1, 3 …
 ///   with_signs(a, signs)              lanes times as many bytes, each -1 or +1
 ///   sum(a)                            of all lanes: halves first, then their halves
 template <class Arch>

@@ -52,20 +52,20 @@ void plain_results(T const* __restrict columns, std::size_t base, Sign const& si
   }
 }
 
-/// The base matrix H_K, or its transpose, across the K runs of 2^m values, Width columns and Rows results at a time, and the
+/// The base matrix H_K, or its transpose, across K runs of `count` values, Width columns and Rows results at a time, and the
 /// scale. Takes LargestBase x Width values on the stack. @pre Rows <= K <= LargestBase
 template <std::size_t LargestBase, std::size_t Width, std::size_t Rows, class T>
-DFROT_CPU_APART void plain_base_matrix_by_chunks(hadamard_order const& order, bool transpose, T* values, T scale) {
+DFROT_CPU_APART void plain_base_matrix_by_chunks(hadamard_order const& order, bool transpose, T* values,
+                                                 std::size_t count, T scale) {
   alignas(64) T columns[LargestBase * Width];
   std::size_t const base = order.base();
-  std::size_t const rest = order.rest();
   std::int8_t const* const signs = order.base_row(0);
   std::size_t const result_step = transpose ? base : 1;
   std::size_t const input_step = transpose ? 1 : base;
-  for (std::size_t first = 0; first < rest; first += Width) {
-    std::size_t const width = std::min(Width, rest - first);
+  for (std::size_t first = 0; first < count; first += Width) {
+    std::size_t const width = std::min(Width, count - first);
     for (std::size_t a = 0; a < base; ++a) {
-      T* const end = std::copy_n(values + a * rest + first, width, columns + a * Width);
+      T* const end = std::copy_n(values + a * count + first, width, columns + a * Width);
       std::fill(end, columns + (a + 1) * Width, T{0});
     }
     for (std::size_t block = 0; block < base; block += Rows) {
@@ -77,7 +77,7 @@ DFROT_CPU_APART void plain_base_matrix_by_chunks(hadamard_order const& order, bo
           result);
       for (std::size_t r = 0; r < Rows; ++r) {
         for (std::size_t w = 0; w < width; ++w) {
-          values[(c + r) * rest + first + w] = result[r][w] * scale;
+          values[(c + r) * count + first + w] = result[r][w] * scale;
         }
       }
     }
@@ -88,18 +88,18 @@ DFROT_CPU_APART void plain_base_matrix_by_chunks(hadamard_order const& order, bo
 /// sign is read once for many columns; larger bases have narrower chunks, 48 KiB of the stack at most.
 /// Complexity: K multiplications and additions a value.
 template <class T>
-void plain_base_matrix(hadamard_order const& order, bool transpose, T* values, T scale) {
+void plain_base_matrix(hadamard_order const& order, bool transpose, T* values, std::size_t count, T scale) {
   constexpr std::size_t floats = sizeof(T) / sizeof(float);  // in a value
   if (order.base() <= 128) {
-    plain_base_matrix_by_chunks<128, 32, 4>(order, transpose, values, scale);
+    plain_base_matrix_by_chunks<128, 32, 4>(order, transpose, values, count, scale);
   } else if (order.base() <= 256) {
-    plain_base_matrix_by_chunks<256, 32 / floats, 4>(order, transpose, values, scale);
+    plain_base_matrix_by_chunks<256, 32 / floats, 4>(order, transpose, values, count, scale);
   } else if (order.base() <= 768) {
-    plain_base_matrix_by_chunks<768, 16 / floats, 8>(order, transpose, values, scale);
+    plain_base_matrix_by_chunks<768, 16 / floats, 8>(order, transpose, values, count, scale);
   } else if (order.base() <= 1536) {
-    plain_base_matrix_by_chunks<1536, 8 / floats, 8>(order, transpose, values, scale);
+    plain_base_matrix_by_chunks<1536, 8 / floats, 8>(order, transpose, values, count, scale);
   } else {
-    plain_base_matrix_by_chunks<largest_hadamard_base, 2 / floats, 4>(order, transpose, values, scale);
+    plain_base_matrix_by_chunks<largest_hadamard_base, 2 / floats, 4>(order, transpose, values, count, scale);
   }
 }
 

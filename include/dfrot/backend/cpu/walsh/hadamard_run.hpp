@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include <dfrot/backend/cpu/walsh/base_matrix.hpp>
+#include <dfrot/backend/cpu/walsh/hadamard_of_short_runs.hpp>
 #include <dfrot/backend/cpu/walsh/hadamard_through_scratch.hpp>
 #include <dfrot/backend/cpu/walsh/signed_run.hpp>
 #include <dfrot/backend/cpu/walsh/walsh_hadamard.hpp>
@@ -67,7 +68,7 @@ void hadamard_plain(hadamard_task const& task, T* run, arithmetic_t<T>* workspac
     walsh_hadamard_plain(values + a * task.order.rest(), task.order.log2_rest(), is_walsh ? scale : 1);
   }
   if (!is_walsh) {
-    base_matrix<Arch>(task.order, task.transpose, values, scale);
+    base_matrix<Arch>(task.order, task.transpose, values, task.order.rest(), scale);
   }
   if (task.transpose) {
     multiply_signs(values, task.signs, n);
@@ -77,29 +78,50 @@ void hadamard_plain(hadamard_task const& task, T* run, arithmetic_t<T>* workspac
   }
 }
 
+/// The floats of a run where they stand, or converted and multiplied by their signs to `values`.
+template <class Arch, class Source>
+[[nodiscard]] float const* as_floats(Source const from, std::size_t count, float* values) {
+  constexpr std::size_t width = float_lanes<Arch>::width;
+  if (float const* const stored = from.as_stored(); stored != nullptr) {
+    return stored;
+  }
+  std::size_t i = 0;
+  for (; i + width <= count; i += width) {
+    from(i).store(values + i);
+  }
+  if (i < count) {
+    from(i, count - i).store(values + i, count - i);
+  }
+  return values;
+}
+
 /// H for a run in registers, signs first: to a row of floats that may be the run itself. The bits depend on neither.
 template <class Arch, class Source, class Target>
 void transform_run(hadamard_order const& order, Source const from, Target const to, float* values) {
   float const scale = hadamard_scale<float>(order);
   if (order.base() == 1) {
     walsh_hadamard<Arch>(order.log2_rest(), 1, scale, from, to, to);
+  } else if (has_short_runs<Arch>(order)) {
+    run_list<float const> const row{as_floats<Arch>(from, order.size(), values), order.size(), nullptr};
+    hadamard_of_short_runs<Arch>(order, false, row, run_list<float>{values, order.size(), nullptr}, 1);
   } else if (scratch_pays<Arch>(order)) {
-    float const* const row = from.as_stored();
-    for (std::size_t i = 0; row == nullptr && i < order.size(); i += float_lanes<Arch>::width) {
-      from(i).store(values + i);
-    }
-    hadamard_through_scratch<Arch>(order, row == nullptr ? values : row, values);
+    hadamard_through_scratch<Arch>(order, as_floats<Arch>(from, order.size(), values), values);
   } else {
     walsh_hadamard<Arch>(order.log2_rest(), order.base(), 1.0F, from, to, to);
-    base_matrix<Arch>(order, false, values, scale);
+    base_matrix<Arch>(order, false, values, order.rest(), scale);
   }
 }
 
 /// H^T of an order that is not symmetric: the base matrix has other signs then.
 template <class Arch, class Source, class Target>
 void transform_run_by_transpose(hadamard_order const& order, Source const from, Target const to, float* values) {
-  walsh_hadamard<Arch>(order.log2_rest(), order.base(), 1.0F, from, to, to);
-  base_matrix<Arch>(order, true, values, hadamard_scale<float>(order));
+  if (has_short_runs<Arch>(order)) {
+    run_list<float const> const row{as_floats<Arch>(from, order.size(), values), order.size(), nullptr};
+    hadamard_of_short_runs<Arch>(order, true, row, run_list<float>{values, order.size(), nullptr}, 1);
+  } else {
+    walsh_hadamard<Arch>(order.log2_rest(), order.base(), 1.0F, from, to, to);
+    base_matrix<Arch>(order, true, values, order.rest(), hadamard_scale<float>(order));
+  }
 }
 
 /// H or H^T for a run of floats in place, with signs before or after.
@@ -189,25 +211,32 @@ void with_hadamard_to_workspace(hadamard_task const& task, Body const& body) {
   body([&](T const* run, arithmetic_t<T>* workspace) { hadamard_to_workspace<Arch>(task, run, workspace); });
 }
 
-/// `count` neighbouring runs of n values.
+/// `count` runs of n values, `step` values from one to the next.
 template <class Arch, class T>
-void hadamard_runs(hadamard_task const& task, T* runs, std::size_t count, arithmetic_t<T>* workspace) {
-  std::size_t const n = task.order.size();
+void hadamard_runs(hadamard_task const& task, T* runs, std::size_t step, std::size_t count,
+                   arithmetic_t<T>* workspace) {
   if constexpr (std::is_same_v<Arch, portable> || std::is_same_v<T, double>) {
     for (std::size_t i = 0; i < count; ++i) {
-      hadamard_plain<Arch>(task, runs + i * n, workspace);
+      hadamard_plain<Arch>(task, runs + i * step, workspace);
     }
     return;
   } else {
+    if (has_short_runs<Arch>(task.order)) {
+      run_list<T const> const from{runs, step, task.transpose ? nullptr : task.signs};
+      run_list<T> const to{runs, step, task.transpose ? task.signs : nullptr};
+      hadamard_of_short_runs<Arch>(task.order, task.transpose, from, to, count);
+      return;
+    }
     if constexpr (std::is_same_v<T, float>) {
-      if (task.order.base() == 1 && task.signs == nullptr) {  // in one call: short runs are over in a few nanoseconds
+      if (task.order.base() == 1 && task.signs == nullptr &&
+          step == task.order.size()) {  // in one call: short runs are over in a few nanoseconds
         walsh_hadamard<Arch>(task.order.log2_rest(), count, hadamard_scale<float>(task.order),
                              stored_run<Arch, float>{runs}, in_place{}, in_place{});
         return;
       }
     }
     for (std::size_t i = 0; i < count; ++i) {
-      hadamard_run<Arch>(task, runs + i * n, workspace);
+      hadamard_run<Arch>(task, runs + i * step, workspace);
     }
   }
 }

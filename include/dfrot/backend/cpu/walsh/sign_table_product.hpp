@@ -18,23 +18,38 @@ namespace detail {
 ///   y_c = sum_a sign(c, a) x_a
 /// by the method of the four Russians: of each four inputs all 16 signed sums go into a table, so that an output takes
 /// one addition for four inputs. Inputs go in blocks of 32, which also keeps the sums short.
-/// Complexity: N / 4 + 5 additions a value, each with a load from the first-level cache; 128 + N registers of stack for
-/// each register of columns.
+/// Complexity: N / 4 + 5 additions a value, each with a load from the first-level cache.
 /// Source: Arlazarov, Dinic, Kronrod, Faradzev, "On economical construction of the transitive closure of a directed
 /// graph", 1970.
-template <class Arch, std::size_t LargestCount, std::size_t Registers>
+template <class Arch, std::size_t Registers>
 class sign_table_product {
  public:
   using lanes = float_lanes<Arch>;
   using columns = std::array<lanes, Registers>;
   static constexpr std::size_t block = 32;
 
+  /// Floats that a product of `count` inputs works in.
+  [[nodiscard]] static constexpr std::size_t room(std::size_t count) { return (8 * 16 + count) * Registers * width; }
+
+  /// @param memory of room(count) floats, from a multiple of 64 bytes on
+  explicit sign_table_product(float* memory) : table_(memory), sums_(memory + 8 * 16 * Registers * width) {}
+
   /// @param words words(first): `count` words for the inputs from `first` on; bit i of word c is set where
   /// sign(c, first + i) is negative
-  /// @param count N, up to LargestCount   @param input input(a): the registers, read once each in order
+  /// @param count N   @param input input(a): the registers, read once each in order
   /// @param output output(c, y): called once for every c in order, when all inputs are read
   template <class Words, class Input, class Output>
-  void operator()(Words const& words, std::size_t count, Input const& input, Output const& output) {
+  void operator()(Words const& words, std::size_t count, Input const& input, Output const& output) const {
+    sign_table_product const own = *this;  // in registers: stores might change what `this` points to
+    own.multiply(words, count, input, output);
+  }
+
+ private:
+  static constexpr std::size_t width = lanes::width;
+
+  template <class Words, class Input, class Output>
+  DFROT_CPU_INLINE void multiply(Words const& words, std::size_t count, Input const& input,
+                                 Output const& output) const {
     for (std::size_t first = 0; first < count; first += block) {
       std::size_t const inputs = std::min(block, count - first);
       std::size_t const groups = (inputs + 3) / 4;
@@ -61,12 +76,9 @@ class sign_table_product {
     }
   }
 
- private:
-  static constexpr std::size_t width = lanes::width;
-
   /// The 16 sums of +-x_0 +-x_1 +-x_2 +-x_3; bit i of an entry's number is set where x_i is negative.
   template <class Input>
-  void fill(std::size_t group, std::size_t inputs, Input const& input) {
+  DFROT_CPU_INLINE void fill(std::size_t group, std::size_t inputs, Input const& input) const {
     columns none;
     none.fill(lanes::zero());
     columns const x0 = input(0);
@@ -87,26 +99,33 @@ class sign_table_product {
     }
   }
 
-  float* entry(std::size_t group, std::size_t number) { return table_ + (group * 16 + number) * Registers * width; }
+  [[nodiscard]] float* entry(std::size_t group, std::size_t number) const {
+    return table_ + (group * 16 + number) * Registers * width;
+  }
 
-  columns sum_of(std::uint32_t word, std::size_t groups) {
-    float const* from = entry(0, word & 15U);
+  [[nodiscard]] DFROT_CPU_INLINE columns sum_of(std::uint32_t word, std::size_t groups) const {
     columns sum;
+    DFROT_CPU_UNROLL
     for (std::size_t s = 0; s < Registers; ++s) {
-      sum[s] = lanes::load(from + s * width);
+      sum[s] = lanes::load(entry(0, 0) + offset(word) + s * width);
     }
     for (std::size_t g = 1; g < groups; ++g) {
-      from = entry(g, (word >> (4 * g)) & 15U);
+      std::size_t const at = offset(word >> (4 * g));
+      DFROT_CPU_UNROLL
       for (std::size_t s = 0; s < Registers; ++s) {
-        sum[s] = sum[s] + lanes::load(from + s * width);
+        sum[s] = sum[s] + lanes::load(entry(g, 0) + at + s * width);
       }
     }
     return sum;
   }
-  columns sum_of_8(std::uint32_t word) { return sum_of(word, 8); }
+  /// Of the entry that the lowest four bits of a word number.
+  [[nodiscard]] static std::size_t offset(std::uint32_t word) {
+    return (word & 15U) * std::uint32_t{Registers * width};
+  }
+  [[nodiscard]] columns sum_of_8(std::uint32_t word) const { return sum_of(word, 8); }
 
-  alignas(64) float table_[8 * 16 * Registers * width];
-  alignas(64) float sums_[LargestCount * Registers * width];
+  float* table_;
+  float* sums_;
 };
 
 }  // namespace detail

@@ -23,7 +23,7 @@ template <class Arch>
     return sign_bits<Arch>::of_32(row + count - 32) >> (first + 32 - count);
   }
   std::int8_t last[32] = {};
-  std::copy(row + first, row + count, last);
+  std::copy_n(row + first, std::min<std::size_t>(count - first, 32), last);
   return sign_bits<Arch>::of_32(last);
 }
 

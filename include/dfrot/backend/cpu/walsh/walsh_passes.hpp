@@ -168,17 +168,7 @@ template <std::size_t Levels, class Arch, class Source, class Target>
 DFROT_CPU_FLAT void partial_pass(lane_signs<Arch> const& signs, float_lanes<Arch> scale, Source const from,
                                  Target const to) {
   constexpr std::size_t count = std::size_t{1} << Levels;
-  float_lanes<Arch> x = from(0, count);
-  if constexpr (Levels > 2) {
-    x = lane_level<4>(x, signs.four_lanes);
-  }
-  if constexpr (Levels > 1) {
-    x = lane_level<2>(x, signs.two_lanes);
-  }
-  if constexpr (Levels > 0) {
-    x = lane_level<1>(x, signs.one_lane);
-  }
-  writer(from, to)(0, x * scale, count);
+  writer(from, to)(0, group_levels<count>(from(0, count), signs) * scale, count);
 }
 
 /// Block passes for `count` neighbouring runs of 2^Levels values.

@@ -126,6 +126,21 @@ template <std::size_t Distance, class Arch>
   return fma(x, signs, exchange<Distance>(x));
 }
 
+/// All levels within groups of Group neighbouring lanes, up to 8: several short transforms in one register.
+template <std::size_t Group, class Arch>
+[[nodiscard]] DFROT_CPU_FLAT float_lanes<Arch> group_levels(float_lanes<Arch> x, lane_signs<Arch> const& signs) {
+  if constexpr (Group > 4) {
+    x = lane_level<4>(x, signs.four_lanes);
+  }
+  if constexpr (Group > 2) {
+    x = lane_level<2>(x, signs.two_lanes);
+  }
+  if constexpr (Group > 1) {
+    x = lane_level<1>(x, signs.one_lane);
+  }
+  return x;
+}
+
 /// Registers first, first + 1, … with their lanes exchanged.
 template <std::size_t Distance, class Arch, std::size_t Count, std::size_t Group>
 DFROT_CPU_FLAT void exchange_group(float_lanes<Arch> const (&r)[Count], std::size_t first,
