@@ -28,9 +28,6 @@ namespace dfrot::program {
 /// Determinism: bitwise for any number of threads, and of ranks.
 class gptq_weights {
  public:
-  /// How many segments so many sequences are cut into.
-  [[nodiscard]] static std::size_t segments_of(std::size_t sequences) { return std::min(std::size_t{12}, sequences); }
-
   /// All but the tokens have to outlive this.   Throws: io_error as model_source.
   gptq_weights(int threads, model_source const& source, batch const& tokens, model_rotation const& rotation,
                ranks const& together = alone());

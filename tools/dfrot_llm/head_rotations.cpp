@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <utility>
 
-#include <dfrot/backend/cpu/policy.hpp>
 #include <dfrot/core/expects.hpp>
 #include <dfrot/io/io_error.hpp>
 #include <dfrot/io/npy.hpp>
-#include <dfrot/linalg/orthogonality.hpp>
 
+#include "check_rotation.hpp"
 #include "products.hpp"
 #include "turn_blocks.hpp"
 
@@ -47,13 +46,8 @@ head_rotations::head_rotations(std::filesystem::path const& path, model_config c
                            " for this model, but this is ", all_.rows(), " x ", all_.columns()));
   }
   for (std::size_t k = 0; k < config.layers * config.kv_heads; ++k) {
-    double const distance =
-        orthogonality(cpu::policy{threads}, matrix_view<double const>(all_.view().row_block(k * width, width)));
-    if (!(distance < 1e-3)) {
-      throw io_error(message(path.string(), ": layer ", k / config.kv_heads, ", head ", k % config.kv_heads,
-                             ": this is no rotation: ||R^T R - I|| / sqrt(n) is ", distance,
-                             ", and must be below 0.001"));
-    }
+    check_rotation(threads, message(path.string(), ": layer ", k / config.kv_heads, ", head ", k % config.kv_heads),
+                   all_.view().row_block(k * width, width));
   }
 }
 

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <functional>
 #include <new>
 #include <optional>
 #include <stdexcept>
@@ -109,12 +110,22 @@ int carry_out(export_options const& chosen) {
   export_model(chosen);
   return interrupting_signal() != 0 ? by_signal + interrupting_signal() : int{done};
 }
-int refine_all_heads(refine_request const& chosen) {
-  for (auto const& path : {std::optional(chosen.output), chosen.report}) {
-    if (path) {
-      dfrot::atomic_file::check_writable(*path);
-    }
+/// All files, or none.   @param report, plot of what refine does; read where they are asked for
+void write_refined(refine_request const& chosen, dfrot::matrix<float> const& rotation,
+                   std::function<std::string()> const& report, std::function<std::string()> const& plot) {
+  std::vector<dfrot::atomic_file> files;
+  dfrot::write_npy(files.emplace_back(chosen.output), rotation.view());
+  if (chosen.report) {
+    files.emplace_back(*chosen.report).write(report());
   }
+  if (chosen.plot) {
+    files.emplace_back(*chosen.plot).write(plot());
+  }
+  for (dfrot::atomic_file& file : files) {
+    file.commit();
+  }
+}
+int refine_all_heads(refine_request const& chosen) {
   if (chosen.dry_run) {
     write_standard_output(estimate_heads(chosen));
     return done;
@@ -124,25 +135,19 @@ int refine_all_heads(refine_request const& chosen) {
   if (!found) {
     return complain("interrupted: nothing was written", by_signal + interrupting_signal());
   }
-  std::vector<dfrot::atomic_file> files;
-  dfrot::write_npy(files.emplace_back(chosen.output), found->rotations.view());
-  if (chosen.report) {
-    files.emplace_back(*chosen.report).write(heads_json(chosen, *found));
-  }
-  for (dfrot::atomic_file& file : files) {
-    file.commit();
-  }
+  write_refined(chosen, found->rotations, [&] { return heads_json(chosen, *found); }, {});
   write_standard_output(heads_table(chosen, *found));
   return done;
 }
 int carry_out(refine_request const& chosen) {
-  if (chosen.of_heads) {
-    return refine_all_heads(chosen);
-  }
-  for (auto const& path : {std::optional(chosen.output), chosen.report, chosen.plot, checkpoint_beside(chosen)}) {
+  auto const kept = chosen.of_heads ? std::nullopt : checkpoint_beside(chosen);
+  for (auto const& path : {std::optional(chosen.output), chosen.report, chosen.plot, kept}) {
     if (path) {
       dfrot::atomic_file::check_writable(*path);
     }
+  }
+  if (chosen.of_heads) {
+    return refine_all_heads(chosen);
   }
   if (chosen.dry_run) {
     write_standard_output(estimate_refinement(chosen));
@@ -153,17 +158,9 @@ int carry_out(refine_request const& chosen) {
   if (!found) {
     return complain("interrupted before a round was done: nothing was written", by_signal + interrupting_signal());
   }
-  std::vector<dfrot::atomic_file> files;
-  dfrot::write_npy(files.emplace_back(chosen.output), found->rotation.view());
-  if (chosen.report) {
-    files.emplace_back(*chosen.report).write(refine_json(chosen, *found));
-  }
-  if (chosen.plot) {
-    files.emplace_back(*chosen.plot).write(refine_plot(chosen, *found));
-  }
-  for (dfrot::atomic_file& file : files) {
-    file.commit();
-  }
+  write_refined(
+      chosen, found->rotation, [&] { return refine_json(chosen, *found); },
+      [&] { return refine_plot(chosen, *found); });
   if (auto const checkpoint = checkpoint_beside(chosen); checkpoint && !found->stopped()) {
     std::filesystem::remove(*checkpoint);
   }

@@ -39,6 +39,8 @@ struct model_config {
 
   [[nodiscard]] std::size_t q_rows() const { return heads * head_dim; }
   [[nodiscard]] std::size_t kv_rows() const { return kv_heads * head_dim; }
+  /// The numbers in the seven weights of a layer: the products that a token takes there.
+  [[nodiscard]] std::size_t layer_numbers() const { return hidden * (2 * (q_rows() + kv_rows()) + 3 * intermediate); }
 };
 
 /// Throws: io_error naming the file and the size that makes no sense: 0, heads that cannot be shared, an odd head.

@@ -52,8 +52,9 @@ struct refine_request : text_request {
 
 /// The command line of `dfrot-llm perplexity`.
 struct perplexity_options : text_request {
-  std::vector<std::string> rotations;  ///< or files; empty: none and hadamard, and none alone where the model is quantized
-  std::optional<std::filesystem::path> heads;                 ///< R2; none: Hadamard matrices
+  std::vector<std::string>
+      rotations;  ///< or files; empty: none and hadamard, and none alone where the model is quantized
+  std::optional<std::filesystem::path> heads;  ///< R2; none: Hadamard matrices
   std::vector<bit_scheme> schemes = {{16, 16, 16}, {16, 4, 16}};
   weight_method weights = weight_method::nearest;
   scale_range range = scale_range::largest;

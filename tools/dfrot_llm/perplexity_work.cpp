@@ -14,8 +14,7 @@ perplexity_work::perplexity_work(perplexity_options const& chosen, model_config 
       hidden_(static_cast<double>(config.hidden)),
       tokens_(static_cast<double>(tokens)),
       calibration_share_(static_cast<double>(chosen.calibration_sequences) / static_cast<double>(sequences)),
-      layer_(2 * hidden_ * static_cast<double>(config.q_rows() + config.kv_rows()) +
-             3 * hidden_ * static_cast<double>(config.intermediate)),
+      layer_(static_cast<double>(config.layer_numbers())),
       head_(2 * hidden_ * static_cast<double>(config.vocabulary)),
       gptq_(3 * layer_ * static_cast<double>(chosen.gptq_sequences) / static_cast<double>(sequences)) {}
 

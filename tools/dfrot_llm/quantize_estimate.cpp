@@ -85,7 +85,7 @@ std::string estimate_text(quantize_options const& chosen, model_source const& so
   if (tokens != 0) {
     auto const hidden = static_cast<double>(config.hidden);
     auto const q = static_cast<double>(config.q_rows());
-    double const segments = static_cast<double>(gptq_weights::segments_of(chosen.gptq_sequences));
+    double const segments = static_cast<double>(segments_of(chosen.gptq_sequences));
     memory += 4 * count * hidden + 4 * count / segments * (hidden + sizes.channels + heads) +
               8 * (2 * hidden * hidden + q * q + mlp * mlp) + 8 * mlp * mlp;
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -41,6 +42,10 @@ class ranks {
   static ranks const one;
   return one;
 }
+
+/// How many segments so many pieces of work are cut into, whoever works on them: sums are added up segment by segment, so that they
+/// do not depend on the number of ranks.
+[[nodiscard]] inline std::size_t segments_of(std::size_t pieces) { return std::min(std::size_t{12}, pieces); }
 
 /// Called by all: waits for all, and compares.
 /// Throws: io_error on each where a rank has another text than the first one, naming the rank and `what` it has.

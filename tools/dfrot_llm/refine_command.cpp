@@ -26,11 +26,7 @@ namespace dfrot::program {
 namespace {
 
 /// Products of a number and a weight, for a token and a layer.
-double layer_work(model_config const& config) {
-  auto const hidden = static_cast<double>(config.hidden);
-  return 2 * hidden * static_cast<double>(config.q_rows() + config.kv_rows()) +
-         3 * hidden * static_cast<double>(config.intermediate);
-}
+double layer_work(model_config const& config) { return static_cast<double>(config.layer_numbers()); }
 
 std::string hash_of(void const* bytes, std::size_t count) {
   content_hash content;

@@ -38,7 +38,7 @@ class heads_run {
     auto const q = static_cast<double>(config_.q_rows());
     auto const kv = static_cast<double>(config_.kv_rows());
     auto const width = static_cast<double>(shared_ * config_.head_dim);
-    double const layer = 2 * hidden * (q + kv) + 3 * hidden * static_cast<double>(config_.intermediate);
+    auto const layer = static_cast<double>(config_.layer_numbers());
     auto const layers = static_cast<double>(config_.layers);
     auto const fits = layers * static_cast<double>(config_.kv_heads);
     double const rate =

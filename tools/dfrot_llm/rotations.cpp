@@ -8,9 +8,9 @@
 #include <dfrot/io/io_error.hpp>
 #include <dfrot/io/npy.hpp>
 #include <dfrot/linalg/orthogonal.hpp>
-#include <dfrot/linalg/orthogonality.hpp>
 #include <dfrot/transform/randomized_hadamard.hpp>
 
+#include "check_rotation.hpp"
 #include "fitted_rotation.hpp"
 
 namespace dfrot::program {
@@ -29,11 +29,7 @@ residual_rotation from_file(rotation_request const& request) {
     throw io_error(message(request.name, ": a rotation of ", rotation.rows(), " x ", rotation.columns(),
                            ", but the model has ", request.channels, " channels"));
   }
-  double const distance = orthogonality(cpu::policy{request.threads}, std::as_const(rotation).view());
-  if (!(distance < 1e-3)) {
-    throw io_error(message(request.name, ": this is no rotation: ||R^T R - I|| / sqrt(n) is ", distance,
-                           ", and must be below 0.001"));
-  }
+  check_rotation(request.threads, request.name, std::as_const(rotation).view());
   return residual_rotation(std::move(rotation));
 }
 

@@ -11,7 +11,6 @@ namespace dfrot::program {
 
 namespace {
 
-constexpr std::size_t most_segments = 12;
 constexpr std::size_t block = detail::token_block_rows;
 
 /// Part of the sums, from a rank to the first one.
@@ -32,7 +31,7 @@ void add_round(int threads, int4_scheme const& scheme, matrix_view<float const> 
                round_sums& sums) {
   cpu::policy const on{threads};
   std::size_t const blocks = ceil_div(rows.rows, block);
-  std::size_t const segments = std::min(most_segments, blocks);
+  std::size_t const segments = segments_of(blocks);
   for (std::size_t turn = 0; turn < segments; turn += together.count()) {
     std::size_t const own = turn + together.own();
     part.clear();
