@@ -206,17 +206,17 @@ problem values_problem(environment const& with, std::string const& name, Scheme 
       auto const blocks = std::make_shared<std::vector<unsigned char>>(q4_0_bytes(data->tokens * head_dim));
       with.gg->quantize_row_q4_0(data->values->data(), blocks->data(),
                                  static_cast<std::int64_t>(data->tokens * head_dim));
-      made.contenders.push_back({"ggml q4_0 to float", role::peer, data->operations(),
-                                 [=, decode = with.gg->dequantize_row_q4_0] {
-                                   float row[head_dim];
-                                   clear(data->out);
-                                   for (std::size_t t = 0; t < data->tokens; ++t) {
-                                     decode(blocks->data() + t * q4_0_bytes(head_dim), row, head_dim);
-                                     for (std::size_t i = 0; i < data->queries; ++i) {
-                                       add_weighted(data->weights(i, t), row, data->out.view().row(i));
-                                     }
-                                   }
-                                 }});
+      made.contenders.push_back(
+          {"ggml q4_0 to float", role::peer, data->operations(), [=, decode = with.gg->dequantize_row_q4_0] {
+             float row[head_dim];
+             clear(data->out);
+             for (std::size_t t = 0; t < data->tokens; ++t) {
+               decode(blocks->data() + t * q4_0_bytes(head_dim), row, head_dim);
+               for (std::size_t i = 0; i < data->queries; ++i) {
+                 add_weighted(data->weights(i, t), row, data->out.view().row(i));
+               }
+             }
+           }});
     }
   }
   return made;
